@@ -1,0 +1,3 @@
+module longlora/internal
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module longlora/kernels/asm
+
+go 1.26.0

@@ -1,0 +1,3 @@
+module longlora/kernels
+
+go 1.26.0

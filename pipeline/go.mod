@@ -1,0 +1,11 @@
+module longlora/pipeline
+
+go 1.26.0
+
+require longlora/schemas v0.0.0
+
+replace longlora/schemas => ../schemas
+
+require longlora/internal v0.0.0
+
+replace longlora/internal => ../internal

@@ -1,0 +1,3 @@
+module longlora/schemas
+
+go 1.26.0

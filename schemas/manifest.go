@@ -1,0 +1,64 @@
+package schemas
+
+// Version is the schema version that this build writes.
+const Version = 1
+
+// ManifestName is the file that makes a directory a dataset.
+const ManifestName = "manifest.json"
+
+// Kind names the row type of a dataset.
+type Kind string
+
+// The row types.
+const (
+	KindDocument Kind = "document"
+	KindExample  Kind = "example"
+	KindSequence Kind = "sequence"
+)
+
+// Manifest describes a published dataset directory. It is written last.
+type Manifest struct {
+	SchemaVersion int              `json:"schema_version"`
+	Kind          Kind             `json:"kind"`
+	Name          string           `json:"name"`
+	Digest        string           `json:"digest"` // sha256 over content, tokenizer and configuration
+	Files         []File           `json:"files"`  // sorted by path
+	Tokenizer     *TokenizerRef    `json:"tokenizer,omitempty"`
+	Config        map[string]any   `json:"config"` // what the rows depend on; no clock, host, path or worker count
+	ConfigDigest  string           `json:"config_digest"`
+	Parents       []Parent         `json:"parents,omitempty"`
+	Mixture       []MixturePart    `json:"mixture"`            // realised
+	Rejected      map[string]int64 `json:"rejected,omitempty"` // by reason
+	Report        map[string]any   `json:"report,omitempty"`   // counts of what was cut or changed
+}
+
+// File is one Parquet file of a dataset.
+type File struct {
+	Path   string `json:"path"` // relative, with slashes
+	Split  string `json:"split"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Rows   int64  `json:"rows"`
+	Tokens int64  `json:"tokens"` // 0 for documents
+}
+
+// TokenizerRef names the tokenizer whose ids a dataset holds.
+type TokenizerRef struct {
+	Name      string `json:"name"`
+	Digest    string `json:"digest"` // sha256 of the tokenizer file
+	VocabSize int    `json:"vocab_size"`
+}
+
+// Parent is a dataset that this one was made from.
+type Parent struct {
+	Name   string `json:"name"`
+	Digest string `json:"digest"`
+}
+
+// MixturePart is one source's realised share.
+type MixturePart struct {
+	Source  string `json:"source"`
+	Licence string `json:"licence"`
+	Rows    int64  `json:"rows"`
+	Tokens  int64  `json:"tokens"`
+}

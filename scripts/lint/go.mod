@@ -1,0 +1,3 @@
+module longlora/scripts/lint
+
+go 1.26.0

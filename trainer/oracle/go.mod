@@ -1,0 +1,19 @@
+module longlora/trainer/oracle
+
+go 1.26.0
+
+require longlora/schemas v0.0.0
+
+replace longlora/schemas => ../../schemas
+
+require longlora/internal v0.0.0
+
+replace longlora/internal => ../../internal
+
+require longlora/kernels v0.0.0
+
+replace longlora/kernels => ../../kernels
+
+require longlora/trainer v0.0.0
+
+replace longlora/trainer => ../../trainer
