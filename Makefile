@@ -1,0 +1,83 @@
+# LongLoRA in Go. `make` prints the targets.
+
+MODULES  := internal schemas kernels pipeline longqa trainer
+TOOLS    := kernels/asm trainer/oracle scripts/lint
+BINARIES := pipeline longqa trainer
+GO       ?= go
+PYTHON   ?= python3
+
+.PHONY: help build longqa quickstart test race lint bench generate golden check standalone base clean
+
+help:
+	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
+	@echo 'make quickstart  the whole path: LongQA, shards, LongLoRA fine-tuning, a report (about 5 minutes)'
+	@echo 'make longqa      build the LongQA dataset from the Go tree into build/longqa'
+	@echo 'make test        run every test of every module'
+	@echo 'make race        run the tests of every module under the race detector (short mode)'
+	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
+	@echo 'make bench       run every benchmark once; the last lines are JSON'
+	@echo 'make generate    regenerate the assembly'
+	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
+	@echo 'make base        make the embedded base model again, from the Go tree (about an hour)'
+	@echo 'make check       all that CI checks: lint, standalone builds, generated files, tests, race'
+
+# Each binary is built from its own module, without the workspace, so that the tools' modules
+# (linters, generators, oracles) are never downloaded for it.
+build:
+	@mkdir -p bin
+	@for b in $(BINARIES); do \
+	  echo "build bin/$$b"; \
+	  (cd $$b && GOWORK=off CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/$$b ./cmd/$$b) || exit 1; \
+	done
+
+longqa: build
+	bin/longqa build --overwrite --out build/longqa
+
+quickstart: build
+	bash scripts/quickstart
+
+base: build
+	bash scripts/base
+
+test:
+	@$(GO) test -json work | $(GO) run ./scripts/lint/testgate
+
+race:
+	@$(GO) test -race -short -json work | $(GO) run ./scripts/lint/testgate
+
+lint: build/tools/staticcheck
+	@unformatted=$$(gofmt -l $(MODULES) $(TOOLS)); \
+	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet work
+	@for m in $(MODULES) $(TOOLS); do \
+	  echo "staticcheck $$m"; (cd $$m && $(CURDIR)/build/tools/staticcheck ./...) || exit 1; \
+	done
+	$(GO) test ./scripts/lint
+
+build/tools/staticcheck: scripts/lint/go.mod
+	@mkdir -p build/tools
+	cd scripts/lint && GOWORK=off $(GO) build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
+
+standalone:
+	@for m in $(MODULES) $(TOOLS); do \
+	  echo "GOWORK=off build $$m"; (cd $$m && GOWORK=off CGO_ENABLED=0 $(GO) build ./...) || exit 1; \
+	done
+	cd kernels && GOWORK=off GOARCH=arm64 $(GO) vet ./...
+
+generate:
+	cd kernels/asm && $(GO) run . -out ..
+	gofmt -l kernels
+
+bench:
+	bash scripts/bench/all
+
+golden:
+	PYTHON=$(PYTHON) bash scripts/oracle/all
+
+check: lint standalone
+	@$(MAKE) --no-print-directory generate && git diff --exit-code -- kernels
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory race
+
+clean:
+	rm -rf bin build

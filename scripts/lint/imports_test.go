@@ -1,0 +1,143 @@
+package lint
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// rule forbids packages under From to import packages under Imports, except From's listed packages.
+type rule struct {
+	from, imports string
+	except        []string
+	reason        string
+}
+
+// rules is the architecture's contract; see ARCHITECTURE.md.
+var rules = []rule{
+	{"longlora/schemas", "longlora/", []string{"->longlora/schemas"},
+		"what is on disk must be readable without the rest of the project"},
+	{"longlora/kernels", "longlora/", []string{"->longlora/kernels"},
+		"operators know tensors, not models, files or text"},
+	{"longlora/internal", "longlora/", []string{"->longlora/internal"},
+		"shared foundations depend on nothing above them"},
+	{"longlora/pipeline", "longlora/kernels", nil, "preparing data needs no compute"},
+	{"longlora/pipeline", "longlora/trainer", nil, "text ends at the tokenizer"},
+	{"longlora/pipeline", "longlora/longqa", nil, "the pipeline serves any corpus, not one dataset"},
+	{"longlora/longqa", "longlora/kernels", nil, "building a dataset needs no model"},
+	{"longlora/longqa", "longlora/trainer", nil, "building a dataset needs no model"},
+	{"longlora/trainer", "longlora/pipeline", nil, "training starts at shards"},
+	{"longlora/trainer", "longlora/longqa", nil, "training starts at shards"},
+	{"longlora/trainer", "longlora/internal/tokenizer", textEdge,
+		"no text enters the training loop"},
+	{"longlora/trainer", "longlora/internal/prompt", textEdge,
+		"no text enters the training loop"},
+	{"longlora/trainer/model", "longlora/kernels/", modelKernels,
+		"models reach compute only through the backend seam"},
+	{"longlora/", "github.com/parquet-go/parquet-go", []string{"longlora/schemas/shard"},
+		"one package touches the Parquet library"},
+	{"longlora/", "github.com/apache/arrow/go/v17/arrow/ipc", []string{"longlora/schemas/arrowio"},
+		"one package touches Arrow IPC and Flight"},
+	{"longlora/", "github.com/apache/arrow/go/v17/parquet", nil,
+		"Arrow 17 reads some Parquet files wrongly; parquet-go reads them"},
+	{"longlora/", "gorgonia.org/cu", []string{"longlora/kernels/cuda"},
+		"one package touches the GPU driver"},
+	{"longlora/", "gorgonia.org/gorgonia", []string{"longlora/trainer/oracle"},
+		"the autodiff oracle stays out of the product's dependencies"},
+}
+
+// textEdge lists the trainer's packages that turn text into ids or back.
+var textEdge = []string{
+	"longlora/trainer/cli", "longlora/trainer/generate", "longlora/trainer/base",
+	"longlora/trainer/eval", "longlora/trainer/oracle",
+}
+
+// modelKernels is what of kernels a model may name: the seam itself and the patterns, which are
+// data. Tests choose backends freely.
+var modelKernels = []string{"->longlora/kernels/pattern"}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImportRules(t *testing.T) {
+	packages := listWorkspace(t)
+	if len(packages) < 20 {
+		t.Fatalf("listed %d packages of the workspace, want at least 20", len(packages))
+	}
+	for _, p := range packages {
+		for _, imported := range p.Imports {
+			for _, r := range rules {
+				if r.forbids(p.ImportPath, imported) {
+					t.Errorf("%s imports %s: %s", p.ImportPath, imported, r.reason)
+				}
+			}
+		}
+	}
+}
+
+func TestRuleForbids(t *testing.T) {
+	r := rule{from: "longlora/a", imports: "longlora/", except: []string{"longlora/a/x", "->longlora/a"}}
+	for _, c := range []struct {
+		from, imported string
+		want           bool
+	}{
+		{"longlora/a", "longlora/b", true},
+		{"longlora/a/y", "longlora/b", true},
+		{"longlora/ab", "longlora/b", false},
+		{"longlora/a/x", "longlora/b", false},
+		{"longlora/a", "longlora/a/z", false},
+		{"longlora/a", "fmt", false},
+	} {
+		if got := r.forbids(c.from, c.imported); got != c.want {
+			t.Errorf("forbids(%s, %s) = %v, want %v", c.from, c.imported, got, c.want)
+		}
+	}
+}
+
+func (r rule) forbids(from, imported string) bool {
+	if !under(from, r.from) || !under(imported, r.imports) {
+		return false
+	}
+	for _, e := range r.except {
+		if target, ok := strings.CutPrefix(e, "->"); ok && under(imported, target) {
+			return false
+		}
+		if under(from, e) {
+			return false
+		}
+	}
+	return true
+}
+
+// under reports whether path is prefix or lies in its tree.
+func under(path, prefix string) bool {
+	prefix = strings.TrimSuffix(prefix, "/")
+	return path == prefix || strings.HasPrefix(path, prefix+"/")
+}
+
+func listWorkspace(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "work")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.String())
+	}
+	var all []listed
+	for d := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
