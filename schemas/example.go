@@ -1,24 +1,37 @@
 package schemas
 
 // Span is the half-open range [Start, End) of Unicode code points in a text, as Python slices it.
-type Span struct{ Start, End int64 }
+type Span struct {
+	Start int64 `parquet:"start" json:"start"`
+	End   int64 `parquet:"end" json:"end"`
+}
 
 // Example is one LongQA row: a question over a long context, its answer, and where the answer
 // comes from.
 type Example struct {
-	ID           string
-	DocIDs       []string // the documents in Context
-	Genre        string   // book, paper, report, meeting, code, …
-	Task         string   // what is asked, as "callers" or "summary"
-	Instruction  string   // the question
-	Context      string   // the material
-	Output       string   // the answer
-	Evidence     []Span   // into Context; empty only where the answer is that the context has none
-	AnswerSource string   // "gold:<dataset>", "derived:<rule>", "teacher:<model>"
-	Licence      string   // SPDX expression over all documents
-	NTokens      int32    // tokens of the context under the dataset's tokenizer
-	Split        string   // train, validation or test
-	// QuestionFirst says that the rendered prompt puts the question before the material.
-	QuestionFirst bool
-	Meta          map[string]string // what a checker needs beside the row's texts
+	ID string `parquet:"id" json:"id"`
+	// DocIDs are the documents in Context, in their order there.
+	DocIDs []string `parquet:"doc_ids,list" json:"doc_ids"`
+	// Genre is the kind of material: book, paper, report, meeting, code, …
+	Genre string `parquet:"genre,dict" json:"genre"`
+	// Task is what is asked, as "callers" or "summary".
+	Task string `parquet:"task,dict" json:"task"`
+	// Instruction is the question, Context the material, Output the answer.
+	Instruction string `parquet:"instruction" json:"instruction"`
+	Context     string `parquet:"context" json:"context"`
+	Output      string `parquet:"output" json:"output"`
+	// Evidence lies in Context; it is empty only where the answer is that the context has none.
+	Evidence []Span `parquet:"evidence,list" json:"evidence"`
+	// AnswerSource is "gold:<dataset>", "derived:<rule>" or "teacher:<model>".
+	AnswerSource string `parquet:"answer_source,dict" json:"answer_source"`
+	// Licence is an SPDX expression over all documents.
+	Licence string `parquet:"licence,dict" json:"licence"`
+	// NTokens counts Context under the dataset's tokenizer.
+	NTokens int32 `parquet:"n_tokens" json:"n_tokens"`
+	// Split is train, validation or test.
+	Split string `parquet:"split,dict" json:"split"`
+	// QuestionFirst says that a prompt puts the question before the material.
+	QuestionFirst bool `parquet:"question_first" json:"question_first"`
+	// Meta is what a checker needs beside the row's texts.
+	Meta map[string]string `parquet:"meta" json:"meta"`
 }

@@ -1,0 +1,255 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"sync"
+
+	"longlora/schemas"
+)
+
+// Options describes a dataset to build.
+type Options struct {
+	Kind schemas.Kind
+	Name string
+	// Overwrite replaces a dataset that stands at the target, in the moment of publishing.
+	Overwrite bool
+	// Config is all that the rows depend on beside their parents and the tokenizer. It must not
+	// hold clock, host, paths or a number of workers.
+	Config    map[string]any
+	Tokenizer *schemas.TokenizerRef
+	// TokenizerFile is copied into the dataset as tokenizer.json.
+	TokenizerFile []byte
+	Parents       []schemas.Parent
+	Card          Card
+}
+
+// Builder is a dataset under construction. Its methods may be called concurrently.
+type Builder struct {
+	dir, partial string
+	options      Options
+	lock         *lock
+
+	mu      sync.Mutex
+	files   map[fileKey]*finished
+	open    map[fileKey]bool
+	rejects []rejected
+	report  map[string]any
+	done    bool
+}
+
+type fileKey struct {
+	split string
+	index int
+}
+
+// finished is a written file that has not got its final name yet.
+type finished struct {
+	file    schemas.File
+	mixture map[mixtureKey]*schemas.MixturePart
+}
+
+type rejected struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// ErrExists reports that the target is there already.
+var ErrExists = errors.New("already exists")
+
+// Create begins a dataset that Publish will put at dir. What a killed run left behind is cleared;
+// a second writer to the same target is refused.
+func Create(dir string, o Options) (*Builder, error) {
+	dir = filepath.Clean(dir)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", dir, err)
+	}
+	l, err := acquire(dir + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", dir, err)
+	}
+	b := &Builder{
+		dir: dir, partial: dir + ".partial", options: o, lock: l,
+		files: map[fileKey]*finished{}, open: map[fileKey]bool{}, report: map[string]any{},
+	}
+	if err := b.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("dataset %s: %w", dir, err), l.release())
+	}
+	return b, nil
+}
+
+func (b *Builder) prepare() error {
+	if err := b.recoverSwap(); err != nil {
+		return err
+	}
+	if entries, err := os.ReadDir(b.dir); err == nil && len(entries) > 0 {
+		if !b.options.Overwrite {
+			return fmt.Errorf("the directory %w and is not empty; choose another or overwrite it",
+				ErrExists)
+		}
+		if _, err := os.Stat(filepath.Join(b.dir, schemas.ManifestName)); err != nil {
+			return fmt.Errorf("the directory holds no dataset, so it is not overwritten; "+
+				"remove it by hand or choose another: %w", err)
+		}
+	}
+	if err := os.RemoveAll(b.partial); err != nil {
+		return err
+	}
+	return os.MkdirAll(filepath.Join(b.partial, "data"), 0o777)
+}
+
+// recoverSwap finishes what a run that was killed between Publish's two renames began.
+func (b *Builder) recoverSwap() error {
+	old := b.dir + ".old"
+	if _, err := os.Stat(old); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Stat(b.dir); errors.Is(err, os.ErrNotExist) {
+		return os.Rename(old, b.dir)
+	}
+	return os.RemoveAll(old)
+}
+
+// Reject records an input that does not become a row. The list is sorted when it is published.
+func (b *Builder) Reject(id, reason, detail string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rejects = append(b.rejects, rejected{id, reason, detail})
+}
+
+// Rejected returns the number of rejected inputs so far.
+func (b *Builder) Rejected() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.rejects)
+}
+
+// Report puts a value into the manifest's report. It must be a pure function of the input.
+func (b *Builder) Report(key string, value any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.report[key] = value
+}
+
+// Abort removes what was written. It does nothing after Publish or a first Abort, so it may be
+// deferred.
+func (b *Builder) Abort() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done {
+		return nil
+	}
+	b.done = true
+	return errors.Join(os.RemoveAll(b.partial), b.lock.release())
+}
+
+// Publish names the files, writes manifest, card and rejects, syncs everything and moves the dataset
+// into place. On an error nothing is published and the Builder can only be aborted.
+func (b *Builder) Publish() (*schemas.Manifest, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.done {
+		return nil, fmt.Errorf("dataset %s: published or aborted before", b.dir)
+	}
+	if len(b.open) > 0 {
+		return nil, fmt.Errorf("dataset %s: %d files are still open", b.dir, len(b.open))
+	}
+	m, err := b.manifest()
+	if err == nil {
+		err = b.writeCompanions(m)
+	}
+	if err == nil {
+		err = b.swap()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", b.dir, err)
+	}
+	b.done = true
+	return m, b.lock.release()
+}
+
+// manifest gives the files their final names and sums them up.
+func (b *Builder) manifest() (*schemas.Manifest, error) {
+	keys := make([]fileKey, 0, len(b.files))
+	perSplit := map[string]int{}
+	for k := range b.files {
+		keys = append(keys, k)
+		perSplit[k.split]++
+	}
+	sort.Slice(keys, func(i, j int) bool {
+		if keys[i].split != keys[j].split {
+			return keys[i].split < keys[j].split
+		}
+		return keys[i].index < keys[j].index
+	})
+	m := &schemas.Manifest{
+		SchemaVersion: schemas.Version, Kind: b.options.Kind, Name: b.options.Name,
+		Tokenizer: b.options.Tokenizer, Config: b.options.Config, Parents: b.options.Parents,
+		Report: b.report, Rejected: map[string]int64{}, Files: []schemas.File{},
+	}
+	mixture := map[mixtureKey]*schemas.MixturePart{}
+	number := map[string]int{}
+	for _, k := range keys {
+		f := b.files[k]
+		name := fmt.Sprintf("data/%s-%05d-of-%05d.parquet", k.split, number[k.split], perSplit[k.split])
+		number[k.split]++
+		err := os.Rename(filepath.Join(b.partial, f.file.Path), filepath.Join(b.partial, name))
+		if err != nil {
+			return nil, err
+		}
+		f.file.Path = name
+		m.Files = append(m.Files, f.file)
+		for key, part := range f.mixture {
+			addPart(mixture, key, part.Rows, part.Tokens)
+		}
+	}
+	for _, r := range b.rejects {
+		m.Rejected[r.Reason]++
+	}
+	m.Mixture = sortedMixture(mixture)
+	return m, sealManifest(m)
+}
+
+// swap puts the finished directory in place. Between its two renames neither name is there; the
+// next Create then moves the old one back.
+func (b *Builder) swap() error {
+	if err := syncTree(b.partial); err != nil {
+		return err
+	}
+	old := b.dir + ".old"
+	if b.options.Overwrite {
+		if err := os.Rename(b.dir, old); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	} else if err := os.Remove(b.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // an empty directory may stand there
+	}
+	if err := os.Rename(b.partial, b.dir); err != nil {
+		return err
+	}
+	if err := syncFile(filepath.Dir(b.dir)); err != nil {
+		return err
+	}
+	return os.RemoveAll(old)
+}
+
+func syncTree(root string) error {
+	return filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncFile(path)
+	})
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}

@@ -1,0 +1,203 @@
+package shard
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+
+	"longlora/schemas"
+)
+
+// Card is what a dataset's README.md says beside the counts.
+type Card struct {
+	Title     string
+	Text      string   // Markdown
+	Languages []string // BCP 47
+	Tags      []string
+}
+
+// cardOf writes the README with the front matter that dataset hubs read.
+func cardOf(m *schemas.Manifest, c Card) []byte {
+	var b bytes.Buffer
+	title := c.Title
+	if title == "" {
+		title = m.Name
+	}
+	b.WriteString("---\n")
+	yamlList(&b, "license", licences(m))
+	yamlList(&b, "language", c.Languages)
+	yamlList(&b, "tags", append([]string{"longlora", string(m.Kind)}, c.Tags...))
+	fmt.Fprintf(&b, "pretty_name: %q\n", title)
+	yamlList(&b, "size_categories", []string{sizeCategory(rowsOf(m))})
+	b.WriteString("configs:\n- config_name: default\n  data_files:\n")
+	for _, split := range splitsOf(m) {
+		fmt.Fprintf(&b, "  - split: %s\n    path: data/%s-*.parquet\n", split, split)
+	}
+	fmt.Fprintf(&b, "---\n\n# %s\n\n%s\n\n", title, strings.TrimSpace(c.Text))
+	b.WriteString("| split | files | rows | tokens | bytes |\n|---|---:|---:|---:|---:|\n")
+	for _, split := range splitsOf(m) {
+		var files, rows, tokens, size int64
+		for _, f := range m.Files {
+			if f.Split == split {
+				files, rows, tokens, size = files+1, rows+f.Rows, tokens+f.Tokens, size+f.Bytes
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", split, files, rows, tokens, size)
+	}
+	b.WriteString("\n| source | licence | rows | tokens |\n|---|---|---:|---:|\n")
+	for _, p := range m.Mixture {
+		fmt.Fprintf(&b, "| %s | %s | %d | %d |\n", p.Source, p.Licence, p.Rows, p.Tokens)
+	}
+	writeRejected(&b, m)
+	fmt.Fprintf(&b, "\nDataset digest `%s`.\n", m.Digest)
+	if m.Tokenizer != nil {
+		fmt.Fprintf(&b, "Tokenizer `%s`, vocabulary %d, digest `%s`.\n",
+			m.Tokenizer.Name, m.Tokenizer.VocabSize, m.Tokenizer.Digest)
+	}
+	return b.Bytes()
+}
+
+func writeRejected(b *bytes.Buffer, m *schemas.Manifest) {
+	if len(m.Rejected) == 0 {
+		return
+	}
+	b.WriteString("\nRejected inputs are listed in `reject/rejected.jsonl`.\n\n" +
+		"| reason | inputs |\n|---|---:|\n")
+	reasons := make([]string, 0, len(m.Rejected))
+	for r := range m.Rejected {
+		reasons = append(reasons, r)
+	}
+	sort.Strings(reasons)
+	for _, r := range reasons {
+		fmt.Fprintf(b, "| %s | %d |\n", r, m.Rejected[r])
+	}
+}
+
+func yamlList(b *bytes.Buffer, key string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "%s:\n", key)
+	for _, v := range values {
+		fmt.Fprintf(b, "- %s\n", v)
+	}
+}
+
+// licences returns the distinct licences in the lower case that hubs use.
+func licences(m *schemas.Manifest) []string {
+	seen := map[string]bool{}
+	var all []string
+	for _, p := range m.Mixture {
+		if l := strings.ToLower(p.Licence); !seen[l] {
+			seen[l] = true
+			all = append(all, l)
+		}
+	}
+	sort.Strings(all)
+	return all
+}
+
+func splitsOf(m *schemas.Manifest) []string {
+	var all []string
+	for _, f := range m.Files {
+		if len(all) == 0 || all[len(all)-1] != f.Split {
+			all = append(all, f.Split)
+		}
+	}
+	return all
+}
+
+func rowsOf(m *schemas.Manifest) (n int64) {
+	for _, f := range m.Files {
+		n += f.Rows
+	}
+	return n
+}
+
+// sizeCategory is the hub's name for a number of rows.
+func sizeCategory(rows int64) string {
+	names := []string{"n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M"}
+	limit := int64(1000)
+	for _, n := range names {
+		if rows < limit {
+			return n
+		}
+		limit *= 10
+	}
+	return "100M<n<1B"
+}
+
+// croissantOf writes the dataset's description in the Croissant 1.0 vocabulary
+// (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
+func croissantOf(m *schemas.Manifest) ([]byte, error) {
+	files := []any{}
+	for _, f := range m.Files {
+		files = append(files, map[string]any{
+			"@type": "cr:FileObject", "@id": f.Path, "name": f.Path, "contentUrl": f.Path,
+			"encodingFormat": "application/x-parquet", "sha256": f.SHA256,
+			"contentSize": fmt.Sprintf("%d B", f.Bytes),
+		})
+	}
+	files = append(files, map[string]any{
+		"@type": "cr:FileSet", "@id": "parquet-files", "name": "parquet-files",
+		"encodingFormat": "application/x-parquet", "includes": "data/*.parquet",
+	})
+	doc := map[string]any{
+		"@context": map[string]any{
+			"@vocab": "https://schema.org/", "sc": "https://schema.org/",
+			"cr": "http://mlcommons.org/croissant/", "dct": "http://purl.org/dc/terms/",
+			"conformsTo": "dct:conformsTo", "recordSet": "cr:recordSet", "field": "cr:field",
+			"dataType": map[string]any{"@id": "cr:dataType", "@type": "@vocab"},
+			"source":   "cr:source", "extract": "cr:extract", "column": "cr:column",
+			"fileSet": "cr:fileSet", "includes": "cr:includes", "repeated": "cr:repeated",
+			"isLiveDataset": "cr:isLiveDataset",
+		},
+		"@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
+		"name": m.Name, "license": licences(m), "version": m.Digest,
+		"distribution": files, "recordSet": []any{recordSet(m.Kind)},
+	}
+	data, err := json.MarshalIndent(doc, "", "  ")
+	return append(data, '\n'), err
+}
+
+// croissantFields are each kind's columns with their types; lists are repeated.
+var croissantFields = map[schemas.Kind][][2]string{
+	schemas.KindDocument: {
+		{"doc_id", "Text"}, {"source", "Text"}, {"title", "Text"}, {"text", "Text"},
+		{"language", "Text"}, {"licence", "Text"}, {"url", "Text"}, {"sha256", "Text"},
+		{"n_chars", "Integer"},
+	},
+	schemas.KindExample: {
+		{"id", "Text"}, {"doc_ids", "[]Text"}, {"genre", "Text"}, {"task", "Text"},
+		{"instruction", "Text"}, {"context", "Text"}, {"output", "Text"},
+		{"answer_source", "Text"}, {"licence", "Text"}, {"n_tokens", "Integer"},
+		{"split", "Text"}, {"question_first", "Boolean"},
+	},
+	schemas.KindSequence: {
+		{"input_ids", "[]Integer"}, {"doc_lens", "[]Integer"}, {"loss_weights", "[]Float"},
+		{"n_tokens", "Integer"},
+	},
+}
+
+func recordSet(k schemas.Kind) any {
+	fields := []any{}
+	for _, f := range croissantFields[k] {
+		kind, repeated := strings.CutPrefix(f[1], "[]")
+		field := map[string]any{
+			"@type": "cr:Field", "@id": "rows/" + f[0], "name": f[0], "dataType": "sc:" + kind,
+			"source": map[string]any{
+				"fileSet": map[string]any{"@id": "parquet-files"},
+				"extract": map[string]any{"column": f[0]},
+			},
+		}
+		if repeated {
+			field["repeated"] = true
+		}
+		fields = append(fields, field)
+	}
+	return map[string]any{
+		"@type": "cr:RecordSet", "@id": "rows", "name": "rows", "field": fields,
+	}
+}

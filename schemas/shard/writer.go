@@ -1,0 +1,185 @@
+package shard
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"longlora/schemas"
+)
+
+// Row is a type that a dataset holds.
+type Row interface {
+	schemas.Document | schemas.Example | schemas.Sequence
+}
+
+// rowGroupBytes is the size, before compression, at which a row group is closed: the unit of
+// parallel reading and of the reader's memory.
+const rowGroupBytes = 8 << 20
+
+// FileWriter writes one Parquet file of a dataset. It must not be used concurrently.
+type FileWriter[T Row] struct {
+	b       *Builder
+	key     fileKey
+	path    string // within the partial directory
+	file    *os.File
+	buffer  *bufio.Writer
+	sum     hash.Hash
+	bytes   int64
+	parquet *parquet.GenericWriter[T]
+	group   int64 // bytes in the open row group
+	done    finished
+}
+
+// NewFile begins a file. Splits and indices name it: files of a split are numbered in the order of
+// their indices, which may have gaps.
+func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error) {
+	key := fileKey{split, index}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open[key] || b.files[key] != nil {
+		return nil, fmt.Errorf("dataset %s: file %d of split %s is begun twice", b.dir, index, split)
+	}
+	w := &FileWriter[T]{
+		b: b, key: key, sum: sha256.New(),
+		path: filepath.Join("data", fmt.Sprintf("%s-%d.tmp", split, index)),
+	}
+	var err error
+	if w.file, err = os.Create(filepath.Join(b.partial, w.path)); err != nil {
+		return nil, fmt.Errorf("dataset %s: %w", b.dir, err)
+	}
+	w.buffer = bufio.NewWriterSize(w.file, 1<<20)
+	w.parquet = parquet.NewGenericWriter[T](io.MultiWriter(w.buffer, w.sum, (*counter)(&w.bytes)),
+		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.CreatedBy("longlora", "1", ""),
+		parquet.DataPageVersion(2),
+	)
+	w.done = finished{
+		file:    schemas.File{Path: w.path, Split: split},
+		mixture: map[mixtureKey]*schemas.MixturePart{},
+	}
+	b.open[key] = true
+	return w, nil
+}
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// Write appends rows.
+func (w *FileWriter[T]) Write(rows ...T) error {
+	for i := range rows {
+		if err := w.check(&rows[i]); err != nil {
+			return fmt.Errorf("dataset %s: %s row %d: %w",
+				w.b.dir, w.key.split, w.done.file.Rows, err)
+		}
+		if _, err := w.parquet.Write(rows[i : i+1]); err != nil {
+			return fmt.Errorf("dataset %s: %w", w.b.dir, err)
+		}
+		w.done.file.Rows++
+		w.group += w.count(&rows[i])
+		if w.group >= rowGroupBytes {
+			if err := w.parquet.Flush(); err != nil {
+				return fmt.Errorf("dataset %s: %w", w.b.dir, err)
+			}
+			w.group = 0
+		}
+	}
+	return nil
+}
+
+// check refuses a row that breaks its type's contract.
+func (w *FileWriter[T]) check(row *T) error {
+	switch r := any(row).(type) {
+	case *schemas.Document:
+		if r.Licence == "" {
+			return fmt.Errorf("document %q has no licence", r.DocID)
+		}
+	case *schemas.Example:
+		if r.Licence == "" {
+			return fmt.Errorf("example %q has no licence", r.ID)
+		}
+	case *schemas.Sequence:
+		vocab := 0
+		if w.b.options.Tokenizer != nil {
+			vocab = w.b.options.Tokenizer.VocabSize
+		}
+		return r.Validate(vocab)
+	}
+	return nil
+}
+
+// count adds a row to the sums and returns its size in bytes.
+func (w *FileWriter[T]) count(row *T) int64 {
+	switch r := any(row).(type) {
+	case *schemas.Document:
+		addPart(w.done.mixture, mixtureKey{r.Source, r.Licence}, 1, 0)
+		return int64(len(r.Text)) + 512
+	case *schemas.Example:
+		addPart(w.done.mixture, mixtureKey{r.AnswerSource, r.Licence}, 1, int64(r.NTokens))
+		w.done.file.Tokens += int64(r.NTokens)
+		return int64(len(r.Context)+len(r.Output)+len(r.Instruction)) + 512
+	case *schemas.Sequence:
+		w.done.file.Tokens += int64(r.NTokens)
+		for i, d := range r.Docs {
+			addPart(w.done.mixture, mixtureKey{d.Source, d.Licence}, 1, int64(r.DocLens[i]))
+		}
+		return 4*int64(r.NTokens) + 64*int64(len(r.Docs)) + 8*int64(len(r.LossSpans))
+	}
+	return 0
+}
+
+// Close finishes the file and hands it to its Builder.
+func (w *FileWriter[T]) Close() error {
+	err := w.parquet.Close()
+	err = errors.Join(err, w.buffer.Flush(), w.file.Sync(), w.file.Close())
+	w.b.mu.Lock()
+	defer w.b.mu.Unlock()
+	delete(w.b.open, w.key)
+	if err != nil {
+		return fmt.Errorf("dataset %s: writing %s: %w", w.b.dir, w.path, err)
+	}
+	w.done.file.Bytes = w.bytes
+	w.done.file.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
+	w.b.files[w.key] = &w.done
+	return nil
+}
+
+type mixtureKey struct{ source, licence string }
+
+func addPart(m map[mixtureKey]*schemas.MixturePart, k mixtureKey, rows, tokens int64) {
+	p := m[k]
+	if p == nil {
+		p = &schemas.MixturePart{Source: k.source, Licence: k.licence}
+		m[k] = p
+	}
+	p.Rows += rows
+	p.Tokens += tokens
+}
+
+func sortedMixture(m map[mixtureKey]*schemas.MixturePart) []schemas.MixturePart {
+	parts := make([]schemas.MixturePart, 0, len(m))
+	for _, p := range m {
+		parts = append(parts, *p)
+	}
+	sort.Slice(parts, func(i, j int) bool {
+		if parts[i].Source != parts[j].Source {
+			return parts[i].Source < parts[j].Source
+		}
+		return parts[i].Licence < parts[j].Licence
+	})
+	return parts
+}
