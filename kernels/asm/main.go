@@ -1,0 +1,37 @@
+// Asm generates the amd64 assembly of packages gemm and simd:
+//
+//	go run . -package gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
+//
+// `make generate` runs it for both and CI requires that nothing changes.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/mmcloughlin/avo/build"
+)
+
+func main() {
+	// avo reads -out, -stubs and -pkg; the package's name is also which kernels to write.
+	name := ""
+	for i, a := range os.Args {
+		if a == "-pkg" && i+1 < len(os.Args) {
+			name = os.Args[i+1]
+		}
+	}
+	switch name {
+	case "gemm":
+		build.ConstraintExpr("amd64")
+		gemmKernels()
+	case "simd":
+		build.ConstraintExpr("amd64")
+		rowKernels()
+	default:
+		fmt.Fprintf(os.Stderr, "asm: -pkg is %q, want gemm or simd\n", name)
+		flag.Usage()
+		os.Exit(2)
+	}
+	build.Generate()
+}
