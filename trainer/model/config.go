@@ -1,0 +1,101 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Config is the shape of a model.
+type Config struct {
+	Vocab   int     `json:"vocab_size"`
+	Hidden  int     `json:"hidden_size"`
+	Layers  int     `json:"num_hidden_layers"`
+	Heads   int     `json:"num_attention_heads"`
+	KVHeads int     `json:"num_key_value_heads"`
+	HeadDim int     `json:"head_dim"`
+	FFN     int     `json:"intermediate_size"`
+	Eps     float32 `json:"rms_norm_eps"`
+	// Tied says that the head is the embedding: one tensor, EmbedName.
+	Tied bool `json:"tie_word_embeddings"`
+}
+
+// Validate reports every value that no model can have.
+func (c Config) Validate() error {
+	var all []error
+	for _, f := range []struct {
+		name  string
+		value int
+	}{
+		{"vocab_size", c.Vocab}, {"hidden_size", c.Hidden}, {"num_hidden_layers", c.Layers},
+		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads},
+		{"head_dim", c.HeadDim}, {"intermediate_size", c.FFN},
+	} {
+		if f.value <= 0 {
+			all = append(all, fmt.Errorf("%s is %d, want more than 0", f.name, f.value))
+		}
+	}
+	if c.KVHeads > 0 && c.Heads%c.KVHeads != 0 {
+		all = append(all, fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d",
+			c.Heads, c.KVHeads))
+	}
+	if c.HeadDim%2 != 0 {
+		all = append(all, fmt.Errorf("head_dim %d is odd: rotary positions turn pairs", c.HeadDim))
+	}
+	if !(c.Eps > 0) {
+		all = append(all, fmt.Errorf("rms_norm_eps is %g, want more than 0", c.Eps))
+	}
+	if err := errors.Join(all...); err != nil {
+		return fmt.Errorf("model configuration: %w", err)
+	}
+	return nil
+}
+
+// The names, as in Hugging Face's LlamaForCausalLM, of the parameters outside the layers.
+const (
+	EmbedName = "model.embed_tokens.weight"
+	NormName  = "model.norm.weight"
+	HeadName  = "lm_head.weight"
+)
+
+// Suffixes that the parameters of a LoRA adapter add to their linear layer's module name. PEFT's
+// files put "base_model.model." before the whole.
+const (
+	LoRAA = ".lora_A.weight"
+	LoRAB = ".lora_B.weight"
+)
+
+// linearModules are the linear layers of a decoder layer, by the last part of their module name.
+var linearModules = [...]string{
+	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
+	"mlp.gate_proj", "mlp.up_proj", "mlp.down_proj",
+}
+
+// indices into linearModules.
+const (
+	qProj = iota
+	kProj
+	vProj
+	oProj
+	gateProj
+	upProj
+	downProj
+	linears
+)
+
+// linearShape returns the number of output and input features of a linear layer.
+func (c Config) linearShape(module int) (out, in int) {
+	switch module {
+	case qProj:
+		return c.Heads * c.HeadDim, c.Hidden
+	case kProj, vProj:
+		return c.KVHeads * c.HeadDim, c.Hidden
+	case oProj:
+		return c.Hidden, c.Heads * c.HeadDim
+	case downProj:
+		return c.Hidden, c.FFN
+	}
+	return c.FFN, c.Hidden
+}
+
+// Module returns the module name of a layer's part, as "model.layers.3.self_attn.q_proj".
+func Module(layer int, part string) string { return fmt.Sprintf("model.layers.%d.%s", layer, part) }

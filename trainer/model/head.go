@@ -1,0 +1,123 @@
+package model
+
+import "longlora/kernels"
+
+// logitRows is the number of rows of logits that are computed at a time.
+const logitRows = 64
+
+// scored are the rows of a batch that have a target.
+type scored struct {
+	rows, targets []int32
+	weights       []float32
+}
+
+func scoredRows(b *Batch) (s scored) {
+	for t, target := range b.Targets {
+		if target >= 0 {
+			s.rows = append(s.rows, int32(t))
+			s.targets = append(s.targets, target)
+			s.weights = append(s.weights, b.Weights[t])
+		}
+	}
+	return s
+}
+
+// head is the loss over the scored rows: they are gathered first, so that final norm and head see
+// no others.
+type head struct {
+	rows, targets, weights kernels.Tensor // [N]
+	x, h, rstd, losses     kernels.Tensor // [N, D], [N, D], [N], [N]
+	scored                 scored
+}
+
+// newHead gathers the scored rows of x [T, D] and normalises them. It is nil if there are none.
+func (m *Model) newHead(b *Batch, x kernels.Tensor) *head {
+	s := scoredRows(b)
+	n := len(s.rows)
+	if n == 0 {
+		return nil
+	}
+	ints := func(v []int32) kernels.Tensor {
+		t := m.work.arena.Alloc(kernels.I32, n)
+		m.b.WriteInts(t, v)
+		return t
+	}
+	h := &head{
+		rows: ints(s.rows), targets: ints(s.targets), weights: m.f32(n),
+		x: m.f32(n, m.config.Hidden), h: m.f32(n, m.config.Hidden), rstd: m.f32(n), losses: m.f32(n),
+		scored: s,
+	}
+	m.b.Write(h.weights, s.weights)
+	m.b.Embedding(h.x, x, h.rows) // a gather of rows
+	m.b.RMSNorm(h.h, h.rstd, h.x, m.norm.Value, m.config.Eps)
+	return h
+}
+
+func (m *Model) headLinear() kernels.Linear {
+	return kernels.Linear{W: kernels.Dense{Tensor: m.head.Value}}
+}
+
+// headGradient adds the loss's gradient by x [T, D] to dx.
+func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32, losses []float32) error {
+	mark := m.work.arena.Mark()
+	defer m.work.arena.Release(mark)
+	h := m.newHead(b, x)
+	if h == nil {
+		return nil
+	}
+	n := h.x.Dim(0)
+	dh := m.f32(n, m.config.Hidden)
+	m.b.CrossEntropy(h.losses, dh, m.head.Grad, h.h, m.headLinear(), h.targets, h.weights, scale)
+	m.readLosses(h, losses)
+	gathered := m.cleared(n, m.config.Hidden)
+	m.b.RMSNormGrad(gathered, m.norm.Grad, dh, h.x, m.norm.Value, h.rstd)
+	m.b.EmbeddingGrad(dx, gathered, h.rows) // a scatter of rows
+	return nil
+}
+
+func (m *Model) headLosses(b *Batch, x kernels.Tensor, losses []float32) error {
+	h := m.newHead(b, x)
+	if h == nil {
+		return m.b.Sync()
+	}
+	absent := kernels.Tensor{}
+	m.b.CrossEntropy(h.losses, absent, absent, h.h, m.headLinear(), h.targets, h.weights, 1)
+	m.readLosses(h, losses)
+	return m.b.Sync()
+}
+
+// readLosses scatters the losses to their tokens.
+func (m *Model) readLosses(h *head, losses []float32) {
+	if losses == nil {
+		return
+	}
+	compact := make([]float32, len(h.scored.rows))
+	m.b.Read(compact, h.losses)
+	for i, t := range h.scored.rows {
+		losses[t] = compact[i]
+	}
+}
+
+// headLogits hands over the logits of all rows of x.
+func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) error {
+	n := x.Dim(0)
+	h, rstd := m.f32(n, m.config.Hidden), m.f32(n)
+	m.b.RMSNorm(h, rstd, x, m.norm.Value, m.config.Eps)
+	y := m.f32(min(n, logitRows), m.config.Vocab)
+	values := make([]float32, y.Len())
+	for from := 0; from < n; from += logitRows {
+		rows := min(logitRows, n-from)
+		part := y.Slice(0, 0, rows)
+		m.b.Linear(part, h.Slice(0, from, from+rows), m.headLinear(), kernels.Tensor{}, false)
+		m.b.Read(values[:part.Len()], part)
+		if err := m.b.Sync(); err != nil {
+			return err
+		}
+		for r := range rows {
+			if err := row(from+r, values[r*m.config.Vocab:(r+1)*m.config.Vocab]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,61 @@
+package model
+
+import (
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"strings"
+)
+
+// initStd is the standard deviation of a new matrix's elements (initializer_range of LlamaConfig).
+const initStd = 0.02
+
+// Init gives every parameter its value at the start of a training from scratch: normal with standard
+// deviation 0.02, that of the projections back into the residual stream divided by sqrt(2·layers)
+// (GPT-2's way), norms 1, adapters as InitAdapters. A tensor's values are a pure function of seed,
+// its name and its shape.
+func (m *Model) Init(seed uint64) error {
+	for _, p := range m.params.Base() {
+		std := initStd
+		if strings.HasSuffix(p.Name, linearModules[oProj]+".weight") ||
+			strings.HasSuffix(p.Name, linearModules[downProj]+".weight") {
+			std /= math.Sqrt(2 * float64(m.config.Layers))
+		}
+		rng := generator(seed, p.Name)
+		m.b.Write(p.Value, fill(p, func() float64 {
+			if p.Group == GroupNorm {
+				return 1
+			}
+			return std * rng.NormFloat64()
+		}))
+	}
+	return m.InitAdapters(seed)
+}
+
+// InitAdapters makes adapters that change nothing yet: A uniform in ±1/sqrt(in), as PEFT's Kaiming
+// initialisation with a = sqrt(5) comes to, and B zero.
+func (m *Model) InitAdapters(seed uint64) error {
+	for _, p := range m.params.Adapters() {
+		if strings.HasSuffix(p.Name, LoRAB) {
+			m.b.Zero(p.Value)
+			continue
+		}
+		rng, bound := generator(seed, p.Name), 1/math.Sqrt(float64(p.shape[1]))
+		m.b.Write(p.Value, fill(p, func() float64 { return bound * (2*rng.Float64() - 1) }))
+	}
+	return m.b.Sync()
+}
+
+func generator(seed uint64, name string) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(name)) // never fails
+	return rand.New(rand.NewPCG(seed, h.Sum64()))
+}
+
+func fill(p *Param, next func() float64) []float32 {
+	values := make([]float32, p.Len())
+	for i := range values {
+		values[i] = float32(next())
+	}
+	return values
+}

@@ -1,0 +1,50 @@
+package model
+
+import "longlora/kernels"
+
+// linear is a linear layer with its adapter, if it has one.
+type linear struct {
+	id   int // distinguishes the dropout masks of a model's layers
+	w    *Param
+	a, b *Param
+	lora *LoRA
+}
+
+// operand returns what the backend needs. Without a seed there is no dropout.
+func (l *linear) operand(seed uint64) kernels.Linear {
+	k := kernels.Linear{W: kernels.Dense{Tensor: l.w.Value}}
+	if l.a == nil {
+		return k
+	}
+	k.A, k.B = l.a.Value, l.b.Value
+	k.Scale = float32(l.lora.Alpha / float64(l.lora.Rank))
+	if seed != 0 {
+		k.Dropout = float32(l.lora.Dropout)
+		k.Seed = mix(seed, uint64(l.id))
+	}
+	return k
+}
+
+func (l *linear) gradients() kernels.LinearGrad {
+	g := kernels.LinearGrad{DW: l.w.Grad}
+	if l.a != nil {
+		g.DA, g.DB = l.a.Grad, l.b.Grad
+	}
+	return g
+}
+
+// low cuts the tensor for the adapter's inner activation off the arena: absent without adapter.
+func (l *linear) low(a kernels.Arena, tokens int) kernels.Tensor {
+	if l.a == nil {
+		return kernels.Tensor{}
+	}
+	return a.Alloc(kernels.F32, tokens, l.lora.Rank)
+}
+
+// mix is SplitMix64's finalizer (Steele et al. 2014) over a pair.
+func mix(seed, n uint64) uint64 {
+	x := seed + (n+1)*0x9E3779B97F4A7C15
+	x = (x ^ x>>30) * 0xBF58476D1CE4E5B9
+	x = (x ^ x>>27) * 0x94D049BB133111EB
+	return x ^ x>>31
+}

@@ -1,0 +1,137 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"longlora/kernels"
+)
+
+// Options says how a model is held and what of it is trained. The zero value, with Context, Rotary
+// and Planner set, is a model for inference.
+type Options struct {
+	// Context is the number of positions: no document may be longer.
+	Context int
+	// Rotary gives the rotation tables of package rope.
+	Rotary Rotary
+	// Planner makes the backend on which calls are counted before they reserve memory (package
+	// kernels/plan).
+	Planner func() kernels.Backend
+	// Frozen is the storage of matrices that are not trained; zero means F32. Norms are always F32.
+	Frozen kernels.DType
+	// LoRA puts adapters on linear layers; nil: none.
+	LoRA *LoRA
+	// Train names the groups of base parameters that are trained in full: see Groups.
+	Train []string
+	// Training reserves gradients and optimizer moments of what is trained.
+	Training bool
+	// Recompute keeps only each layer's input in a forward pass and computes the layer again for
+	// its gradient. The result has the same bits.
+	Recompute bool
+}
+
+// Rotary returns the cosines and sines, row-major [positions, HeadDim/2], attention scaling
+// included.
+type Rotary func(positions int) (cos, sin []float32)
+
+// LoRA describes the adapters of arXiv 2106.09685.
+type LoRA struct {
+	// Targets are last parts of module names, as "q_proj".
+	Targets []string
+	Rank    int
+	// Alpha scales the adapter's output by Alpha/Rank.
+	Alpha float64
+	// Dropout is the probability of an element of the adapter's input to be zeroed in training.
+	Dropout float64
+}
+
+// Group is a set of base parameters that is trained together.
+type Group string
+
+// The groups.
+const (
+	GroupEmbed  Group = "embed"
+	GroupNorm   Group = "norm"
+	GroupHead   Group = "head"
+	GroupLinear Group = "linear"
+	GroupLoRA   Group = "lora"
+)
+
+// Groups returns the names that Options.Train takes; "all" stands for every one of them.
+func Groups() []string {
+	return []string{string(GroupEmbed), string(GroupNorm), string(GroupHead), string(GroupLinear)}
+}
+
+// TrainAll in Options.Train trains every base parameter.
+const TrainAll = "all"
+
+// Targets returns the names that LoRA.Targets takes.
+func Targets() []string {
+	var names []string
+	for _, m := range linearModules {
+		names = append(names, m[strings.LastIndexByte(m, '.')+1:])
+	}
+	return names
+}
+
+// Validate reports every value that a model cannot be made with.
+func (o Options) Validate() error {
+	var all []error
+	if o.Context <= 0 {
+		all = append(all, fmt.Errorf("context is %d, want more than 0", o.Context))
+	}
+	if o.Rotary == nil || o.Planner == nil {
+		all = append(all, errors.New("rotary tables and planner are required"))
+	}
+	switch o.Frozen {
+	case 0, kernels.F32, kernels.BF16:
+	default:
+		all = append(all, fmt.Errorf("frozen parameters cannot be stored as %v", o.Frozen))
+	}
+	for _, g := range o.Train {
+		if g != TrainAll && !slices.Contains(Groups(), g) {
+			all = append(all, fmt.Errorf("train: unknown group %q; the groups are %s and %s",
+				g, strings.Join(Groups(), ", "), TrainAll))
+		}
+	}
+	if o.LoRA != nil {
+		all = append(all, o.LoRA.Validate())
+	}
+	return errors.Join(all...)
+}
+
+// Validate reports every value that an adapter cannot have.
+func (l *LoRA) Validate() error {
+	var all []error
+	if len(l.Targets) == 0 {
+		all = append(all, errors.New("lora: no target"))
+	}
+	for _, t := range l.Targets {
+		if !slices.Contains(Targets(), t) {
+			all = append(all, fmt.Errorf("lora: unknown target %q; the targets are %s",
+				t, strings.Join(Targets(), ", ")))
+		}
+	}
+	if l.Rank <= 0 {
+		all = append(all, fmt.Errorf("lora: rank is %d, want more than 0", l.Rank))
+	}
+	if !(l.Alpha > 0) {
+		all = append(all, fmt.Errorf("lora: alpha is %g, want more than 0", l.Alpha))
+	}
+	if !(l.Dropout >= 0 && l.Dropout < 1) {
+		all = append(all, fmt.Errorf("lora: dropout is %g, want it in [0, 1)", l.Dropout))
+	}
+	return errors.Join(all...)
+}
+
+// trains reports whether a group of base parameters is trained.
+func (o Options) trains(g Group) bool {
+	return slices.Contains(o.Train, TrainAll) || slices.Contains(o.Train, string(g))
+}
+
+// adapts reports whether a linear layer gets an adapter.
+func (o Options) adapts(module int) bool {
+	return o.LoRA != nil && slices.Contains(o.LoRA.Targets, Targets()[module])
+}

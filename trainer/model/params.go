@@ -1,0 +1,177 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"longlora/kernels"
+)
+
+// Param is one parameter.
+type Param struct {
+	// Name is the one in Hugging Face's files; an adapter's is its module's with LoRAA or LoRAB.
+	Name      string
+	Group     Group
+	Trainable bool
+	// Value is F32 if it is trained. Grad, M and V (AdamW's moments) are F32, and absent unless the
+	// parameter is trained by a model made for training.
+	Value, Grad, M, V kernels.Tensor
+
+	shape []int
+	dtype kernels.DType
+}
+
+// Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
+func (p *Param) Shape() []int { return append([]int(nil), p.shape...) }
+
+// Len returns the number of elements.
+func (p *Param) Len() int {
+	n := 1
+	for _, s := range p.shape {
+		n *= s
+	}
+	return n
+}
+
+// DType returns the storage type of the value.
+func (p *Param) DType() kernels.DType { return p.dtype }
+
+// Params is an ordered list: embedding, layers, final norm, head; a linear layer's adapter follows
+// its weight.
+type Params []*Param
+
+// Lookup returns the parameter of a name, nil if there is none.
+func (ps Params) Lookup(name string) *Param {
+	for _, p := range ps {
+		if p.Name == name {
+			return p
+		}
+	}
+	return nil
+}
+
+// Trainable returns those that are trained.
+func (ps Params) Trainable() Params {
+	return ps.where(func(p *Param) bool { return p.Trainable })
+}
+
+// Base returns those that are no adapter's.
+func (ps Params) Base() Params {
+	return ps.where(func(p *Param) bool { return p.Group != GroupLoRA })
+}
+
+// Adapters returns those of adapters.
+func (ps Params) Adapters() Params {
+	return ps.where(func(p *Param) bool { return p.Group == GroupLoRA })
+}
+
+func (ps Params) where(keep func(*Param) bool) Params {
+	var kept Params
+	for _, p := range ps {
+		if keep(p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// Count returns the number of elements of all.
+func (ps Params) Count() int64 {
+	var n int64
+	for _, p := range ps {
+		n += int64(p.Len())
+	}
+	return n
+}
+
+// alignment of an arena's tensors, in bytes.
+const alignment = 64
+
+func alignedBytes(n int, d kernels.DType) int64 {
+	return (int64(n)*d.Size() + alignment - 1) / alignment * alignment
+}
+
+// bytes returns the storage of the values, and of gradients and moments of what is trained.
+func (ps Params) bytes() (values, training int64) {
+	for _, p := range ps {
+		values += alignedBytes(p.Len(), p.dtype)
+		if p.Trainable {
+			training += 3 * alignedBytes(p.Len(), kernels.F32)
+		}
+	}
+	return values, training
+}
+
+// list describes all parameters of a model, without storage.
+func list(c Config, o Options) Params {
+	var ps Params
+	add := func(name string, g Group, trainable bool, shape ...int) {
+		p := &Param{Name: name, Group: g, Trainable: trainable, shape: shape, dtype: kernels.F32}
+		if !trainable && len(shape) > 1 && o.Frozen != 0 {
+			p.dtype = o.Frozen
+		}
+		ps = append(ps, p)
+	}
+	base := func(name string, g Group, shape ...int) { add(name, g, o.trains(g), shape...) }
+	base(EmbedName, GroupEmbed, c.Vocab, c.Hidden)
+	for l := range c.Layers {
+		base(Module(l, "input_layernorm.weight"), GroupNorm, c.Hidden)
+		for m := range linears {
+			if m == gateProj {
+				base(Module(l, "post_attention_layernorm.weight"), GroupNorm, c.Hidden)
+			}
+			out, in := c.linearShape(m)
+			name := Module(l, linearModules[m])
+			base(name+".weight", GroupLinear, out, in)
+			if o.adapts(m) {
+				add(name+LoRAA, GroupLoRA, true, o.LoRA.Rank, in)
+				add(name+LoRAB, GroupLoRA, true, out, o.LoRA.Rank)
+			}
+		}
+	}
+	base(NormName, GroupNorm, c.Hidden)
+	if !c.Tied {
+		base(HeadName, GroupHead, c.Vocab, c.Hidden)
+	}
+	return ps
+}
+
+// Source returns a tensor's elements, row-major, or an error that names what is wrong.
+type Source func(name string, shape []int) ([]float32, error)
+
+// Load fills params from a source and refuses values that are not finite.
+func (m *Model) Load(params Params, from Source) error {
+	for _, p := range params {
+		values, err := from(p.Name, p.Shape())
+		if err != nil {
+			return err
+		}
+		if err := m.SetParam(p, values); err != nil {
+			return err
+		}
+	}
+	return m.b.Sync()
+}
+
+// SetParam writes a parameter's value.
+func (m *Model) SetParam(p *Param, values []float32) error {
+	if len(values) != p.Len() {
+		return fmt.Errorf("tensor %s has %d values, shape %v wants %d",
+			p.Name, len(values), p.shape, p.Len())
+	}
+	for i, v := range values {
+		if v != v || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("tensor %s holds %v at element %d; the file is damaged or the training "+
+				"that made it diverged", p.Name, v, i)
+		}
+	}
+	m.b.Write(p.Value, values)
+	return nil
+}
+
+// Values returns a copy of a parameter's value.
+func (m *Model) Values(p *Param) []float32 {
+	out := make([]float32, p.Len())
+	m.b.Read(out, p.Value)
+	return out
+}

@@ -1,0 +1,121 @@
+package model
+
+import (
+	"errors"
+	"math"
+
+	"longlora/kernels"
+)
+
+// use is a kind of call that needs working memory.
+type use uint8
+
+const (
+	useGradient use = iota
+	useLosses
+	useLogits
+	uses
+)
+
+// workspace is the memory of a call's intermediate tensors, reserved for calls of up to so many
+// tokens.
+type workspace struct {
+	arena  kernels.Arena
+	size   int64
+	tokens [uses]int
+}
+
+func (w *workspace) close() error {
+	if w.arena == nil {
+		return nil
+	}
+	a := w.arena
+	w.arena = nil
+	return a.Close()
+}
+
+// ReserveGradient reserves the working memory of Gradient for micro-batches of up to tokens tokens,
+// and ReserveLosses that of Losses; calls reserve what they need by themselves, so that these only
+// serve to fail early.
+func (m *Model) ReserveGradient(tokens int) error { return m.reserve(useGradient, tokens) }
+
+// ReserveLosses is ReserveGradient for Losses.
+func (m *Model) ReserveLosses(tokens int) error { return m.reserve(useLosses, tokens) }
+
+// reserve makes room for a call of some kind, unless there is.
+func (m *Model) reserve(u use, tokens int) error {
+	if m.work.arena != nil && m.work.tokens[u] >= tokens {
+		return nil
+	}
+	need, err := m.workBytes(u, tokens)
+	if err != nil {
+		return err
+	}
+	if m.work.arena == nil || need > m.work.size {
+		if err := m.resize(need); err != nil {
+			return err
+		}
+	}
+	m.work.tokens[u] = tokens
+	return nil
+}
+
+func (m *Model) resize(need int64) error {
+	if err := m.work.close(); err != nil {
+		return err
+	}
+	arena, err := m.b.NewArena(need)
+	if err != nil {
+		m.work = workspace{}
+		return err
+	}
+	m.work.arena, m.work.size = arena, need
+	return nil
+}
+
+// GradientBytes counts the working memory of Gradient for a micro-batch of tokens tokens.
+func (m *Model) GradientBytes(tokens int) (int64, error) { return m.workBytes(useGradient, tokens) }
+
+func (m *Model) workBytes(u use, tokens int) (int64, error) {
+	return m.count(func(t *Model) error {
+		b := blank(tokens, t)
+		switch u {
+		case useGradient:
+			return t.gradient(b, 1, nil)
+		case useLogits:
+			return t.logits(b, discard)
+		}
+		return t.losses(b, nil)
+	})
+}
+
+// StateBytes returns the memory of the parameters, and of the gradients and moments of what is
+// trained.
+func (m *Model) StateBytes() (values, training int64) { return m.params.bytes() }
+
+// count runs a call on a twin over the planning backend and returns the height of its arena.
+func (m *Model) count(call func(*Model) error) (int64, error) {
+	b := m.options.Planner()
+	twin, err := New(b, m.config, m.options)
+	if err != nil {
+		return 0, errors.Join(err, b.Close())
+	}
+	err = twin.resize(math.MaxInt64)
+	if err == nil {
+		err = call(twin)
+	}
+	var peak int64
+	if err == nil {
+		peak = twin.work.arena.Peak()
+	}
+	return peak, errors.Join(err, twin.Close(), b.Close())
+}
+
+// blank is a batch that needs as much memory as one of its size can.
+func blank(tokens int, m *Model) *Batch {
+	b := Document(make([]int32, tokens), m.config.Heads)
+	b.Targets[tokens-1] = 0
+	return b
+}
+
+func discard(int, []float32) error { return nil }
