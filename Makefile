@@ -65,7 +65,8 @@ standalone:
 	cd kernels && GOWORK=off GOARCH=arm64 $(GO) vet ./...
 
 generate:
-	cd kernels/asm && $(GO) run . -out ..
+	cd kernels/asm && $(GO) run . -pkg gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
+	cd kernels/asm && $(GO) run . -pkg simd -out ../simd/rows_amd64.s -stubs ../simd/rows_amd64.go
 	gofmt -l kernels
 
 bench:

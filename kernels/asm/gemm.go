@@ -26,20 +26,32 @@ var ymm = vector{[]reg.VecPhysical{
 	reg.Y8, reg.Y9, reg.Y10, reg.Y11, reg.Y12, reg.Y13, reg.Y14, reg.Y15,
 }, 32}
 
+// Heights of tiles: the tallest keeps every register busy, the others make up any remainder.
+var (
+	zmmRows = []int{14, 8, 4, 2, 1}
+	ymmRows = []int{6, 4, 2, 1}
+)
+
 func gemmKernels() {
-	tile("tile14x32", zmm, 14, 2)
-	tile("tile14x16", zmm, 14, 1)
-	tile("tile6x16", ymm, 6, 2)
+	for _, n := range []int{2, 1} {
+		for _, rows := range zmmRows {
+			tile("zmm", zmm, rows, n)
+		}
+		for _, rows := range ymmRows {
+			tile("ymm", ymm, rows, n)
+		}
+	}
 }
 
 // tile writes C[rows, cols] (+)= A·B for cols = n vectors. B is packed: k rows of cols floats. A is
 // read where it lies, by broadcasts: element (r, k) is rowStride·r + kStride·k floats on, so that a
 // transposed A costs nothing.
-func tile(name string, v vector, rows, n int) {
+func tile(prefix string, v vector, rows, n int) {
+	cols := n * v.bytes / 4
+	name := fmt.Sprintf("%s%dx%d", prefix, rows, cols)
 	TEXT(name, NOSPLIT,
 		"func(k int64, a *float32, rowStride, kStride int64, b, c *float32, ldc, accumulate int64)")
 	Pragma("noescape")
-	cols := n * v.bytes / 4
 	Doc(fmt.Sprintf("%s computes C[%d, %d] = A·B, or adds it to C.", name, rows, cols))
 	k, rowStride, kStride := reg.RCX, reg.RSI, reg.RDX
 	b, c, ldc := reg.RDI, reg.R8, reg.R9

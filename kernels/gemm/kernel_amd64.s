@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·tile14x32(SB), NOSPLIT, $0-64
+TEXT ·zmm14x32(SB), NOSPLIT, $0-64
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
@@ -54,9 +54,9 @@ TEXT ·tile14x32(SB), NOSPLIT, $0-64
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
 	TESTQ  CX, CX
-	JZ     tile14x32_store
+	JZ     zmm14x32_store
 
-tile14x32_loop:
+zmm14x32_loop:
 	VMOVUPS      (DI), Z0
 	VMOVUPS      64(DI), Z1
 	VBROADCASTSS (AX), Z2
@@ -108,12 +108,12 @@ tile14x32_loop:
 	ADDQ         DX, R13
 	ADDQ         $0x80, DI
 	DECQ         CX
-	JNZ          tile14x32_loop
+	JNZ          zmm14x32_loop
 
-tile14x32_store:
+zmm14x32_store:
 	MOVQ    accumulate+56(FP), AX
 	TESTQ   AX, AX
-	JZ      tile14x32_overwrite
+	JZ      zmm14x32_overwrite
 	VADDPS  (R8), Z4, Z4
 	VMOVUPS Z4, (R8)
 	VADDPS  64(R8), Z5, Z5
@@ -187,7 +187,7 @@ tile14x32_store:
 	VZEROUPPER
 	RET
 
-tile14x32_overwrite:
+zmm14x32_overwrite:
 	VMOVUPS Z4, (R8)
 	VMOVUPS Z5, 64(R8)
 	ADDQ    R9, R8
@@ -233,9 +233,668 @@ tile14x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func tile14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm8x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·tile14x16(SB), NOSPLIT, $0-64
+TEXT ·zmm8x32(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm8x32_store
+
+zmm8x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	VFMADD231PS  Z2, Z0, Z16
+	VFMADD231PS  Z2, Z1, Z17
+	VBROADCASTSS (AX)(SI*1), Z3
+	VFMADD231PS  Z3, Z0, Z18
+	VFMADD231PS  Z3, Z1, Z19
+	VBROADCASTSS (AX)(SI*2), Z4
+	VFMADD231PS  Z4, Z0, Z20
+	VFMADD231PS  Z4, Z1, Z21
+	VBROADCASTSS (R10), Z5
+	VFMADD231PS  Z5, Z0, Z22
+	VFMADD231PS  Z5, Z1, Z23
+	VBROADCASTSS (R10)(SI*1), Z6
+	VFMADD231PS  Z6, Z0, Z24
+	VFMADD231PS  Z6, Z1, Z25
+	VBROADCASTSS (R10)(SI*2), Z7
+	VFMADD231PS  Z7, Z0, Z26
+	VFMADD231PS  Z7, Z1, Z27
+	VBROADCASTSS (R11), Z8
+	VFMADD231PS  Z8, Z0, Z28
+	VFMADD231PS  Z8, Z1, Z29
+	VBROADCASTSS (R11)(SI*1), Z9
+	VFMADD231PS  Z9, Z0, Z30
+	VFMADD231PS  Z9, Z1, Z31
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         $0x80, DI
+	DECQ         CX
+	JNZ          zmm8x32_loop
+
+zmm8x32_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm8x32_overwrite
+	VADDPS  (R8), Z16, Z16
+	VMOVUPS Z16, (R8)
+	VADDPS  64(R8), Z17, Z17
+	VMOVUPS Z17, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z18, Z18
+	VMOVUPS Z18, (R8)
+	VADDPS  64(R8), Z19, Z19
+	VMOVUPS Z19, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z20, Z20
+	VMOVUPS Z20, (R8)
+	VADDPS  64(R8), Z21, Z21
+	VMOVUPS Z21, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z22, Z22
+	VMOVUPS Z22, (R8)
+	VADDPS  64(R8), Z23, Z23
+	VMOVUPS Z23, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	VADDPS  64(R8), Z25, Z25
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	VADDPS  64(R8), Z27, Z27
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	VADDPS  64(R8), Z29, Z29
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm8x32_overwrite:
+	VMOVUPS Z16, (R8)
+	VMOVUPS Z17, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z18, (R8)
+	VMOVUPS Z19, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z20, (R8)
+	VMOVUPS Z21, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z22, (R8)
+	VMOVUPS Z23, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z24, (R8)
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm4x32(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm4x32_store
+
+zmm4x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	VFMADD231PS  Z2, Z0, Z24
+	VFMADD231PS  Z2, Z1, Z25
+	VBROADCASTSS (AX)(SI*1), Z3
+	VFMADD231PS  Z3, Z0, Z26
+	VFMADD231PS  Z3, Z1, Z27
+	VBROADCASTSS (AX)(SI*2), Z4
+	VFMADD231PS  Z4, Z0, Z28
+	VFMADD231PS  Z4, Z1, Z29
+	VBROADCASTSS (R10), Z5
+	VFMADD231PS  Z5, Z0, Z30
+	VFMADD231PS  Z5, Z1, Z31
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         $0x80, DI
+	DECQ         CX
+	JNZ          zmm4x32_loop
+
+zmm4x32_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm4x32_overwrite
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	VADDPS  64(R8), Z25, Z25
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	VADDPS  64(R8), Z27, Z27
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	VADDPS  64(R8), Z29, Z29
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm4x32_overwrite:
+	VMOVUPS Z24, (R8)
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm2x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm2x32(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm2x32_store
+
+zmm2x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	VFMADD231PS  Z2, Z0, Z28
+	VFMADD231PS  Z2, Z1, Z29
+	VBROADCASTSS (AX)(SI*1), Z3
+	VFMADD231PS  Z3, Z0, Z30
+	VFMADD231PS  Z3, Z1, Z31
+	ADDQ         DX, AX
+	ADDQ         $0x80, DI
+	DECQ         CX
+	JNZ          zmm2x32_loop
+
+zmm2x32_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm2x32_overwrite
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	VADDPS  64(R8), Z29, Z29
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm2x32_overwrite:
+	VMOVUPS Z28, (R8)
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm1x32(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm1x32_store
+
+zmm1x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	VFMADD231PS  Z2, Z0, Z30
+	VFMADD231PS  Z2, Z1, Z31
+	ADDQ         DX, AX
+	ADDQ         $0x80, DI
+	DECQ         CX
+	JNZ          zmm1x32_loop
+
+zmm1x32_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm1x32_overwrite
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm1x32_overwrite:
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm6x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm6x16_store
+
+ymm6x16_loop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VFMADD231PS  Y2, Y1, Y5
+	VBROADCASTSS (AX)(SI*1), Y3
+	VFMADD231PS  Y3, Y0, Y6
+	VFMADD231PS  Y3, Y1, Y7
+	VBROADCASTSS (AX)(SI*2), Y2
+	VFMADD231PS  Y2, Y0, Y8
+	VFMADD231PS  Y2, Y1, Y9
+	VBROADCASTSS (R10), Y3
+	VFMADD231PS  Y3, Y0, Y10
+	VFMADD231PS  Y3, Y1, Y11
+	VBROADCASTSS (R10)(SI*1), Y2
+	VFMADD231PS  Y2, Y0, Y12
+	VFMADD231PS  Y2, Y1, Y13
+	VBROADCASTSS (R10)(SI*2), Y3
+	VFMADD231PS  Y3, Y0, Y14
+	VFMADD231PS  Y3, Y1, Y15
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          ymm6x16_loop
+
+ymm6x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm6x16_overwrite
+	VADDPS  (R8), Y4, Y4
+	VMOVUPS Y4, (R8)
+	VADDPS  32(R8), Y5, Y5
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y6, Y6
+	VMOVUPS Y6, (R8)
+	VADDPS  32(R8), Y7, Y7
+	VMOVUPS Y7, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y8, Y8
+	VMOVUPS Y8, (R8)
+	VADDPS  32(R8), Y9, Y9
+	VMOVUPS Y9, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y10, Y10
+	VMOVUPS Y10, (R8)
+	VADDPS  32(R8), Y11, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y12, Y12
+	VMOVUPS Y12, (R8)
+	VADDPS  32(R8), Y13, Y13
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	VADDPS  32(R8), Y15, Y15
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm6x16_overwrite:
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y6, (R8)
+	VMOVUPS Y7, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y8, (R8)
+	VMOVUPS Y9, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y10, (R8)
+	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y12, (R8)
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y14, (R8)
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm4x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm4x16_store
+
+ymm4x16_loop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y2, Y0, Y8
+	VFMADD231PS  Y2, Y1, Y9
+	VBROADCASTSS (AX)(SI*1), Y3
+	VFMADD231PS  Y3, Y0, Y10
+	VFMADD231PS  Y3, Y1, Y11
+	VBROADCASTSS (AX)(SI*2), Y4
+	VFMADD231PS  Y4, Y0, Y12
+	VFMADD231PS  Y4, Y1, Y13
+	VBROADCASTSS (R10), Y5
+	VFMADD231PS  Y5, Y0, Y14
+	VFMADD231PS  Y5, Y1, Y15
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          ymm4x16_loop
+
+ymm4x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm4x16_overwrite
+	VADDPS  (R8), Y8, Y8
+	VMOVUPS Y8, (R8)
+	VADDPS  32(R8), Y9, Y9
+	VMOVUPS Y9, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y10, Y10
+	VMOVUPS Y10, (R8)
+	VADDPS  32(R8), Y11, Y11
+	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y12, Y12
+	VMOVUPS Y12, (R8)
+	VADDPS  32(R8), Y13, Y13
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	VADDPS  32(R8), Y15, Y15
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm4x16_overwrite:
+	VMOVUPS Y8, (R8)
+	VMOVUPS Y9, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y10, (R8)
+	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y12, (R8)
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y14, (R8)
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm2x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm2x16_store
+
+ymm2x16_loop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y2, Y0, Y12
+	VFMADD231PS  Y2, Y1, Y13
+	VBROADCASTSS (AX)(SI*1), Y3
+	VFMADD231PS  Y3, Y0, Y14
+	VFMADD231PS  Y3, Y1, Y15
+	ADDQ         DX, AX
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          ymm2x16_loop
+
+ymm2x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm2x16_overwrite
+	VADDPS  (R8), Y12, Y12
+	VMOVUPS Y12, (R8)
+	VADDPS  32(R8), Y13, Y13
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	VADDPS  32(R8), Y15, Y15
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm2x16_overwrite:
+	VMOVUPS Y12, (R8)
+	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y14, (R8)
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm1x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm1x16_store
+
+ymm1x16_loop:
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBROADCASTSS (AX), Y2
+	VFMADD231PS  Y2, Y0, Y14
+	VFMADD231PS  Y2, Y1, Y15
+	ADDQ         DX, AX
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          ymm1x16_loop
+
+ymm1x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm1x16_overwrite
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	VADDPS  32(R8), Y15, Y15
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm1x16_overwrite:
+	VMOVUPS Y14, (R8)
+	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm14x16(SB), NOSPLIT, $0-64
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
@@ -269,9 +928,9 @@ TEXT ·tile14x16(SB), NOSPLIT, $0-64
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
 	TESTQ  CX, CX
-	JZ     tile14x16_store
+	JZ     zmm14x16_store
 
-tile14x16_loop:
+zmm14x16_loop:
 	VMOVUPS      (DI), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z1, Z0, Z18
@@ -308,12 +967,12 @@ tile14x16_loop:
 	ADDQ         DX, R13
 	ADDQ         $0x40, DI
 	DECQ         CX
-	JNZ          tile14x16_loop
+	JNZ          zmm14x16_loop
 
-tile14x16_store:
+zmm14x16_store:
 	MOVQ    accumulate+56(FP), AX
 	TESTQ   AX, AX
-	JZ      tile14x16_overwrite
+	JZ      zmm14x16_overwrite
 	VADDPS  (R8), Z18, Z18
 	VMOVUPS Z18, (R8)
 	ADDQ    R9, R8
@@ -359,7 +1018,7 @@ tile14x16_store:
 	VZEROUPPER
 	RET
 
-tile14x16_overwrite:
+zmm14x16_overwrite:
 	VMOVUPS Z18, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Z19, (R8)
@@ -391,9 +1050,9 @@ tile14x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func tile6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·tile6x16(SB), NOSPLIT, $0-64
+// func zmm8x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm8x16(SB), NOSPLIT, $0-64
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
@@ -406,12 +1065,271 @@ TEXT ·tile6x16(SB), NOSPLIT, $0-64
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm8x16_store
+
+zmm8x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	VFMADD231PS  Z1, Z0, Z24
+	VBROADCASTSS (AX)(SI*1), Z2
+	VFMADD231PS  Z2, Z0, Z25
+	VBROADCASTSS (AX)(SI*2), Z3
+	VFMADD231PS  Z3, Z0, Z26
+	VBROADCASTSS (R10), Z4
+	VFMADD231PS  Z4, Z0, Z27
+	VBROADCASTSS (R10)(SI*1), Z5
+	VFMADD231PS  Z5, Z0, Z28
+	VBROADCASTSS (R10)(SI*2), Z6
+	VFMADD231PS  Z6, Z0, Z29
+	VBROADCASTSS (R11), Z7
+	VFMADD231PS  Z7, Z0, Z30
+	VBROADCASTSS (R11)(SI*1), Z8
+	VFMADD231PS  Z8, Z0, Z31
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          zmm8x16_loop
+
+zmm8x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm8x16_overwrite
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z25, Z25
+	VMOVUPS Z25, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z27, Z27
+	VMOVUPS Z27, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z29, Z29
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm8x16_overwrite:
+	VMOVUPS Z24, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z25, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z27, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm4x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm4x16_store
+
+zmm4x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	VFMADD231PS  Z1, Z0, Z28
+	VBROADCASTSS (AX)(SI*1), Z2
+	VFMADD231PS  Z2, Z0, Z29
+	VBROADCASTSS (AX)(SI*2), Z3
+	VFMADD231PS  Z3, Z0, Z30
+	VBROADCASTSS (R10), Z4
+	VFMADD231PS  Z4, Z0, Z31
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          zmm4x16_loop
+
+zmm4x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm4x16_overwrite
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z29, Z29
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm4x16_overwrite:
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm2x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm2x16_store
+
+zmm2x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	VFMADD231PS  Z1, Z0, Z30
+	VBROADCASTSS (AX)(SI*1), Z2
+	VFMADD231PS  Z2, Z0, Z31
+	ADDQ         DX, AX
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          zmm2x16_loop
+
+zmm2x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm2x16_overwrite
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm2x16_overwrite:
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func zmm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·zmm1x16(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     zmm1x16_store
+
+zmm1x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	VFMADD231PS  Z1, Z0, Z31
+	ADDQ         DX, AX
+	ADDQ         $0x40, DI
+	DECQ         CX
+	JNZ          zmm1x16_loop
+
+zmm1x16_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      zmm1x16_overwrite
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+zmm1x16_overwrite:
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm6x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm6x8(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
 	VXORPS Y10, Y10, Y10
 	VXORPS Y11, Y11, Y11
 	VXORPS Y12, Y12, Y12
@@ -419,90 +1337,226 @@ TEXT ·tile6x16(SB), NOSPLIT, $0-64
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
 	TESTQ  CX, CX
-	JZ     tile6x16_store
+	JZ     ymm6x8_store
 
-tile6x16_loop:
+ymm6x8_loop:
 	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	VBROADCASTSS (AX), Y2
-	VFMADD231PS  Y2, Y0, Y4
-	VFMADD231PS  Y2, Y1, Y5
-	VBROADCASTSS (AX)(SI*1), Y3
-	VFMADD231PS  Y3, Y0, Y6
-	VFMADD231PS  Y3, Y1, Y7
-	VBROADCASTSS (AX)(SI*2), Y2
-	VFMADD231PS  Y2, Y0, Y8
-	VFMADD231PS  Y2, Y1, Y9
-	VBROADCASTSS (R10), Y3
-	VFMADD231PS  Y3, Y0, Y10
-	VFMADD231PS  Y3, Y1, Y11
-	VBROADCASTSS (R10)(SI*1), Y2
-	VFMADD231PS  Y2, Y0, Y12
-	VFMADD231PS  Y2, Y1, Y13
-	VBROADCASTSS (R10)(SI*2), Y3
-	VFMADD231PS  Y3, Y0, Y14
-	VFMADD231PS  Y3, Y1, Y15
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y1, Y0, Y10
+	VBROADCASTSS (AX)(SI*1), Y2
+	VFMADD231PS  Y2, Y0, Y11
+	VBROADCASTSS (AX)(SI*2), Y3
+	VFMADD231PS  Y3, Y0, Y12
+	VBROADCASTSS (R10), Y4
+	VFMADD231PS  Y4, Y0, Y13
+	VBROADCASTSS (R10)(SI*1), Y5
+	VFMADD231PS  Y5, Y0, Y14
+	VBROADCASTSS (R10)(SI*2), Y6
+	VFMADD231PS  Y6, Y0, Y15
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x40, DI
+	ADDQ         $0x20, DI
 	DECQ         CX
-	JNZ          tile6x16_loop
+	JNZ          ymm6x8_loop
 
-tile6x16_store:
+ymm6x8_store:
 	MOVQ    accumulate+56(FP), AX
 	TESTQ   AX, AX
-	JZ      tile6x16_overwrite
-	VADDPS  (R8), Y4, Y4
-	VMOVUPS Y4, (R8)
-	VADDPS  32(R8), Y5, Y5
-	VMOVUPS Y5, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y6, Y6
-	VMOVUPS Y6, (R8)
-	VADDPS  32(R8), Y7, Y7
-	VMOVUPS Y7, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y8, Y8
-	VMOVUPS Y8, (R8)
-	VADDPS  32(R8), Y9, Y9
-	VMOVUPS Y9, 32(R8)
-	ADDQ    R9, R8
+	JZ      ymm6x8_overwrite
 	VADDPS  (R8), Y10, Y10
 	VMOVUPS Y10, (R8)
-	VADDPS  32(R8), Y11, Y11
-	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y11, Y11
+	VMOVUPS Y11, (R8)
 	ADDQ    R9, R8
 	VADDPS  (R8), Y12, Y12
 	VMOVUPS Y12, (R8)
-	VADDPS  32(R8), Y13, Y13
-	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y13, Y13
+	VMOVUPS Y13, (R8)
 	ADDQ    R9, R8
 	VADDPS  (R8), Y14, Y14
 	VMOVUPS Y14, (R8)
-	VADDPS  32(R8), Y15, Y15
-	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y15, Y15
+	VMOVUPS Y15, (R8)
 	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
-tile6x16_overwrite:
-	VMOVUPS Y4, (R8)
-	VMOVUPS Y5, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y6, (R8)
-	VMOVUPS Y7, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
-	ADDQ    R9, R8
+ymm6x8_overwrite:
 	VMOVUPS Y10, (R8)
-	VMOVUPS Y11, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y11, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y12, (R8)
-	VMOVUPS Y13, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y13, (R8)
 	ADDQ    R9, R8
 	VMOVUPS Y14, (R8)
-	VMOVUPS Y15, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm4x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm4x8(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VXORPS Y12, Y12, Y12
+	VXORPS Y13, Y13, Y13
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm4x8_store
+
+ymm4x8_loop:
+	VMOVUPS      (DI), Y0
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y1, Y0, Y12
+	VBROADCASTSS (AX)(SI*1), Y2
+	VFMADD231PS  Y2, Y0, Y13
+	VBROADCASTSS (AX)(SI*2), Y3
+	VFMADD231PS  Y3, Y0, Y14
+	VBROADCASTSS (R10), Y4
+	VFMADD231PS  Y4, Y0, Y15
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         $0x20, DI
+	DECQ         CX
+	JNZ          ymm4x8_loop
+
+ymm4x8_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm4x8_overwrite
+	VADDPS  (R8), Y12, Y12
+	VMOVUPS Y12, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y13, Y13
+	VMOVUPS Y13, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y15, Y15
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm4x8_overwrite:
+	VMOVUPS Y12, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y13, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y14, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm2x8(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VXORPS Y14, Y14, Y14
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm2x8_store
+
+ymm2x8_loop:
+	VMOVUPS      (DI), Y0
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y1, Y0, Y14
+	VBROADCASTSS (AX)(SI*1), Y2
+	VFMADD231PS  Y2, Y0, Y15
+	ADDQ         DX, AX
+	ADDQ         $0x20, DI
+	DECQ         CX
+	JNZ          ymm2x8_loop
+
+ymm2x8_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm2x8_overwrite
+	VADDPS  (R8), Y14, Y14
+	VMOVUPS Y14, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Y15, Y15
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm2x8_overwrite:
+	VMOVUPS Y14, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, FMA3
+TEXT ·ymm1x8(SB), NOSPLIT, $0-64
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   c+40(FP), R8
+	MOVQ   ldc+48(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, R9
+	VXORPS Y15, Y15, Y15
+	TESTQ  CX, CX
+	JZ     ymm1x8_store
+
+ymm1x8_loop:
+	VMOVUPS      (DI), Y0
+	VBROADCASTSS (AX), Y1
+	VFMADD231PS  Y1, Y0, Y15
+	ADDQ         DX, AX
+	ADDQ         $0x20, DI
+	DECQ         CX
+	JNZ          ymm1x8_loop
+
+ymm1x8_store:
+	MOVQ    accumulate+56(FP), AX
+	TESTQ   AX, AX
+	JZ      ymm1x8_overwrite
+	VADDPS  (R8), Y15, Y15
+	VMOVUPS Y15, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+ymm1x8_overwrite:
+	VMOVUPS Y15, (R8)
 	ADDQ    R9, R8
 	VZEROUPPER
 	RET
