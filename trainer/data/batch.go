@@ -1,0 +1,45 @@
+package data
+
+import (
+	"longlora/kernels"
+	"longlora/trainer/model"
+)
+
+// Segmenter gives the attention segments of documents of those lengths laid end to end.
+type Segmenter func(docLens []int32) kernels.Segments
+
+// Join lays rows end to end as one micro-batch.
+func Join(rows []*Row, segments Segmenter) *model.Batch {
+	b := &model.Batch{}
+	var lens []int32
+	for _, r := range rows {
+		b.IDs = append(b.IDs, r.IDs...)
+		b.Targets = append(b.Targets, r.Targets...)
+		b.Weights = append(b.Weights, r.Weights...)
+		lens = append(lens, r.DocLens...)
+	}
+	b.Positions = make([]int32, 0, len(b.IDs))
+	for _, n := range lens {
+		for p := range n {
+			b.Positions = append(b.Positions, p)
+		}
+	}
+	b.Segments = segments(lens)
+	return b
+}
+
+// Groups cuts rows, in order, into runs of at most tokens tokens together, or of one longer row: the
+// micro-batches of a step.
+func Groups(rows []*Row, tokens int) [][]*Row {
+	var all [][]*Row
+	size := 0
+	for i, r := range rows {
+		if i == 0 || size+len(r.IDs) > tokens {
+			all, size = append(all, nil), 0
+		}
+		last := len(all) - 1
+		all[last] = append(all[last], r)
+		size += len(r.IDs)
+	}
+	return all
+}
