@@ -1,0 +1,92 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// DType is a storage type, by its name in a header.
+type DType string
+
+// The storage types whose values this package converts. Headers may name others; such tensors can
+// be listed and copied as bytes.
+const (
+	F32  DType = "F32"
+	BF16 DType = "BF16"
+	F16  DType = "F16"
+)
+
+// bits is the size of an element of every storage type of the format.
+var bits = map[DType]int64{
+	"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+	"F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+	"I16": 16, "U16": 16, F16: 16, BF16: 16, "I32": 32, "U32": 32, F32: 32,
+	"I64": 64, "U64": 64, "F64": 64, "C64": 64,
+	"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+}
+
+// Bits returns the size of an element in bits, 0 for a type that the format does not have.
+func (d DType) Bits() int64 { return bits[d] }
+
+// decodable reports whether decode knows d.
+func (d DType) decodable() bool { return d == F32 || d == BF16 || d == F16 }
+
+// decode converts the little-endian elements in raw to dst, exactly. len(raw) is len(dst) elements.
+func decode(dst []float32, raw []byte, d DType) {
+	switch d {
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(raw[2*i:])) << 16)
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = fromHalf(binary.LittleEndian.Uint16(raw[2*i:]))
+		}
+	default:
+		panic(fmt.Sprintf("safetensors: decode of %s", d))
+	}
+}
+
+// encode appends values as little-endian elements of d, F32 or BF16.
+func encode(out []byte, values []float32, d DType) []byte {
+	for _, v := range values {
+		if d == F32 {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+		} else {
+			out = binary.LittleEndian.AppendUint16(out, toBF16(v))
+		}
+	}
+	return out
+}
+
+// toBF16 rounds to nearest, ties to even; a NaN stays a NaN.
+func toBF16(v float32) uint16 {
+	b := math.Float32bits(v)
+	if v != v {
+		return uint16(b>>16) | 0x40
+	}
+	return uint16((b + 0x7fff + b>>16&1) >> 16)
+}
+
+// RoundBF16 returns the value that v has after it was stored as BF16.
+func RoundBF16(v float32) float32 {
+	return math.Float32frombits(uint32(toBF16(v)) << 16)
+}
+
+// fromHalf converts an IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
+func fromHalf(h uint16) float32 {
+	sign, exponent, fraction := uint32(h)>>15<<31, uint32(h)>>10&0x1f, uint32(h)&0x3ff
+	switch exponent {
+	case 0: // zero or subnormal: fraction · 2^-24, exact in float32
+		v := float32(fraction) / (1 << 24)
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 0x1f: // infinity or NaN
+		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}

@@ -1,0 +1,67 @@
+package safetensors
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestHalfIsExact(t *testing.T) {
+	for i := range 1 << 16 {
+		h := uint16(i)
+		got := float64(fromHalf(h))
+		want := halfByFormula(h)
+		if got != want && !(math.IsNaN(got) && math.IsNaN(want)) ||
+			math.Signbit(got) != math.Signbit(want) {
+			t.Fatalf("fromHalf(%#04x) = %v, want %v", h, got, want)
+		}
+	}
+}
+
+// halfByFormula follows IEEE 754-2008, 3.4, in float64.
+func halfByFormula(h uint16) float64 {
+	exponent, fraction := int(h>>10&31), float64(h&1023)
+	v := math.Ldexp(fraction, -24)
+	switch {
+	case exponent == 31 && fraction != 0:
+		v = math.NaN()
+	case exponent == 31:
+		v = math.Inf(1)
+	case exponent > 0:
+		v = math.Ldexp(1024+fraction, exponent-25)
+	}
+	if h>>15 == 1 {
+		return math.Copysign(v, -1)
+	}
+	return v
+}
+
+func TestBF16RoundsToNearestEven(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 100_000 {
+		v := math.Float32frombits(rng.Uint32())
+		if v-v != 0 {
+			continue
+		}
+		low := math.Float32frombits(math.Float32bits(v) &^ 0xffff)
+		high := math.Float32frombits(math.Float32bits(low) + 0x10000)
+		down := math.Abs(float64(v) - float64(low))
+		up := math.Abs(float64(high) - float64(v))
+		want := low
+		if up < down || up == down && math.Float32bits(low)>>16&1 == 1 {
+			want = high
+		}
+		if math.IsInf(float64(high), 0) {
+			continue // the halfway rule to infinity is checked below
+		}
+		if got := RoundBF16(v); got != want {
+			t.Fatalf("RoundBF16(%v) = %v, want %v", v, got, want)
+		}
+	}
+	if got := RoundBF16(math.MaxFloat32); !math.IsInf(float64(got), 1) {
+		t.Errorf("RoundBF16(max) = %v, want +Inf", got)
+	}
+	if got := RoundBF16(math.Float32frombits(0x7f800001)); got == got {
+		t.Errorf("RoundBF16(NaN) = %v, want NaN", got)
+	}
+}
