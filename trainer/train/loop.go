@@ -1,0 +1,258 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"longlora/kernels"
+	"longlora/trainer/checkpoint"
+	"longlora/trainer/data"
+	"longlora/trainer/model"
+)
+
+// ErrInterrupted reports that the context ended: the last finished step was saved.
+var ErrInterrupted = errors.New("interrupted")
+
+// ErrDiverged reports a loss or gradient that is not finite. Nothing of that step was kept.
+var ErrDiverged = errors.New("training diverged")
+
+// Loop is a training run.
+type Loop struct {
+	Options
+	Model *model.Model
+	World kernels.World
+	// Data stands at State.Position.
+	Data     *data.Stream
+	Segments data.Segmenter
+	// State is where the run starts: zero but for Backend and Config, or a checkpoint's.
+	State checkpoint.State
+	// Validate returns the validation loss; nil: there is none.
+	Validate func() (float64, error)
+	// Observe receives each step's metrics; an error ends the run.
+	Observe func(Metrics) error
+	// Saved receives the path of each checkpoint; nil: not wanted.
+	Saved func(path string)
+
+	saved int // step of the last checkpoint, -1: none
+	pace  pace
+}
+
+// Run trains from State.Step to Steps, saves the end and returns nil, or ErrInterrupted.
+func (l *Loop) Run(ctx context.Context) error {
+	if err := l.Options.Validate(); err != nil {
+		return err
+	}
+	l.saved = -1
+	if l.State.Step > 0 {
+		l.saved = l.State.Step
+	}
+	for l.State.Step < l.Steps {
+		if err := l.step(); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return l.interrupted()
+		}
+	}
+	return l.save()
+}
+
+func (l *Loop) interrupted() error {
+	if err := l.save(); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w after step %d of %d, which was saved", ErrInterrupted, l.State.Step, l.Steps)
+}
+
+// step runs one step with all that is due after it.
+func (l *Loop) step() error {
+	begun, before := time.Now(), l.State.Tokens
+	m, err := l.update()
+	if err != nil {
+		return fmt.Errorf("step %d: %w%s", l.State.Step+1, err, l.lastGood(err))
+	}
+	l.State.Step++
+	l.State.Position = l.Data.At()
+	l.pace.add(time.Since(begun))
+	m.Step, m.Tokens = l.State.Step, l.State.Tokens
+	m.Seconds = time.Since(begun).Seconds()
+	m.TokensPerSecond = float64(l.State.Tokens-before) / m.Seconds
+	m.Left = l.pace.left(l.Steps - l.State.Step).Seconds()
+	if l.due(l.EvalEvery) && l.Validate != nil {
+		loss, err := l.Validate()
+		if err != nil {
+			return fmt.Errorf("validation after step %d: %w", l.State.Step, err)
+		}
+		m.Validation = &loss
+	}
+	if l.Observe != nil {
+		if err := l.Observe(m); err != nil {
+			return err
+		}
+	}
+	if l.SaveEvery > 0 && l.State.Step%l.SaveEvery == 0 {
+		return l.save()
+	}
+	return nil
+}
+
+// due reports whether something that is done every so many steps, and at the end, is to be done.
+func (l *Loop) due(every int) bool {
+	return l.State.Step == l.Steps || every > 0 && l.State.Step%every == 0
+}
+
+// lastGood says where a run that failed can be continued.
+func (l *Loop) lastGood(err error) string {
+	if !errors.Is(err, ErrDiverged) {
+		return ""
+	}
+	if l.saved < 0 {
+		return "; no checkpoint was saved before: start again with a lower --lr"
+	}
+	return fmt.Sprintf("; the checkpoint of step %d is good: start again with a lower --lr, or look "+
+		"at the data of this step", l.saved)
+}
+
+// update computes the gradient of a step and applies it.
+func (l *Loop) update() (Metrics, error) {
+	rows, err := l.read()
+	if err != nil {
+		return Metrics{}, err
+	}
+	m := Metrics{LR: l.At(l.State.Step + 1), Epoch: l.State.Position.Epoch}
+	var weight float64
+	for _, r := range rows {
+		weight += r.Weight()
+		m.Targets += int64(r.Scored())
+		l.State.Tokens += int64(len(r.IDs))
+	}
+	if weight, err = l.World.AllReduceScalar(weight); err != nil {
+		return m, err
+	}
+	if !(weight > 0) {
+		return m, fmt.Errorf("the %d sequences from %v on have no target with a weight: "+
+			"check the shards' loss spans", l.Batch, l.State.Position)
+	}
+	if m.Loss, err = l.gradient(rows, weight); err != nil {
+		return m, err
+	}
+	if m.GradNorm, err = l.norm(); err != nil {
+		return m, err
+	}
+	if !finite(m.Loss) || !finite(m.GradNorm) {
+		return m, fmt.Errorf("%w: loss %g, gradient norm %g", ErrDiverged, m.Loss, m.GradNorm)
+	}
+	l.apply(m)
+	return m, l.Model.Backend().Sync()
+}
+
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+// read returns this rank's sequences of the next step.
+func (l *Loop) read() ([]*data.Row, error) {
+	var mine []*data.Row
+	for i := range l.Batch {
+		r, err := l.Data.Next()
+		if err != nil {
+			return nil, err
+		}
+		if i%l.World.Size() == l.World.Rank() {
+			mine = append(mine, r)
+		}
+	}
+	return mine, nil
+}
+
+// gradient leaves the gradient of the step's loss, Σ weights·losses / Σ weights over all ranks, in
+// the model and returns the loss.
+func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
+	l.Model.ZeroGrads()
+	var sum float64
+	for i, group := range data.Groups(rows, l.MicroTokens) {
+		b := data.Join(group, l.Segments)
+		b.Seed = l.dropoutSeed(i)
+		s, err := l.Model.Gradient(b, float32(1/weight))
+		if err != nil {
+			return 0, err
+		}
+		sum += s
+	}
+	if err := l.World.AllReduceSum(l.gradients()...); err != nil {
+		return 0, err
+	}
+	sum, err := l.World.AllReduceScalar(sum)
+	return sum / weight, err
+}
+
+// dropoutSeed differs for every micro-batch of every step and rank; it is never 0.
+func (l *Loop) dropoutSeed(micro int) uint64 {
+	x := l.Seed
+	for _, n := range []int{l.State.Step, l.World.Rank(), micro} {
+		x = (x ^ uint64(n) + 1) * 0x9E3779B97F4A7C15
+		x ^= x >> 29
+	}
+	return x | 1
+}
+
+func (l *Loop) gradients() []kernels.Tensor {
+	var all []kernels.Tensor
+	for _, p := range l.Model.Params().Trainable() {
+		all = append(all, p.Grad)
+	}
+	return all
+}
+
+func (l *Loop) norm() (float64, error) {
+	squares := l.Model.Backend().SumSquares(l.gradients()...)
+	return math.Sqrt(squares), l.Model.Backend().Sync()
+}
+
+// apply updates every trained parameter.
+func (l *Loop) apply(m Metrics) {
+	scale := 1.0
+	if l.Clip > 0 && m.GradNorm > l.Clip {
+		scale = l.Clip / m.GradNorm
+	}
+	for _, p := range l.Model.Params().Trainable() {
+		s := kernels.AdamWStep{
+			LR: float32(m.LR), Beta1: float32(l.Beta1), Beta2: float32(l.Beta2), Eps: float32(l.Eps),
+			GradScale: float32(scale), Step: l.State.Step + 1,
+		}
+		if p.Group != model.GroupNorm {
+			s.WeightDecay = float32(l.WeightDecay)
+		}
+		l.Model.Backend().AdamW(p.Value, p.Grad, p.M, p.V, s)
+	}
+}
+
+// save writes a checkpoint of the last finished step unless there is one.
+func (l *Loop) save() error {
+	if l.saved == l.State.Step {
+		return nil
+	}
+	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.State, l.Keep)
+	if err != nil {
+		return err
+	}
+	l.saved = l.State.Step
+	if l.Saved != nil {
+		l.Saved(path)
+	}
+	return nil
+}
+
+// pace is the mean time of the latest steps.
+type pace struct{ mean time.Duration }
+
+func (p *pace) add(d time.Duration) {
+	if p.mean == 0 {
+		p.mean = d
+		return
+	}
+	p.mean += (d - p.mean) / 8
+}
+
+func (p *pace) left(steps int) time.Duration { return time.Duration(steps) * p.mean }
