@@ -13,14 +13,14 @@ import (
 //   - An identifier is a maximal run of letters, digits and underscores that the Go scanner takes
 //     for an identifier: not a keyword, not predeclared, not the blank one, and in no comment or
 //     string. It ends before its document's last byte, so that it is whole.
-//   - It is far if the same run of characters, of the same case, stands before it in the document,
-//     anywhere, comments and strings included; if the last token of the nearest such occurrence lies
-//     more than Near tokens before the identifier's first; and if the first token of that occurrence
-//     lies at most Far tokens before it.
+//   - It is far if the same run of characters, of the same case, stands before it in the
+//     document, anywhere, comments and strings included; if the last token of the nearest such
+//     occurrence lies more than Near tokens before the identifier's first; and if the first token
+//     of that occurrence lies at most Far tokens before it.
 //
 // Its tokens are all that hold one of its bytes (the first may begin with a space or a point), and
-// its loss is the sum of theirs: -log p(identifier | all before it). A model that sees the last Near
-// tokens sees no part of the earlier occurrence when it predicts the first token.
+// its loss is the sum of theirs: -log p(identifier | all before it). A model that sees the last
+// Near tokens sees no part of the earlier occurrence when it predicts the first token.
 type FarCopy struct {
 	Near, Far int
 	Tokenizer *tokenizer.Tokenizer

@@ -8,8 +8,8 @@ import (
 	"longlora/internal/tokenizer"
 )
 
-// spelling is the text of some ids: id i stands for text[starts[i]:starts[i+1]]. A character that is
-// cut between ids belongs to the last of them; special tokens have no text.
+// spelling is the text of some ids: id i stands for text[starts[i]:starts[i+1]]. A character that
+// is cut between ids belongs to the last of them; special tokens have no text.
 type spelling struct {
 	text   string
 	starts []int // len(ids)+1

@@ -61,9 +61,9 @@ func newPiece(ids []int32, first int) piece {
 	return p
 }
 
-// Sliding returns the losses of one document under a model that never sees more than window tokens.
-// Windows move by step: each token after the first window is predicted from at least window-step and
-// at most window-1 tokens before it. The loss of the first token is 0.
+// Sliding returns the losses of one document under a model that never sees more than window
+// tokens. Windows move by step: each token after the first window is predicted from at least
+// window-step and at most window-1 tokens before it. The loss of the first token is 0.
 func Sliding(ctx context.Context, s Scorer, ids []int32, window, step int, progress Progress) (
 	[]float32, error) {
 	if step < 1 || step >= window || window > s.MaxTokens() {

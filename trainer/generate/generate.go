@@ -1,0 +1,56 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"longlora/trainer/model"
+)
+
+// Options bounds a generation.
+type Options struct {
+	// MaxNew is the greatest number of new tokens.
+	MaxNew int
+	// Stop are the tokens after which generation ends, as the end of a sequence.
+	Stop []int32
+	Sampling
+}
+
+// Run continues prompt and returns the new tokens, the stop token included. emit, if not nil, is
+// given each token as it is chosen; its error ends the generation. The prompt and MaxNew tokens must
+// fit into the model's context.
+func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
+	emit func(id int32) error) (ids []int32, err error) {
+	sampler, err := NewSampler(o.Sampling)
+	if err != nil {
+		return nil, err
+	}
+	total, limit := len(prompt)+o.MaxNew, m.Options().Context
+	if len(prompt) == 0 || o.MaxNew < 1 || total > limit {
+		return nil, fmt.Errorf("generate: a prompt of %d tokens and %d new ones: want at least one of "+
+			"each and at most %d together, the model's context", len(prompt), o.MaxNew, limit)
+	}
+	d, err := m.NewDecoder(total, 0)
+	if err != nil {
+		return nil, fmt.Errorf("generate: %w", err)
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	logits, err := d.Read(prompt...)
+	for err == nil {
+		next := sampler.Pick(logits)
+		ids = append(ids, next)
+		if emit != nil {
+			err = emit(next)
+		}
+		if err = errors.Join(err, ctx.Err()); err != nil {
+			break
+		}
+		if len(ids) == o.MaxNew || slices.Contains(o.Stop, next) {
+			return ids, nil
+		}
+		logits, err = d.Read(next)
+	}
+	return ids, fmt.Errorf("generate: token %d: %w", len(prompt)+len(ids), err)
+}
