@@ -47,8 +47,8 @@ type Sampler struct {
 }
 
 type candidate struct {
-	id   int32
-	p    float64 // logit, then probability
+	id int32
+	p  float64 // logit, then probability
 }
 
 // NewSampler returns a Sampler at the beginning of its seed's draws.
