@@ -1,0 +1,109 @@
+package run
+
+// Config holds every option of `trainer sft` and `trainer pretrain`. Each is a key of the run file
+// and, with dashes for underscores, a flag. Zero values that stand for "determined by something
+// else" say so; Resolve fills them in.
+type Config struct {
+	// Model is a Hugging Face folder, or "base": the embedded model.
+	Model string `yaml:"model" usage:"base model: a Hugging Face folder, or base (embedded)"`
+	// Init is the config.json of a model to train from scratch; Model is not used then.
+	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
+
+	Shards     string `yaml:"shards" usage:"dataset directory of sequence shards (required)"`
+	Split      string `yaml:"split" usage:"split to train on"`
+	Validation string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
+	// CheckTokenizer requires that the shards' tokenizer is the model's, byte for byte.
+	CheckTokenizer bool   `yaml:"check_tokenizer" usage:"require the shards' tokenizer to be the model's"`
+	Out            string `yaml:"out" usage:"output directory (default runs/COMMAND-DATASET)"`
+
+	// Context is the most tokens of a sequence and the length that RoPE is extended to; 0: the
+	// shards' own.
+	Context int `yaml:"context" usage:"longest sequence in tokens; 0: the shards' context"`
+	// Attention is one of Attentions: auto is s2, and full for a model trained from scratch.
+	Attention string `yaml:"attention" usage:"s2 (shifted sparse), full, or auto: full with --init, else s2"`
+	// Group is S²-Attn's group size in tokens; 0: a quarter of the context.
+	Group           int  `yaml:"group" usage:"S2 group size in tokens; 0: a quarter of the context"`
+	AcrossDocuments bool `yaml:"across_documents" usage:"let packed documents see those before them"`
+	// Rope is the kind of extension when the context is longer than the model's, as rope.Extend
+	// takes it.
+	Rope string `yaml:"rope" usage:"kind of RoPE extension for a context longer than the model's"`
+
+	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
+	// Train names the groups of base parameters trained beside the adapters.
+	Train       []string `yaml:"train" usage:"base parameters trained beside the adapters: embed, norm, head, linear"`
+	LoRATargets []string `yaml:"lora_targets" usage:"linear layers that get an adapter"`
+	LoRARank    int      `yaml:"lora_rank" usage:"rank of the adapters"`
+	LoRAAlpha   float64  `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
+	LoRADropout float64  `yaml:"lora_dropout" usage:"dropout of the adapters' input"`
+
+	// Weights is the storage of frozen matrices, f32 or bf16.
+	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16"`
+	// Recompute is one of Recomputes. No choice changes a bit of the result.
+	Recompute string `yaml:"recompute" usage:"activation checkpointing: none, layer, or auto: layer above 1 GiB"`
+
+	Steps int `yaml:"steps" usage:"steps to train"`
+	// Epochs sets Steps to that many passes over the data, rounded up.
+	Epochs int `yaml:"epochs" usage:"passes over the data, instead of --steps"`
+	// Batch is the number of sequences of a step.
+	Batch int `yaml:"batch" usage:"sequences of a step"`
+	// MicroTokens bounds the tokens that are computed together; memory grows with it.
+	MicroTokens int     `yaml:"micro_tokens" usage:"short sequences are computed together up to so many tokens"`
+	LR          float64 `yaml:"lr" usage:"peak learning rate"`
+	MinLR       float64 `yaml:"min_lr" usage:"learning rate that linear and cosine end with"`
+	Warmup      int     `yaml:"warmup" usage:"steps of linear warm-up"`
+	Schedule    string  `yaml:"schedule" usage:"learning rate after warm-up: constant, linear, cosine"`
+	WeightDecay float64 `yaml:"weight_decay" usage:"AdamW's decay of all but norms"`
+	Beta1       float64 `yaml:"beta1" usage:"AdamW's beta1"`
+	Beta2       float64 `yaml:"beta2" usage:"AdamW's beta2"`
+	Eps         float64 `yaml:"eps" usage:"AdamW's epsilon"`
+	Clip        float64 `yaml:"clip" usage:"greatest gradient norm; 0: not clipped"`
+	Seed        uint64  `yaml:"seed" usage:"seed of initial values, order and dropout"`
+	Shuffle     bool    `yaml:"shuffle" usage:"shuffle each epoch; false: file order"`
+
+	EvalEvery int `yaml:"eval_every" usage:"steps between validations; 0: only at the end"`
+	// EvalSequences is the number of sequences of a validation, from the split's begin; 0: all.
+	EvalSequences int `yaml:"eval_sequences" usage:"sequences of a validation; 0: all"`
+	SaveEvery     int `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
+	Keep          int `yaml:"keep" usage:"checkpoints to keep; 0: all"`
+
+	// Threads is the number of CPU threads; 0: all. It does not change a bit of the result.
+	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
+}
+
+// BaseModel is the value of Config.Model that names the embedded model.
+const BaseModel = "base"
+
+// The values of Config.Attention.
+const (
+	AttentionAuto = "auto"
+	AttentionS2   = "s2"
+	AttentionFull = "full"
+)
+
+// The values of Config.Method.
+const (
+	MethodLoRA = "lora"
+	MethodFull = "full"
+)
+
+// The values of Config.Recompute.
+const (
+	RecomputeAuto  = "auto"
+	RecomputeNone  = "none"
+	RecomputeLayer = "layer"
+)
+
+// Defaults returns LongLoRA's recipe (arXiv 2309.12307, section 4.1 and the authors' scripts).
+func Defaults() Config {
+	return Config{
+		Model: BaseModel, Split: "train", Validation: "validation", CheckTokenizer: true,
+		Attention: AttentionAuto, Rope: "linear",
+		Method: MethodLoRA, Train: []string{"embed", "norm"},
+		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
+		Weights: "f32", Recompute: RecomputeAuto,
+		Steps: 1000, Batch: 64, MicroTokens: 4096,
+		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
+		Shuffle:       true,
+		EvalSequences: 32, SaveEvery: 100, Keep: 3,
+	}
+}

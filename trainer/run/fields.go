@@ -1,0 +1,29 @@
+package run
+
+import (
+	"reflect"
+	"strings"
+)
+
+// Field is one option of a Config.
+type Field struct {
+	// Key is its name in a run file, Flag the one on the command line.
+	Key, Flag, Usage string
+	// Value points into the Config: *string, *[]string, *bool, *int, *uint64 or *float64.
+	Value any
+}
+
+// Fields lists the options of c in the order of its declaration.
+func (c *Config) Fields() []Field {
+	v := reflect.ValueOf(c).Elem()
+	all := make([]Field, v.NumField())
+	for i := range all {
+		f := v.Type().Field(i)
+		key := f.Tag.Get("yaml")
+		all[i] = Field{
+			Key: key, Flag: strings.ReplaceAll(key, "_", "-"), Usage: f.Tag.Get("usage"),
+			Value: v.Field(i).Addr().Interface(),
+		}
+	}
+	return all
+}

@@ -1,0 +1,47 @@
+package run
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Read sets in c what a run file says. Keys that no option has, keys given twice and values of
+// another type are errors that name the line.
+func (c *Config) Read(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("run file: %w", err)
+	}
+	if err := c.parse(text); err != nil {
+		return fmt.Errorf("run file %s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Config) parse(text []byte) error {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	next := *c
+	if err := d.Decode(&next); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document")
+	}
+	*c = next
+	return nil
+}
+
+// YAML returns c as a run file.
+func (c *Config) YAML() ([]byte, error) {
+	var out bytes.Buffer
+	e := yaml.NewEncoder(&out)
+	e.SetIndent(2)
+	err := errors.Join(e.Encode(c), e.Close())
+	return out.Bytes(), err
+}

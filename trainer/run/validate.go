@@ -1,0 +1,73 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"longlora/trainer/model"
+	"longlora/trainer/train"
+)
+
+// Validate reports every option that makes no run, whatever the shards and the model are.
+func (c *Config) Validate() error {
+	var all []error
+	bad := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	oneOf := func(key, value string, values ...string) {
+		if !slices.Contains(values, value) {
+			bad("%s is %q, want one of %s", key, value, strings.Join(values, ", "))
+		}
+	}
+	if c.Shards == "" {
+		bad("shards is missing: name a dataset directory of sequences")
+	}
+	if c.Init == "" && c.Model == "" {
+		bad("model is missing: name a folder, or %s", BaseModel)
+	}
+	if c.Init != "" && c.Method != MethodFull {
+		bad("init trains from scratch, which needs method full, not %q", c.Method)
+	}
+	if c.Context < 0 || c.Group < 0 {
+		bad("context is %d and group %d, want 0 or more", c.Context, c.Group)
+	}
+	oneOf("attention", c.Attention, AttentionAuto, AttentionS2, AttentionFull)
+	oneOf("method", c.Method, MethodLoRA, MethodFull)
+	oneOf("weights", c.Weights, "f32", "bf16")
+	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
+	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
+		bad("epochs is %d, eval_sequences %d, threads %d, want 0 or more",
+			c.Epochs, c.EvalSequences, c.Threads)
+	}
+	if c.Method == MethodLoRA {
+		all = append(all, c.lora().Validate())
+	}
+	if c.Method == MethodLoRA || len(c.Train) > 0 {
+		for _, g := range c.Train {
+			oneOf("train", g, append(model.Groups(), model.TrainAll)...)
+		}
+	}
+	return errors.Join(append(all, c.loop().Validate())...)
+}
+
+func (c *Config) lora() *model.LoRA {
+	return &model.LoRA{
+		Targets: c.LoRATargets, Rank: c.LoRARank, Alpha: c.LoRAAlpha, Dropout: c.LoRADropout,
+	}
+}
+
+// loop returns the loop's options; with epochs, the steps are not known yet.
+func (c *Config) loop() train.Options {
+	steps := c.Steps
+	if c.Epochs > 0 {
+		steps = 1
+	}
+	return train.Options{
+		Schedule: train.Schedule{
+			Kind: c.Schedule, Peak: c.LR, Min: c.MinLR, Warmup: c.Warmup, Steps: steps,
+		},
+		Batch: c.Batch, MicroTokens: c.MicroTokens,
+		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, Clip: c.Clip,
+		Seed: c.Seed, SaveEvery: c.SaveEvery, Keep: c.Keep, EvalEvery: c.EvalEvery,
+	}
+}
