@@ -14,6 +14,7 @@ const resamples = 10_000
 
 // Difference is how much lower a model's mean loss is than a baseline's on the same targets.
 type Difference struct {
+	Baseline string `json:"baseline"`
 	// Mean is the baseline's mean loss less the model's: positive where the model is better.
 	Mean float64 `json:"mean"`
 	// CI95 is the 95 % interval of Mean by the percentile bootstrap over sequences (Efron and
@@ -29,16 +30,16 @@ func (d Difference) Beats() bool { return d.CI95[0] > 0 }
 // of them and the seed.
 func Compare(baseline, model FarCopyResult, seed uint64) (Difference, error) {
 	n := len(model.perSequence)
-	if n != len(baseline.perSequence) || baseline.Targets != model.Targets || n == 0 {
+	if n != len(baseline.perSequence) || baseline.targets != model.targets || n == 0 {
 		return Difference{}, fmt.Errorf("compare %s with %s: %d targets in %d documents against %d in %d",
-			model.System, baseline.System, model.Targets, n, baseline.Targets,
+			model.System, baseline.System, model.targets, n, baseline.targets,
 			len(baseline.perSequence))
 	}
 	gains := make([]cluster, n)
 	for i, c := range model.perSequence {
 		gains[i] = cluster{sum: baseline.perSequence[i].sum - c.sum, n: c.n}
 	}
-	d := Difference{Mean: baseline.NLL - model.NLL}
+	d := Difference{Baseline: baseline.System, Mean: baseline.NLL - model.NLL}
 	d.CI95 = bootstrap(gains, seed)
 	return d, nil
 }

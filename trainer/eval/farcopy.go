@@ -24,6 +24,8 @@ import (
 type FarCopy struct {
 	Near, Far int
 	Tokenizer *tokenizer.Tokenizer
+	// Seed determines the bootstrap's draws.
+	Seed uint64
 }
 
 // Target is one far identifier: the tokens [From, To) of its sequence.
@@ -92,61 +94,4 @@ func (y *System) losses(ctx context.Context, ids []int32, progress Progress) ([]
 		progress(len(ids))
 	}
 	return out, err
-}
-
-// FarCopyResult is what one system makes of all documents.
-type FarCopyResult struct {
-	System string `json:"system"`
-	// NLL is the mean loss of a target, in nats.
-	NLL         float64    `json:"nll"`
-	Targets     int        `json:"targets"`
-	Tokens      int        `json:"target_tokens"`
-	All         Perplexity `json:"all_tokens"`
-	perSequence []cluster
-}
-
-// Measure runs a system over the documents.
-func (f *FarCopy) Measure(ctx context.Context, y System, docs []Piece, progress Progress) (
-	FarCopyResult, error) {
-	r := FarCopyResult{System: y.Name}
-	longest := 0
-	for _, d := range docs {
-		longest = max(longest, len(d.IDs))
-	}
-	all := newTally(longest)
-	for _, d := range docs {
-		targets, err := f.Targets(d)
-		if err != nil {
-			return r, err
-		}
-		losses, err := y.losses(ctx, d.IDs, progress)
-		if err != nil {
-			return r, fmt.Errorf("far-copy: %s: document %s: %w", y.Name, d.ID, err)
-		}
-		for i := 1; i < len(losses); i++ {
-			all.add(i, float64(losses[i]))
-		}
-		r.add(targets, losses)
-	}
-	if r.Targets == 0 {
-		return r, fmt.Errorf("far-copy: %d documents: %w: no identifier was last seen %d to %d tokens "+
-			"back", len(docs), ErrNoTargets, f.Near, f.Far)
-	}
-	r.NLL /= float64(r.Targets)
-	r.All = all.perplexity(PerTokenName)
-	return r, nil
-}
-
-// add counts one document's targets.
-func (r *FarCopyResult) add(targets []Target, losses []float32) {
-	c := cluster{n: float64(len(targets))}
-	for _, t := range targets {
-		for _, loss := range losses[t.From:t.To] {
-			c.sum += float64(loss)
-		}
-		r.Tokens += t.To - t.From
-	}
-	r.perSequence = append(r.perSequence, c)
-	r.NLL += c.sum
-	r.Targets += len(targets)
 }

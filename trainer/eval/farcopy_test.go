@@ -221,7 +221,7 @@ func TestMeasure(t *testing.T) {
 				t.Errorf("%s document %d: got %v, want %v over %d", y.Name, n, c, inDoc, len(found))
 			}
 		}
-		if got.Targets != targets || targets < 20 || !closeTo(got.NLL, sum/float64(targets)) {
+		if got.targets != targets || targets < 20 || !closeTo(got.NLL, sum/float64(targets)) {
 			t.Errorf("%s: got %+v, want %v over %d", y.Name, got, sum/float64(targets), targets)
 		}
 		if got.All.Tokens != 2*999 {
@@ -264,9 +264,9 @@ func TestCompare(t *testing.T) {
 		for _, s := range sums {
 			r.perSequence = append(r.perSequence, cluster{sum: s, n: 4})
 			r.NLL += s
-			r.Targets += 4
+			r.targets += 4
 		}
-		r.NLL /= float64(r.Targets)
+		r.NLL /= float64(r.targets)
 		return r
 	}
 	a, b := result("a", 8, 12, 9, 13), result("b", 7, 11, 8, 11.8)

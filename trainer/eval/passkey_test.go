@@ -35,9 +35,10 @@ func TestPassKey(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	for i, text := range prompts {
-		at := float64(strings.Index(text, "The pass key is")) / float64(len(text))
-		if want := (float64(i) + 0.5) / 8; at < want-0.15 || at > want+0.15 {
-			t.Errorf("trial %d: the key stands at %.2f, want about %.2f", i, at, want)
+		before, _, _ := strings.Cut(text, "The pass key is")
+		fillers, all := strings.Count(before, passFiller), strings.Count(text, passFiller)
+		if want := int((float64(i)+0.5)/8*float64(all) + 0.5); fillers != want || all < 4 {
+			t.Errorf("trial %d: the key stands after %d of %d fillers, want %d", i, fillers, all, want)
 		}
 		if !strings.HasSuffix(text, "What is the pass key? The pass key is") {
 			t.Errorf("trial %d ends with %q", i, text[len(text)-40:])
