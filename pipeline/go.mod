@@ -9,6 +9,8 @@ require (
 	longlora/schemas v0.0.0
 )
 
+require pgregory.net/rapid v1.3.0 // indirect
+
 replace longlora/schemas => ../schemas
 
 replace longlora/internal => ../internal

@@ -1,0 +1,241 @@
+package pack
+
+import (
+	"errors"
+	"fmt"
+
+	"longlora/schemas"
+)
+
+// Options says how documents become sequences.
+type Options struct {
+	// Context is the greatest number of tokens in a sequence, at least 2.
+	Context int
+	// Packing is the name of a packing; empty means best-fit.
+	Packing string
+	// OverLength is the name of an over-length policy; empty means split.
+	OverLength string
+	// WindowTokens is the number of tokens that best-fit looks at together. 0 means 64 sequences,
+	// but at least 4 Mi tokens. Memory is at most twice the window, and one document.
+	WindowTokens int
+	// Reject is called for each document that is dropped or of which tokens are lost; nil: for none.
+	Reject func(id, reason, detail string)
+}
+
+// minWindow is the least default of Options.WindowTokens.
+const minWindow = 4 << 20
+
+// Validate reports every problem at once.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Context < 2 {
+		errs = append(errs, fmt.Errorf("context %d is below 2: one token has no target", o.Context))
+	}
+	if _, err := find("packing", packings, o.Packing); err != nil {
+		errs = append(errs, err)
+	}
+	if _, err := find("over-length policy", policies, o.OverLength); err != nil {
+		errs = append(errs, err)
+	}
+	if o.WindowTokens < 0 {
+		errs = append(errs, fmt.Errorf("window of %d tokens is negative", o.WindowTokens))
+	}
+	return errors.Join(errs...)
+}
+
+// Sample is a tokenized document.
+type Sample struct {
+	ID, Source, Licence string
+	// Tokens include BOS and EOS where the tokenizer has them. The Packer keeps the slice.
+	Tokens []int32
+	// Loss are the targets, in order, over Tokens; nil means all tokens but the first.
+	Loss []schemas.LossSpan
+	// Weight is the document's loss weight; 0 means 1.
+	Weight float32
+}
+
+// Report counts what a Packer did. Reports of parts add up.
+type Report struct {
+	Documents    int64 `json:"documents"`     // that came in
+	Tokens       int64 `json:"tokens"`        // that came in
+	Dropped      int64 `json:"dropped"`       // documents
+	Cut          int64 `json:"cut"`           // documents that lost tokens
+	LostTokens   int64 `json:"lost_tokens"`   // of dropped and cut documents
+	Split        int64 `json:"split"`         // documents in more than one piece
+	Sequences    int64 `json:"sequences"`     // that came out
+	PackedTokens int64 `json:"packed_tokens"` // in them
+	Targets      int64 `json:"targets"`       // tokens that are predicted
+}
+
+// Add adds another part's counts.
+func (r *Report) Add(o Report) {
+	r.Documents += o.Documents
+	r.Tokens += o.Tokens
+	r.Dropped += o.Dropped
+	r.Cut += o.Cut
+	r.LostTokens += o.LostTokens
+	r.Split += o.Split
+	r.Sequences += o.Sequences
+	r.PackedTokens += o.PackedTokens
+	r.Targets += o.Targets
+}
+
+// The reasons that Options.Reject is called with, beside those of the over-length policies.
+const ReasonNoTarget = "no target"
+
+// Packer packs a stream of documents. It must not be used concurrently.
+type Packer struct {
+	o       Options
+	cut     policy
+	packing packing
+	emit    func(schemas.Sequence) error
+	report  Report
+	// split holds the last document that a packing cut, so that it counts once.
+	split string
+}
+
+// packing groups pieces. It hands finished groups to Packer.sequence.
+type packing interface {
+	add(piece) error
+	flush() error
+}
+
+// New returns a Packer that hands every finished sequence to emit.
+func New(o Options, emit func(schemas.Sequence) error) (*Packer, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("pack: %w", err)
+	}
+	if o.WindowTokens == 0 {
+		o.WindowTokens = max(minWindow, 64*o.Context)
+	}
+	p := &Packer{o: o, emit: emit}
+	cut, err := find("over-length policy", policies, o.OverLength)
+	if err != nil {
+		return nil, err
+	}
+	how, err := find("packing", packings, o.Packing)
+	if err != nil {
+		return nil, err
+	}
+	p.cut, p.packing = cut.value, how.value(p)
+	return p, nil
+}
+
+// Report returns the counts so far.
+func (p *Packer) Report() Report { return p.report }
+
+// Add takes a document. An error is final.
+func (p *Packer) Add(s Sample) error {
+	n := len(s.Tokens)
+	p.report.Documents++
+	p.report.Tokens += int64(n)
+	whole, err := newPiece(s)
+	if err != nil {
+		return fmt.Errorf("pack: %w", err)
+	}
+	if len(whole.loss) == 0 {
+		p.drop(s, ReasonNoTarget, fmt.Sprintf("%d tokens", n))
+		return nil
+	}
+	if n <= p.o.Context {
+		return p.packing.add(whole)
+	}
+	cuts, err := p.cut(n, p.o.Context)
+	if err != nil {
+		return fmt.Errorf("pack: document %q: %w", s.ID, err)
+	}
+	return p.addPieces(s, whole, cuts)
+}
+
+// addPieces passes on what an over-length policy leaves of a document.
+func (p *Packer) addPieces(s Sample, whole piece, cuts [][]span) error {
+	if len(cuts) == 0 {
+		p.drop(s, p.reason(), fmt.Sprintf("%d tokens, context %d", len(s.Tokens), p.o.Context))
+		return nil
+	}
+	kept := 0
+	for _, c := range cuts {
+		for _, r := range c {
+			kept += r.end - r.start
+		}
+	}
+	if lost := len(s.Tokens) - kept; lost > 0 {
+		p.report.Cut++
+		p.report.LostTokens += int64(lost)
+		p.reject(s.ID, p.reason(), fmt.Sprintf("kept %d of %d tokens", kept, len(s.Tokens)))
+	}
+	if len(cuts) > 1 {
+		p.countSplit(s.ID)
+	}
+	for _, c := range cuts {
+		if err := p.packing.add(whole.keep(c)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Packer) reason() string {
+	name := p.o.OverLength
+	if name == "" {
+		name = policies[0].name
+	}
+	return "over-length: " + name
+}
+
+// Close packs what is still waiting. The Packer cannot be used afterwards.
+func (p *Packer) Close() error { return p.packing.flush() }
+
+func (p *Packer) drop(s Sample, reason, detail string) {
+	p.report.Dropped++
+	p.report.LostTokens += int64(len(s.Tokens))
+	p.reject(s.ID, reason, detail)
+}
+
+func (p *Packer) reject(id, reason, detail string) {
+	if p.o.Reject != nil {
+		p.o.Reject(id, reason, detail)
+	}
+}
+
+// countSplit counts a document in several pieces once, whoever cut it.
+func (p *Packer) countSplit(id string) {
+	if p.split != id {
+		p.split = id
+		p.report.Split++
+	}
+}
+
+// sequence joins pieces and emits them. Pieces without any target between them are lost, and
+// counted: such a sequence would train nothing.
+func (p *Packer) sequence(pieces []piece) error {
+	var s schemas.Sequence
+	n := 0
+	for i := range pieces {
+		n += len(pieces[i].tokens)
+	}
+	s.InputIDs = make([]int32, 0, n)
+	for _, d := range pieces {
+		start := int32(len(s.InputIDs))
+		s.InputIDs = append(s.InputIDs, d.tokens...)
+		s.DocLens = append(s.DocLens, int32(len(d.tokens)))
+		s.Docs = append(s.Docs, d.ref)
+		s.LossWeights = append(s.LossWeights, d.weight)
+		for _, l := range d.loss {
+			s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: start + l.Start, End: start + l.End})
+			p.report.Targets += int64(l.End - l.Start)
+		}
+	}
+	s.NTokens = int32(n)
+	if len(s.LossSpans) == 0 {
+		for _, d := range pieces {
+			p.report.LostTokens += int64(len(d.tokens))
+			p.reject(d.ref.SampleID, ReasonNoTarget,
+				fmt.Sprintf("tokens %d to %d hold no target", d.ref.Start, d.ref.End))
+		}
+		return nil
+	}
+	p.report.Sequences++
+	p.report.PackedTokens += int64(n)
+	return p.emit(s)
+}
