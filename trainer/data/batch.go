@@ -8,15 +8,27 @@ import (
 // Segmenter gives the attention segments of documents of those lengths laid end to end.
 type Segmenter func(docLens []int32) kernels.Segments
 
+// Layout says how rows become a micro-batch.
+type Layout struct {
+	Segments Segmenter
+	// Across makes each row one document: attention and positions go on across its documents' ends,
+	// as upstream trained.
+	Across bool
+}
+
 // Join lays rows end to end as one micro-batch.
-func Join(rows []*Row, segments Segmenter) *model.Batch {
+func (y Layout) Join(rows []*Row) *model.Batch {
 	b := &model.Batch{}
 	var lens []int32
 	for _, r := range rows {
 		b.IDs = append(b.IDs, r.IDs...)
 		b.Targets = append(b.Targets, r.Targets...)
 		b.Weights = append(b.Weights, r.Weights...)
-		lens = append(lens, r.DocLens...)
+		if y.Across {
+			lens = append(lens, int32(len(r.IDs)))
+		} else {
+			lens = append(lens, r.DocLens...)
+		}
 	}
 	b.Positions = make([]int32, 0, len(b.IDs))
 	for _, n := range lens {
@@ -24,7 +36,7 @@ func Join(rows []*Row, segments Segmenter) *model.Batch {
 			b.Positions = append(b.Positions, p)
 		}
 	}
-	b.Segments = segments(lens)
+	b.Segments = y.Segments(lens)
 	return b
 }
 

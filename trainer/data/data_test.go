@@ -86,15 +86,20 @@ func TestTargetsAndPositions(t *testing.T) {
 		t.Errorf("weight %g, want 7", got)
 	}
 	var lens []int32
-	b := Join([]*Row{row, row}, func(l []int32) kernels.Segments {
+	keep := func(l []int32) kernels.Segments {
 		lens = l
 		return kernels.Segments{}
-	})
+	}
+	b := Layout{Segments: keep}.Join([]*Row{row, row})
 	if want := []int32{0, 1, 2, 3, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2}; !reflect.DeepEqual(b.Positions, want) {
 		t.Errorf("positions %v, want %v", b.Positions, want)
 	}
 	if want := []int32{4, 3, 4, 3}; !reflect.DeepEqual(lens, want) {
 		t.Errorf("documents %v, want %v", lens, want)
+	}
+	b = Layout{Segments: keep, Across: true}.Join([]*Row{row, row})
+	if want := []int32{7, 7}; !reflect.DeepEqual(lens, want) || b.Positions[6] != 6 {
+		t.Errorf("across documents: %v, position %d; want %v, 6", lens, b.Positions[6], want)
 	}
 }
 

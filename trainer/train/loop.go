@@ -25,8 +25,8 @@ type Loop struct {
 	Model *model.Model
 	World kernels.World
 	// Data stands at State.Position.
-	Data     *data.Stream
-	Segments data.Segmenter
+	Data   *data.Stream
+	Layout data.Layout
 	// State is where the run starts: zero but for Backend and Config, or a checkpoint's.
 	State checkpoint.State
 	// Validate returns the validation loss; nil: there is none.
@@ -172,7 +172,7 @@ func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
 	l.Model.ZeroGrads()
 	var sum float64
 	for i, group := range data.Groups(rows, l.MicroTokens) {
-		b := data.Join(group, l.Segments)
+		b := l.Layout.Join(group)
 		b.Seed = l.dropoutSeed(i)
 		s, err := l.Model.Gradient(b, float32(1/weight))
 		if err != nil {
