@@ -1,0 +1,128 @@
+// Package cpu is the default backend: float32 on the processor's cores, pure Go with assembly in
+// SIMD tiers. Results have the same bits for any number of threads within a tier.
+package cpu
+
+import (
+	"longlora/kernels"
+	"longlora/kernels/adamw"
+	"longlora/kernels/attention"
+	"longlora/kernels/crossentropy"
+	"longlora/kernels/embedding"
+	"longlora/kernels/linear"
+	"longlora/kernels/machine"
+	"longlora/kernels/rmsnorm"
+	"longlora/kernels/rope"
+	"longlora/kernels/simd"
+	"longlora/kernels/swiglu"
+)
+
+// Backend implements kernels.Backend. Activations and gradients are F32; embedding tables, norms
+// and linear weights may be BF16.
+type Backend struct {
+	m    *machine.Machine
+	name string
+}
+
+var _ kernels.Backend = (*Backend)(nil)
+
+// New returns a backend of threads threads (0: all that the process may use) and of the tier that
+// the environment variable LONGLORA_SIMD names, or else the best one of this processor.
+func New(threads int) (*Backend, error) {
+	tier, err := machine.Tier()
+	if err != nil {
+		return nil, err
+	}
+	return NewTier(threads, tier), nil
+}
+
+// NewTier returns a backend of a tier that this processor has.
+func NewTier(threads int, tier simd.Tier) *Backend {
+	return &Backend{machine.New(threads, tier), "cpu/" + tier.String()}
+}
+
+// Name returns "cpu/" and the tier.
+func (b *Backend) Name() string { return b.name }
+
+// Threads returns the number of threads.
+func (b *Backend) Threads() int { return b.m.Pool.Threads() }
+
+// NewArena reserves size bytes; the system provides their pages when they are first touched.
+func (b *Backend) NewArena(size int64) (kernels.Arena, error) { return machine.NewArena(size) }
+
+// Sync returns nil: every operator has finished when its method returns.
+func (b *Backend) Sync() error { return nil }
+
+// Close ends the threads.
+func (b *Backend) Close() error {
+	b.m.Close()
+	return nil
+}
+
+// Embedding implements kernels.Backend.
+func (b *Backend) Embedding(y, table, ids kernels.Tensor) { embedding.CPU(b.m, y, table, ids) }
+
+// EmbeddingGrad implements kernels.Backend.
+func (b *Backend) EmbeddingGrad(dTable, dy, ids kernels.Tensor) {
+	embedding.CPUGrad(b.m, dTable, dy, ids)
+}
+
+// RMSNorm implements kernels.Backend.
+func (b *Backend) RMSNorm(y, rstd, x, w kernels.Tensor, eps float32) {
+	rmsnorm.CPU(b.m, y, rstd, x, w, eps)
+}
+
+// RMSNormGrad implements kernels.Backend.
+func (b *Backend) RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
+	rmsnorm.CPUGrad(b.m, dx, dw, dy, x, w, rstd)
+}
+
+// RoPE implements kernels.Backend.
+func (b *Backend) RoPE(x, cos, sin, pos kernels.Tensor, inverse bool) {
+	rope.CPU(b.m, x, cos, sin, pos, inverse)
+}
+
+// Linear implements kernels.Backend.
+func (b *Backend) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor, accumulate bool) {
+	linear.CPU(b.m, y, x, l, u, accumulate)
+}
+
+// LinearGrad implements kernels.Backend.
+func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kernels.Tensor,
+	l kernels.Linear, u kernels.Tensor) {
+	linear.CPUGrad(b.m, dx, g, dy, x, l, u)
+}
+
+// Attention implements kernels.Backend.
+func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
+	attention.CPU(b.m, o, lse, q, k, v, s, scale)
+}
+
+// AttentionGrad implements kernels.Backend.
+func (b *Backend) AttentionGrad(dq, dk, dv, do, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
+	scale float32) {
+	attention.CPUGrad(b.m, dq, dk, dv, do, o, lse, q, k, v, s, scale)
+}
+
+// SwiGLU implements kernels.Backend.
+func (b *Backend) SwiGLU(y, gate, up kernels.Tensor) { swiglu.CPU(b.m, y, gate, up) }
+
+// SwiGLUGrad implements kernels.Backend.
+func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
+	swiglu.CPUGrad(b.m, dgate, dup, dy, gate, up)
+}
+
+// CrossEntropy implements kernels.Backend.
+func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
+	targets, weights kernels.Tensor, scale float32) {
+	crossentropy.CPU(b.m, losses, dh, dw, h, l, targets, weights, scale)
+}
+
+// SumSquares implements kernels.Backend.
+func (b *Backend) SumSquares(ts ...kernels.Tensor) float64 {
+	return adamw.CPUSumSquares(b.m, ts...)
+}
+
+// AdamW implements kernels.Backend.
+func (b *Backend) AdamW(p, g, m, v kernels.Tensor, s kernels.AdamWStep) {
+	adamw.CPU(b.m, p, g, m, v, s)
+}

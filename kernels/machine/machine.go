@@ -1,0 +1,85 @@
+// Package machine is what the operators' CPU code runs on: threads, a SIMD tier's functions, scratch
+// memory, and views of tensors.
+package machine
+
+import (
+	"fmt"
+	"os"
+
+	"longlora/kernels/gemm"
+	"longlora/kernels/parallel"
+	"longlora/kernels/simd"
+)
+
+// TierVariable is the environment variable that forces a SIMD tier.
+const TierVariable = "LONGLORA_SIMD"
+
+// Machine runs operators. It serves one goroutine at a time.
+type Machine struct {
+	// Pool has the threads, Ops the row functions and Gemm the matrix product.
+	Pool *parallel.Pool
+	Ops  *simd.Ops
+	Gemm *gemm.Driver
+
+	shared []float32
+	own    [][]float32
+}
+
+// New returns a Machine of threads threads (0: all that the process may use) and a tier that this
+// processor has.
+func New(threads int, tier simd.Tier) *Machine {
+	pool := parallel.New(threads)
+	return &Machine{
+		Pool: pool,
+		Ops:  simd.For(tier),
+		Gemm: gemm.NewDriver(pool, tier),
+		own:  make([][]float32, pool.Threads()),
+	}
+}
+
+// Tier returns the tier that TierVariable names, or the best one of this processor.
+func Tier() (simd.Tier, error) {
+	t, err := simd.Parse(os.Getenv(TierVariable))
+	if err != nil {
+		return 0, fmt.Errorf("environment variable %s: %w", TierVariable, err)
+	}
+	return t, nil
+}
+
+// Close ends the threads.
+func (m *Machine) Close() { m.Pool.Close() }
+
+// Shared returns n floats of scratch memory, valid until the next call. They hold anything.
+func (m *Machine) Shared(n int) []float32 {
+	m.shared = grow(m.shared, n)
+	return m.shared[:n]
+}
+
+// Own returns n floats of a worker's own scratch memory, valid until its next call. They hold
+// anything.
+func (m *Machine) Own(worker, n int) []float32 {
+	m.own[worker] = grow(m.own[worker], n)
+	return m.own[worker][:n]
+}
+
+// grow returns a buffer of at least n floats, s if it is large enough. Buffers begin at a cache
+// line, as the allocator places blocks of this size.
+func grow(s []float32, n int) []float32 {
+	if cap(s) >= n {
+		return s[:cap(s)]
+	}
+	return aligned(max(n+n/8, 1024))
+}
+
+// Chunks returns how many chunks of size rows cover n rows.
+func Chunks(n, size int) int { return (n + size - 1) / size }
+
+// Rows calls f for ranges of rows that together are [0, n), on all threads. work is the arithmetic of
+// a row, in floats touched: small jobs run on one thread.
+func (m *Machine) Rows(n, work int, f func(worker, from, to int)) {
+	const least = 1 << 13 // floats worth a hand-over to another thread
+	size := max(1, least/max(work, 1), Chunks(n, 8*m.Pool.Threads()))
+	m.Pool.Run(Chunks(n, size), func(worker, i int) {
+		f(worker, i*size, min((i+1)*size, n))
+	})
+}

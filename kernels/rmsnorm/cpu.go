@@ -1,0 +1,75 @@
+package rmsnorm
+
+import (
+	"math"
+
+	"longlora/kernels"
+	"longlora/kernels/machine"
+)
+
+// CPU computes y = x·rstd·w and keeps rstd, one a row. w may be BF16.
+func CPU(m *machine.Machine, y, rstd, x, w kernels.Tensor, eps float32) {
+	out, in := machine.View(y), machine.View(x)
+	machine.Want("RMSNorm", "y", y, in.N, in.D)
+	machine.Want("RMSNorm", "rstd", rstd, in.N)
+	machine.Want("RMSNorm", "w", w, in.D)
+	inverse, weight := machine.F32(rstd), machine.Floats(w, m.Shared)
+	m.Rows(in.N, in.D, func(_, from, to int) {
+		for t := from; t < to; t++ {
+			row := in.Row(t)
+			mean := float64(m.Ops.Dot(row, row)) / float64(in.D)
+			r := float32(1 / math.Sqrt(mean+float64(eps)))
+			inverse[t] = r
+			m.Ops.Multiply(out.Row(t), row, weight, r)
+		}
+	})
+}
+
+// chunk is the rows whose part of dw is summed together, whatever the number of threads.
+const chunk = 128
+
+// CPUGrad computes dx += and, if dw is present, dw +=.
+func CPUGrad(m *machine.Machine, dx, dw, dy, x, w, rstd kernels.Tensor) {
+	in := machine.View(x)
+	machine.Want("RMSNormGrad", "dx", dx, in.N, in.D)
+	machine.Want("RMSNormGrad", "dy", dy, in.N, in.D)
+	chunks := machine.Chunks(in.N, chunk)
+	scratch := m.Shared((chunks + 1) * in.D)
+	weight := machine.Floats(w, func(n int) []float32 { return scratch[:n] })
+	g := gradient{machine: m, dx: machine.View(dx), dy: machine.View(dy), x: in,
+		w: weight, rstd: machine.F32(rstd)}
+	if !dw.IsZero() {
+		machine.Want("RMSNormGrad", "dw", dw, in.D)
+		g.parts = machine.Matrix{Data: scratch[in.D:], N: chunks, D: in.D, Stride: in.D}
+	}
+	m.Pool.Run(chunks, func(_, i int) { g.rows(i) })
+	for i := range g.parts.N {
+		m.Ops.Axpy(machine.View(dw).Row(0), 1, g.parts.Row(i))
+	}
+}
+
+// gradient is one call of CPUGrad.
+type gradient struct {
+	machine   *machine.Machine
+	dx, dy, x machine.Matrix
+	w, rstd   []float32
+	parts     machine.Matrix // dw of each chunk, no rows if not wanted
+}
+
+// rows does the rows of chunk i.
+func (g *gradient) rows(i int) {
+	ops := g.machine.Ops
+	if g.parts.N > 0 {
+		clear(g.parts.Row(i))
+	}
+	for t := i * chunk; t < min((i+1)*chunk, g.x.N); t++ {
+		x, dy, r := g.x.Row(t), g.dy.Row(t), g.rstd[t]
+		along := ops.Dot3(dy, g.w, x) * r * r * r / float32(g.x.D)
+		dx := g.dx.Row(t)
+		ops.MultiplyAdd(dx, dy, g.w, r)
+		ops.Axpy(dx, -along, x)
+		if g.parts.N > 0 {
+			ops.MultiplyAdd(g.parts.Row(i), dy, x, r)
+		}
+	}
+}
