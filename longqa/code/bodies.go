@@ -1,0 +1,139 @@
+package code
+
+import (
+	"go/ast"
+	"go/token"
+	"go/types"
+	"strconv"
+)
+
+// callees lists the functions and methods that a body calls, without those through interfaces.
+func (x *extractor) callees(body *ast.BlockStmt) []Call {
+	var calls []Call
+	seen := map[string]bool{}
+	ast.Inspect(body, func(n ast.Node) bool {
+		c, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		id := calledName(c.Fun)
+		if id == nil {
+			return true
+		}
+		f, ok := x.info.Uses[id].(*types.Func)
+		if !ok {
+			return true
+		}
+		if key := funcKey(f); key != "" && !seen[key] {
+			seen[key] = true
+			calls = append(calls, Call{key, x.lines(id.Pos(), id.End())})
+		}
+		return true
+	})
+	return calls
+}
+
+// calledName is the identifier that names what is called, nil if none does.
+func calledName(e ast.Expr) *ast.Ident {
+	switch f := ast.Unparen(e).(type) {
+	case *ast.Ident:
+		return f
+	case *ast.SelectorExpr:
+		return f.Sel
+	case *ast.IndexExpr:
+		return calledName(f.X)
+	case *ast.IndexListExpr:
+		return calledName(f.X)
+	}
+	return nil
+}
+
+// funcKey is the key of a function, or of a method of a named type that is no interface; else "".
+func funcKey(f *types.Func) string {
+	f = f.Origin()
+	if f.Pkg() == nil {
+		return ""
+	}
+	recv := f.Signature().Recv()
+	if recv == nil {
+		return f.Pkg().Path() + "." + f.Name()
+	}
+	t := recv.Type()
+	if p, ok := t.(*types.Pointer); ok {
+		t = p.Elem()
+	}
+	named, ok := types.Unalias(t).(*types.Named)
+	if !ok || types.IsInterface(named) {
+		return ""
+	}
+	return f.Pkg().Path() + "." + named.Obj().Name() + "." + f.Name()
+}
+
+// returns lists the package-level variables that return statements give as their last result.
+func (x *extractor) returns(body *ast.BlockStmt) []Return {
+	var found []Return
+	seen := map[string]bool{}
+	ast.Inspect(body, func(n ast.Node) bool {
+		if _, ok := n.(*ast.FuncLit); ok {
+			return false
+		}
+		r, ok := n.(*ast.ReturnStmt)
+		if !ok || len(r.Results) == 0 {
+			return true
+		}
+		last := ast.Unparen(r.Results[len(r.Results)-1])
+		id := lastName(last)
+		if id == nil {
+			return true
+		}
+		v, ok := x.info.Uses[id].(*types.Var)
+		if !ok || v.Pkg() == nil || v.Parent() != v.Pkg().Scope() || !isError(v.Type()) {
+			return true
+		}
+		key := v.Pkg().Path() + "." + v.Name()
+		if !seen[key] {
+			seen[key] = true
+			written := x.file.Source[x.offset(last.Pos()):x.offset(last.End())]
+			found = append(found, Return{key, written, x.lines(r.Pos(), r.End())})
+		}
+		return true
+	})
+	return found
+}
+
+// lastName is the identifier of a plain or a qualified name.
+func lastName(e ast.Expr) *ast.Ident {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e
+	case *ast.SelectorExpr:
+		if _, ok := e.X.(*ast.Ident); ok {
+			return e.Sel
+		}
+	}
+	return nil
+}
+
+func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+
+// errorText is the text of errors.New("text"), "" for any other expression.
+func (x *extractor) errorText(e ast.Expr) string {
+	c, ok := e.(*ast.CallExpr)
+	if !ok || len(c.Args) != 1 {
+		return ""
+	}
+	id := calledName(c.Fun)
+	if id == nil {
+		return ""
+	}
+	f, ok := x.info.Uses[id].(*types.Func)
+	if !ok || f.Pkg() == nil || f.Pkg().Path() != "errors" || f.Name() != "New" {
+		return ""
+	}
+	lit, ok := c.Args[0].(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return ""
+	}
+	text, _ := strconv.Unquote(lit.Value) // the parser checked it
+	return text
+}
