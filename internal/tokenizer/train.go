@@ -237,7 +237,7 @@ func (t *trainer) file(o TrainOptions) ([]byte, error) {
 		if id > 0 {
 			vocab.WriteString(",")
 		}
-		vocab.WriteString("\n      " + string(key) + ": " + strconv.Itoa(id))
+		vocab.WriteString(string(key) + ":" + strconv.Itoa(id))
 	}
 	type added struct {
 		ID         int    `json:"id"`
@@ -277,7 +277,7 @@ func (t *trainer) file(o TrainOptions) ([]byte, error) {
 		"model": map[string]any{
 			"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
 			"end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false,
-			"ignore_merges": false, "vocab": json.RawMessage("{" + vocab.String() + "\n    }"),
+			"ignore_merges": false, "vocab": json.RawMessage("{" + vocab.String() + "}"),
 			"merges": merges,
 		},
 	})
@@ -311,7 +311,6 @@ func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", " ")
 	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("tokenizer: train: %w", err)
 	}
