@@ -37,7 +37,7 @@ type Entry struct {
 func Table() []Entry {
 	return []Entry{
 		{"full", "every earlier token of the document", false, Full},
-		{"s2", "the earlier tokens of its group; groups of half the heads are shifted by half", true, S2},
+		{"s2", "the earlier tokens of its group; half the heads shift groups by half", true, S2},
 	}
 }
 
@@ -65,8 +65,8 @@ func Full(l Layout) kernels.Segments {
 
 // S2 is shifted sparse attention. In heads [0, H/2) the query at place i of its document sees the
 // keys floor(i/G)·G <= j <= i; in heads [H/2, H) it sees start(i) <= j <= i with start(i) = 0 if
-// i < s, else s + floor((i-s)/G)·G, where s = G/2. Both halves round down: of an odd number of heads
-// the larger half is shifted.
+// i < s, else s + floor((i-s)/G)·G, where s = G/2. Both halves round down: of an odd number of
+// heads the larger half is shifted.
 func S2(l Layout) kernels.Segments {
 	if l.Group < 1 {
 		panic(fmt.Sprintf("pattern: group of %d tokens, want at least 1", l.Group))
