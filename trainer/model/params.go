@@ -102,6 +102,9 @@ func (ps Params) bytes() (values, training int64) {
 	return values, training
 }
 
+// Describe lists the parameters of the model that New would make, without storage.
+func Describe(c Config, o Options) Params { return list(c, o) }
+
 // list describes all parameters of a model, without storage.
 func list(c Config, o Options) Params {
 	var ps Params

@@ -176,3 +176,12 @@ func (d *Folder) file(name string) (*File, error) {
 
 // Metadata returns the strings of the first file's header; the caller must not change them.
 func (d *Folder) Metadata() map[string]string { return d.files[0].Metadata() }
+
+// Raw is File.Raw.
+func (d *Folder) Raw(name string) ([]byte, error) {
+	f, err := d.file(name)
+	if err != nil {
+		return nil, err
+	}
+	return f.Raw(name)
+}
