@@ -5,6 +5,8 @@ package base
 import (
 	"embed"
 	"io/fs"
+
+	"longlora/internal/defaults"
 )
 
 //go:embed files
@@ -16,5 +18,5 @@ func FS() fs.FS {
 	if err != nil {
 		panic(err) // the name is a constant and valid
 	}
-	return sub
+	return overlay{FS: sub, name: "tokenizer.json", data: defaults.TokenizerFile()}
 }
