@@ -26,7 +26,7 @@ func factors(s kernels.AdamWStep) simd.Adam {
 	root := 1 / math.Sqrt(1-math.Pow(float64(s.Beta2), float64(s.Step)))
 	return simd.Adam{
 		GradScale: s.GradScale, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps,
-		Rate: float32(rate), Root: float32(root), Keep: 1 - s.LR*s.WeightDecay,
+		Rate: float32(rate), Root: float32(root), Decay: s.LR * s.WeightDecay,
 	}
 }
 

@@ -8,24 +8,23 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/kerneltest"
 	"longlora/kernels/machine"
+	"longlora/kernels/simd"
 )
 
 // problem is a call of attention and its gradient.
 type problem struct {
-	q, k, v, do    kernels.Tensor
-	o, lse         kernels.Tensor
-	dq, dk, dv     kernels.Tensor
-	s              kernels.Segments
-	scale          float32
-	mem            *kerneltest.Memory
-	keys, keyHeads int
+	q, k, v, do kernels.Tensor
+	o, lse      kernels.Tensor
+	dq, dk, dv  kernels.Tensor
+	s           kernels.Segments
+	scale       float32
+	mem         *kerneltest.Memory
 }
 
 func newProblem(t *testing.T, queries, heads, keyHeads, d int, s kernels.Segments) *problem {
 	keys := queries + s.Offset
-	mem := kerneltest.New(t, 20*(keys+8)*(heads+8)*(d+24), int64(queries*1000+d))
-	p := &problem{s: s, scale: float32(1 / math.Sqrt(float64(d))), mem: mem, keys: keys,
-		keyHeads: keyHeads}
+	mem := kerneltest.New(t, 12*(keys+1)*(heads*d+6), int64(queries*1000+d))
+	p := &problem{s: s, scale: float32(1 / math.Sqrt(float64(d)))}
 	p.q, p.do = mem.Gapped(queries, heads*d).SplitLast(d), mem.Normal(queries, heads, d)
 	p.k, p.v = mem.Normal(keys, keyHeads, d), mem.Gapped(keys, keyHeads*d).SplitLast(d)
 	p.o, p.lse = mem.Empty(queries, heads, d), mem.Empty(heads, queries)
@@ -44,63 +43,21 @@ func one(heads int, bounds ...int32) kernels.Segments {
 	return kernels.Segments{Groups: []kernels.HeadGroup{{From: 0, To: heads, Bounds: bounds}}}
 }
 
-// naive computes everything in float64, straight from the formulas.
-func (p *problem) naive() (o, lse, dq, dk, dv []float64) {
-	queries, heads, d := p.q.Dim(0), p.q.Dim(1), p.q.Dim(2)
+// reference computes everything in float64.
+func (p *problem) reference() (o, lse, dq, dk, dv []float64) {
+	d := Shape{p.q.Dim(0), p.k.Dim(0), p.q.Dim(1), p.k.Dim(1), p.q.Dim(2)}
 	q, k, v := kerneltest.Float64s(p.q), kerneltest.Float64s(p.k), kerneltest.Float64s(p.v)
-	do := kerneltest.Float64s(p.do)
-	o, lse, dq = make([]float64, len(q)), make([]float64, heads*queries), make([]float64, len(q))
+	o, lse, dq = make([]float64, len(q)), make([]float64, d.Heads*d.Queries), make([]float64, len(q))
 	dk, dv = make([]float64, len(k)), make([]float64, len(v))
-	for _, g := range p.s.Groups {
-		for h := g.From; h < g.To; h++ {
-			kh := h / (heads / p.keyHeads)
-			for i := range queries {
-				position, start := i+p.s.Offset, 0
-				for _, b := range g.Bounds {
-					if int(b) <= position {
-						start = int(b)
-					}
-				}
-				at := func(j int) int { return (j*p.keyHeads + kh) * d }
-				row := (i*heads + h) * d
-				scores, sum := make([]float64, position+1), 0.0
-				for j := start; j <= position; j++ {
-					for x := range d {
-						scores[j] += float64(p.scale) * q[row+x] * k[at(j)+x]
-					}
-					sum += math.Exp(scores[j])
-				}
-				lse[h*queries+i] = math.Log(sum)
-				delta := 0.0
-				for j := start; j <= position; j++ {
-					scores[j] = math.Exp(scores[j]) / sum
-					for x := range d {
-						o[row+x] += scores[j] * v[at(j)+x]
-						delta += scores[j] * v[at(j)+x] * do[row+x]
-					}
-				}
-				for j := start; j <= position; j++ {
-					dp := -delta
-					for x := range d {
-						dp += do[row+x] * v[at(j)+x]
-						dv[at(j)+x] += scores[j] * do[row+x]
-					}
-					ds := scores[j] * dp * float64(p.scale)
-					for x := range d {
-						dq[row+x] += ds * k[at(j)+x]
-						dk[at(j)+x] += ds * q[row+x]
-					}
-				}
-			}
-		}
-	}
+	Reference(o, lse, q, k, v, d, p.s, float64(p.scale))
+	ReferenceGrad(dq, dk, dv, kerneltest.Float64s(p.do), q, k, v, d, p.s, float64(p.scale))
 	return o, lse, dq, dk, dv
 }
 
 func (p *problem) check(t *testing.T, m *machine.Machine) {
 	t.Helper()
 	p.run(m)
-	o, lse, dq, dk, dv := p.naive()
+	o, lse, dq, dk, dv := p.reference()
 	kerneltest.Close(t, "o", p.o, o, 4e-6, 0)
 	kerneltest.Close(t, "lse", p.lse, lse, 4e-6, 0)
 	kerneltest.Close(t, "dq", p.dq, dq, 2e-5, 0.1)
@@ -108,10 +65,10 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	kerneltest.Close(t, "dv", p.dv, dv, 2e-5, 0)
 }
 
-func TestAgainstNaive(t *testing.T) {
+func TestCPU(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
 		for _, d := range []int{1, 16, 32, 48, 80} {
-			for _, n := range []int32{1, 2, 13, 67, 130, 200} {
+			for _, n := range []int32{1, 2, 13, 67, 130} {
 				shifted := []int32{0, n}
 				if n > 2 {
 					shifted = []int32{0, n / 3, n - 1, n}
@@ -128,7 +85,7 @@ func TestAgainstNaive(t *testing.T) {
 	})
 }
 
-func TestOffset(t *testing.T) {
+func TestCPUOffset(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
 		for _, offset := range []int{1, 127, 128, 200} {
 			for _, n := range []int{1, 5, 40} {
@@ -139,4 +96,148 @@ func TestOffset(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCPUNoLeak requires that a query's output has the same bits whatever the later tokens hold, and
+// however many there are.
+func TestCPUNoLeak(t *testing.T) {
+	lengths := []int{keyTile - 1, keyTile, keyTile + 1, 2*keyTile + 1}
+	for n := 1; n <= 67; n++ {
+		lengths = append(lengths, n)
+	}
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		for _, n := range lengths {
+			for _, group := range []int{1, 5, 33} {
+				noLeak(t, m, n, group)
+			}
+		}
+	})
+}
+
+// noLeak computes n tokens in odd groups and packed documents, then a prefix of them, alone and with
+// others behind it.
+func noLeak(t *testing.T, m *machine.Machine, n, group int) {
+	t.Helper()
+	const heads, d = 2, 16
+	p := newProblem(t, n, heads, 1, d, steps(n, group, 2*n/3))
+	CPU(m, p.o, p.lse, p.q, p.k, p.v, p.s, p.scale)
+	want := kerneltest.Float32s(p.o)
+	for _, cut := range []int{1, n / 2, n - 1} {
+		if cut < 1 || cut >= n {
+			continue
+		}
+		alone := newProblem(t, cut, heads, 1, d, steps(cut, group, 2*n/3))
+		CPU(m, alone.o, alone.lse, p.q.Slice(0, 0, cut), p.k.Slice(0, 0, cut), p.v.Slice(0, 0, cut),
+			alone.s, p.scale)
+		same(t, "without later tokens", n, cut, kerneltest.Float32s(alone.o), want)
+		for _, x := range []kernels.Tensor{p.q, p.k, p.v} {
+			disturb(x.Slice(0, cut, n))
+		}
+		CPU(m, p.o, p.lse, p.q, p.k, p.v, p.s, p.scale)
+		same(t, "with other later tokens", n, cut, kerneltest.Float32s(p.o)[:cut*heads*d], want)
+		p = newProblem(t, n, heads, 1, d, p.s)
+	}
+}
+
+// steps are groups within documents that end at n and, if it is inside, at document: the first head
+// unshifted, the second shifted by half a group.
+func steps(n, group, document int) kernels.Segments {
+	bounds := func(shift int) []int32 {
+		all := []int32{0}
+		for p := 1; p < n; p++ {
+			start := 0
+			if p >= document && document > 0 {
+				start = document
+			}
+			if p == start || p > start && (p-start)%group == shift%group && (p-start) >= shift {
+				all = append(all, int32(p))
+			}
+		}
+		return append(all, int32(n))
+	}
+	return kernels.Segments{Groups: []kernels.HeadGroup{
+		{From: 0, To: 1, Bounds: bounds(0)}, {From: 1, To: 2, Bounds: bounds(group / 2)}}}
+}
+
+// disturb makes values huge.
+func disturb(t kernels.Tensor) {
+	for i := range t.Dim(0) {
+		for h := range t.Dim(1) {
+			for j, row := 0, machine.F32(t.Slice(0, i, i+1).Slice(1, h, h+1)); j < len(row); j++ {
+				row[j] = row[j]*1e6 - 1e7
+			}
+		}
+	}
+}
+
+func same(t *testing.T, how string, n, cut int, got, want []float32) {
+	t.Helper()
+	if at := kerneltest.Differ(got, want[:len(got)]); at >= 0 {
+		t.Fatalf("%d tokens, the first %d %s: element %d is %g, want %g", n, cut, how, at, got[at],
+			want[at])
+	}
+}
+
+func TestCPUSameBits(t *testing.T) {
+	kerneltest.SameBits(t, func(m *machine.Machine) []float32 {
+		var all []float32
+		for _, keyHeads := range []int{1, 2} {
+			p := newProblem(t, 2*keyTile+7, 4, keyHeads, 48, kernels.Segments{Groups: []kernels.HeadGroup{
+				{From: 0, To: 1, Bounds: []int32{0, 263}}, {From: 1, To: 4, Bounds: []int32{0, 100, 263}}}})
+			p.run(m)
+			for _, x := range []kernels.Tensor{p.o, p.lse, p.dq, p.dk, p.dv} {
+				all = append(all, kerneltest.Float32s(x)...)
+			}
+		}
+		return all
+	})
+}
+
+func TestCPURefuses(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		for _, s := range []kernels.Segments{
+			one(2, 0, 4), one(2, 1, 5), one(1, 0, 5), {}, {Groups: one(2, 0, 5).Groups, Offset: 1}} {
+			p := newProblem(t, 5, 2, 1, 8, one(2, 0, 5))
+			p.s = s
+			kerneltest.Panics(t, fmt.Sprint(s), func() { p.run(m) })
+		}
+	})
+}
+
+// BenchmarkAttention reports the arithmetic of the products alone, causal halves only: 2 products
+// forward, 5 backward.
+func BenchmarkAttention(b *testing.B) {
+	for _, c := range []struct{ tokens, group, heads, d int }{
+		{4096, 1024, 6, 32}, {4096, 4096, 6, 32}, {2048, 512, 8, 16}, {4096, 1024, 8, 64},
+		{4096, 1024, 4, 128},
+	} {
+		m := machine.New(1, simd.Best())
+		mem := kerneltest.New(b, 12*c.tokens*c.heads*(c.d+16), 1)
+		x := func() kernels.Tensor { return mem.Normal(c.tokens, c.heads*c.d).SplitLast(c.d) }
+		q, k, v, o, do, dq, dk, dv := x(), x(), x(), x(), x(), x(), x(), x()
+		lse := mem.Empty(c.heads, c.tokens)
+		var bounds []int32
+		for n := 0; n <= c.tokens; n += c.group {
+			bounds = append(bounds, int32(n))
+		}
+		s := one(c.heads, bounds...)
+		flops := float64(c.tokens) * float64(c.group+1) / 2 * float64(c.heads*c.d) * 2
+		report := func(b *testing.B, products float64) {
+			b.ReportMetric(products*flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		}
+		name := fmt.Sprintf("T=%d/G=%d/H=%dx%d", c.tokens, c.group, c.heads, c.d)
+		b.Run("forward/"+name, func(b *testing.B) {
+			for b.Loop() {
+				CPU(m, o, lse, q, k, v, s, 0.2)
+			}
+			report(b, 2)
+		})
+		b.Run("backward/"+name, func(b *testing.B) {
+			for b.Loop() {
+				CPUGrad(m, dq, dk, dv, do, o, lse, q, k, v, s, 0.2)
+			}
+			report(b, 5)
+		})
+		m.Close()
+	}
 }

@@ -68,7 +68,7 @@ type Memory struct {
 // New returns memory for tensors of at most size floats together, with values from seed.
 func New(t testing.TB, size int, seed int64) *Memory {
 	t.Helper()
-	arena, err := machine.NewArena(int64(4*size) + 1<<16)
+	arena, err := machine.NewArena(int64(4*size) + 1<<12)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ func sigmoid(x float32) float32 {
 type Adam struct {
 	// GradScale multiplies the gradient first. Beta1 and Beta2 are the decay rates.
 	GradScale, Beta1, Beta2 float32
-	// Rate is LR/(1-Beta1^Step), Root is 1/sqrt(1-Beta2^Step), Keep is 1-LR·WeightDecay.
-	Rate, Root, Eps, Keep float32
+	// Rate is LR/(1-Beta1^Step), Root is 1/sqrt(1-Beta2^Step), Decay is LR·WeightDecay.
+	Rate, Root, Eps, Decay float32
 }
 
 // Adam updates p, m and v by the gradient g.
@@ -100,6 +100,6 @@ func (o *Ops) Adam(p, g, m, v []float32, a Adam) {
 		m[i] = a.Beta1*m[i] + (1-a.Beta1)*x
 		v[i] = a.Beta2*v[i] + (1-a.Beta2)*x*x
 		root := float32(math.Sqrt(float64(v[i])))
-		p[i] = a.Keep*p[i] - a.Rate*m[i]/(a.Root*root+a.Eps)
+		p[i] -= a.Rate*m[i]/(a.Root*root+a.Eps) + a.Decay*p[i]
 	}
 }
