@@ -110,3 +110,23 @@ func TestKilledWriter(t *testing.T) {
 		t.Errorf("got %q, %v; want the old content", got, err)
 	}
 }
+
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	release, err := Lock(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Lock(path); !errors.Is(err, ErrLocked) {
+		t.Errorf("second holder: %v, want %v", err, ErrLocked)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	if release, err = Lock(path); err != nil {
+		t.Fatalf("after release: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -38,3 +38,13 @@ func acquire(path string) (*lock, error) {
 func (l *lock) release() error {
 	return errors.Join(os.Remove(l.path), l.file.Close())
 }
+
+// Lock takes the lock of path for something longer than one write, as a run that writes into a
+// directory again and again. It fails at once with ErrLocked if another process holds it.
+func Lock(path string) (release func() error, err error) {
+	l, err := acquire(path + lockSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	return l.release, nil
+}
