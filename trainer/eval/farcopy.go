@@ -80,6 +80,18 @@ type System struct {
 	Step int
 }
 
+// Tokens returns the number of tokens that the system reads to score the documents.
+func (y *System) Tokens(docs []Piece) (n int64) {
+	for _, d := range docs {
+		n += int64(len(d.IDs))
+		if y.Window > 0 && len(d.IDs) > y.Window {
+			steps := (len(d.IDs) - y.Window + y.Step - 1) / y.Step
+			n += int64(y.Window*(steps+1) - len(d.IDs))
+		}
+	}
+	return n
+}
+
 func (y *System) losses(ctx context.Context, ids []int32, progress Progress) ([]float32, error) {
 	if y.Window > 0 {
 		return Sliding(ctx, y.Scorer, ids, y.Window, y.Step, progress)

@@ -18,23 +18,18 @@ type FarCopyReport struct {
 	Passed bool `json:"passed"`
 }
 
-// Compare measures baselines and a model on the same documents.
-func (f *FarCopy) Compare(ctx context.Context, baselines []System, model System, docs []Piece,
-	progress Progress) (FarCopyReport, error) {
-	r := FarCopyReport{Near: f.Near, Far: f.Far, Sequences: len(docs), Passed: true}
-	for _, y := range append(baselines, model) {
-		m, err := f.Measure(ctx, y, docs, progress)
-		if err != nil {
-			return r, err
-		}
-		r.Targets, r.Tokens = m.targets, m.tokens
-		r.Systems = append(r.Systems, m)
+// Report compares the results of baselines and, last, of a model over the same documents.
+func (f *FarCopy) Report(results ...FarCopyResult) (FarCopyReport, error) {
+	last := len(results) - 1
+	m := results[last]
+	r := FarCopyReport{
+		Near: f.Near, Far: f.Far, Sequences: len(m.perSequence), Targets: m.targets, Tokens: m.tokens,
+		Systems: results, Passed: last > 0,
 	}
-	last := len(baselines)
-	for _, b := range r.Systems[:last] {
-		d, err := Compare(b, r.Systems[last], f.Seed)
+	for _, b := range results[:last] {
+		d, err := Compare(b, m, f.Seed)
 		if err != nil {
-			return r, err
+			return r, fmt.Errorf("far-copy: %w", err)
 		}
 		r.Differences = append(r.Differences, d)
 		r.Passed = r.Passed && d.Beats()

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"longlora/internal/tokenizer"
+	"longlora/schemas"
 )
 
 // goText is this package's own source as a document of the goroot source would hold it.
@@ -190,9 +191,13 @@ func TestMeasure(t *testing.T) {
 	full := System{Name: "full", Scorer: &fake{max: 1000}}
 	sliding := System{Name: "sliding", Scorer: &fake{max: 1000}, Window: 64, Step: 8}
 	for _, y := range []System{full, sliding} {
-		got, err := f.Measure(context.Background(), y, docs, nil)
+		read := int64(0)
+		got, err := f.Measure(context.Background(), y, docs, func(n int) { read += int64(n) })
 		if err != nil {
 			t.Fatal(err)
+		}
+		if want := y.Tokens(docs); read != want {
+			t.Errorf("%s: read %d tokens, foretold %d", y.Name, read, want)
 		}
 		var sum float64
 		targets := 0
@@ -282,5 +287,44 @@ func TestCompare(t *testing.T) {
 	}
 	if _, err := Compare(a, result("c", 8, 12, 9), 1); err == nil {
 		t.Error("results over other documents are compared")
+	}
+	f := FarCopy{Near: 512, Far: 4096, Seed: 1}
+	worse := result("worse", 9, 12, 8, 14)
+	if r, err := f.Report(a, worse, b); err != nil || r.Passed || r.Sequences != 4 ||
+		r.Targets != 16 || len(r.Differences) != 2 || r.Differences[0] != d {
+		t.Errorf("one gain is within its interval: %+v, %v", r, err)
+	}
+	if r, err := f.Report(a, a, b); err != nil || !r.Passed {
+		t.Errorf("both gains are beyond their intervals: %+v, %v", r, err)
+	}
+}
+
+func TestPiecesTakeDocumentsInTurn(t *testing.T) {
+	seq := func(first int, ids ...string) schemas.Sequence {
+		s := sequence(first, 6, 3, 5)
+		for i, id := range ids {
+			s.Docs[i] = schemas.DocRef{SampleID: id, Start: int64(first)}
+		}
+		return s
+	}
+	seqs := each(t, seq(0, "a", "b", "c"), seq(100, "a", "d", "e"), seq(200, "a", "a", "c"))
+	got, err := Pieces(seqs, 5, 6)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	var first []int32
+	for _, p := range got {
+		ids, first = append(ids, p.ID), append(first, p.IDs[0])
+		if len(p.IDs) != 5 || p.Begins != (p.IDs[0] < 100) {
+			t.Errorf("piece %+v", p)
+		}
+	}
+	if !slices.Equal(ids, []string{"a", "c", "e", "a", "c", "a"}) ||
+		!slices.Equal(first, []int32{0, 9, 109, 100, 209, 200}) {
+		t.Errorf("got %q beginning with tokens %v", ids, first)
+	}
+	if _, err := Pieces(seqs, 5, 7); err == nil || !strings.Contains(err.Error(), "want 7") {
+		t.Errorf("more than there are: %v", err)
 	}
 }
