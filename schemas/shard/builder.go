@@ -3,9 +3,11 @@ package shard
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 
 	"longlora/schemas"
@@ -35,8 +37,8 @@ type Builder struct {
 
 	mu      sync.Mutex
 	files   map[fileKey]*finished
-	open    map[fileKey]bool
-	rejects []rejected
+	open    map[fileKey]*os.File
+	rejects *rejectList
 	report  map[string]any
 	done    bool
 }
@@ -50,12 +52,6 @@ type fileKey struct {
 type finished struct {
 	file    schemas.File
 	mixture map[mixtureKey]*schemas.MixturePart
-}
-
-type rejected struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
-	Detail string `json:"detail,omitempty"`
 }
 
 // ErrExists reports that the target is there already.
@@ -74,8 +70,9 @@ func Create(dir string, o Options) (*Builder, error) {
 	}
 	b := &Builder{
 		dir: dir, partial: dir + ".partial", options: o, lock: l,
-		files: map[fileKey]*finished{}, open: map[fileKey]bool{}, report: map[string]any{},
+		files: map[fileKey]*finished{}, open: map[fileKey]*os.File{}, report: map[string]any{},
 	}
+	b.rejects = &rejectList{dir: b.scratch(), counts: map[string]int64{}}
 	if err := b.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("dataset %s: %w", dir, err), l.release())
 	}
@@ -99,8 +96,15 @@ func (b *Builder) prepare() error {
 	if err := os.RemoveAll(b.partial); err != nil {
 		return err
 	}
-	return os.MkdirAll(filepath.Join(b.partial, "data"), 0o777)
+	for _, dir := range []string{filepath.Join(b.partial, "data"), b.Scratch()} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+func (b *Builder) scratch() string { return filepath.Join(b.partial, "scratch") }
 
 // recoverSwap finishes what a run that was killed between Publish's two renames began.
 func (b *Builder) recoverSwap() error {
@@ -114,18 +118,24 @@ func (b *Builder) recoverSwap() error {
 	return os.RemoveAll(old)
 }
 
-// Reject records an input that does not become a row. The list is sorted when it is published.
+// Scratch is a directory for files that a build needs on its way. It goes when the dataset is
+// published or aborted.
+func (b *Builder) Scratch() string { return filepath.Join(b.scratch(), "build") }
+
+// Reject records an input that does not become a row. The list is sorted when it is published; it
+// takes constant memory. Reasons are few and shared by many inputs, details are an input's own.
 func (b *Builder) Reject(id, reason, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.rejects = append(b.rejects, rejected{id, reason, detail})
+	valid := func(s string) string { return strings.ToValidUTF8(s, "\ufffd") } // as JSON writes it
+	b.rejects.add(rejected{valid(id), reason, valid(detail)})
 }
 
-// Rejected returns the number of rejected inputs so far.
-func (b *Builder) Rejected() int {
+// Rejected returns the number of rejected inputs so far, by reason.
+func (b *Builder) Rejected() map[string]int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.rejects)
+	return maps.Clone(b.rejects.counts)
 }
 
 // Report puts a value into the manifest's report. It must be a pure function of the input.
@@ -144,6 +154,9 @@ func (b *Builder) Abort() error {
 		return nil
 	}
 	b.done = true
+	for _, f := range b.open {
+		f.Close() //nolint:errcheck // the file goes anyway
+	}
 	return errors.Join(os.RemoveAll(b.partial), b.lock.release())
 }
 
@@ -161,6 +174,9 @@ func (b *Builder) Publish() (*schemas.Manifest, error) {
 	m, err := b.manifest()
 	if err == nil {
 		err = b.writeCompanions(m)
+	}
+	if err == nil {
+		err = os.RemoveAll(b.scratch())
 	}
 	if err == nil {
 		err = b.swap()
@@ -189,7 +205,7 @@ func (b *Builder) manifest() (*schemas.Manifest, error) {
 	m := &schemas.Manifest{
 		SchemaVersion: schemas.Version, Kind: b.options.Kind, Name: b.options.Name,
 		Tokenizer: b.options.Tokenizer, Config: b.options.Config, Parents: b.options.Parents,
-		Report: b.report, Rejected: map[string]int64{}, Files: []schemas.File{},
+		Report: b.report, Rejected: b.rejects.counts, Files: []schemas.File{},
 	}
 	mixture := map[mixtureKey]*schemas.MixturePart{}
 	number := map[string]int{}
@@ -206,9 +222,6 @@ func (b *Builder) manifest() (*schemas.Manifest, error) {
 		for key, part := range f.mixture {
 			addPart(mixture, key, part.Rows, part.Tokens)
 		}
-	}
-	for _, r := range b.rejects {
-		m.Rejected[r.Reason]++
 	}
 	m.Mixture = sortedMixture(mixture)
 	return m, sealManifest(m)

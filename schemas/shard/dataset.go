@@ -10,9 +10,11 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"longlora/schemas"
 )
@@ -234,16 +236,33 @@ func (d *Dataset) open(f schemas.File) (*parquetFile, error) {
 		return nil, err
 	}
 	p := &parquetFile{file: file}
-	err = guard(func() (err error) {
-		p.File, err = parquet.OpenFile(file, f.Bytes)
-		return err
-	})
+	p.File, err = openParquet(file, f.Bytes)
 	if err == nil {
 		err = d.checkColumns(p.File)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("not a readable Parquet file of kind %s: %w; rebuild the "+
 			"dataset", d.manifest.Kind, err), file.Close())
+	}
+	return p, nil
+}
+
+// openParquet opens a file, unless it is damaged or compressed in a way that is not read rightly.
+func openParquet(file *os.File, size int64) (p *parquet.File, err error) {
+	err = guard(func() (err error) {
+		p, err = parquet.OpenFile(file, size)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range p.Metadata().RowGroups {
+		for _, c := range g.Columns {
+			if c.MetaData.Codec == format.Lz4Raw { // the library decodes it wrongly, without an error
+				return nil, fmt.Errorf("column %s is compressed with LZ4_RAW, which is not read; write it "+
+					"with zstd", strings.Join(c.MetaData.PathInSchema, "."))
+			}
+		}
 	}
 	return p, nil
 }

@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"longlora/schemas"
@@ -61,53 +59,27 @@ func (b *Builder) writeCompanions(m *schemas.Manifest) error {
 	if err != nil {
 		return err
 	}
-	rejects, err := b.rejectLines()
-	if err != nil {
-		return err
-	}
 	files := []struct {
 		name string
 		data []byte
 	}{
 		{"README.md", cardOf(m, b.options.Card)}, {"croissant.json", croissant},
-		{"reject/rejected.jsonl", rejects}, {tokenizerName, b.options.TokenizerFile},
+		{tokenizerName, b.options.TokenizerFile},
 		{schemas.ManifestName, append(manifest, '\n')},
-	}
-	if err := os.MkdirAll(filepath.Join(b.partial, "reject"), 0o777); err != nil {
-		return err
 	}
 	for _, f := range files {
 		if f.name == tokenizerName && f.data == nil {
 			continue
 		}
-		path := filepath.Join(b.partial, filepath.FromSlash(f.name))
-		if err := os.WriteFile(path, f.data, 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(b.partial, f.name), f.data, 0o666); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-func (b *Builder) rejectLines() ([]byte, error) {
-	sort.Slice(b.rejects, func(i, j int) bool {
-		x, y := b.rejects[i], b.rejects[j]
-		if x.ID != y.ID {
-			return x.ID < y.ID
-		}
-		if x.Reason != y.Reason {
-			return x.Reason < y.Reason
-		}
-		return x.Detail < y.Detail
-	})
-	var out bytes.Buffer
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	for _, r := range b.rejects {
-		if err := e.Encode(r); err != nil {
-			return nil, err
-		}
+	dir := filepath.Join(b.partial, "reject")
+	if err := os.Mkdir(dir, 0o777); err != nil {
+		return err
 	}
-	return out.Bytes(), nil
+	return b.rejects.write(filepath.Join(dir, "rejected.jsonl"))
 }
 
 // readManifest reads and checks what stands in a dataset directory.

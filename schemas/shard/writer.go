@@ -23,8 +23,8 @@ type Row interface {
 	schemas.Document | schemas.Example | schemas.Sequence
 }
 
-// rowGroupBytes is the size, before compression, at which a row group is closed: the unit of
-// parallel reading and of the reader's memory.
+// rowGroupBytes is the greatest size of a row group before compression, longer rows apart: the unit
+// of parallel reading and of the reader's memory.
 const rowGroupBytes = 8 << 20
 
 // FileWriter writes one Parquet file of a dataset. It must not be used concurrently.
@@ -47,7 +47,7 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 	key := fileKey{split, index}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open[key] || b.files[key] != nil {
+	if b.open[key] != nil || b.files[key] != nil {
 		return nil, fmt.Errorf("dataset %s: file %d of split %s is begun twice", b.dir, index, split)
 	}
 	w := &FileWriter[T]{
@@ -68,7 +68,7 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 		file:    schemas.File{Path: w.path, Split: split},
 		mixture: map[mixtureKey]*schemas.MixturePart{},
 	}
-	b.open[key] = true
+	b.open[key] = w.file
 	return w, nil
 }
 
@@ -86,17 +86,18 @@ func (w *FileWriter[T]) Write(rows ...T) error {
 			return fmt.Errorf("dataset %s: %s row %d: %w",
 				w.b.dir, w.key.split, w.done.file.Rows, err)
 		}
-		if _, err := w.parquet.Write(rows[i : i+1]); err != nil {
-			return fmt.Errorf("dataset %s: %w", w.b.dir, err)
-		}
-		w.done.file.Rows++
-		w.group += w.count(&rows[i])
-		if w.group >= rowGroupBytes {
+		size := w.count(&rows[i])
+		if w.group > 0 && w.group+size > rowGroupBytes {
 			if err := w.parquet.Flush(); err != nil {
 				return fmt.Errorf("dataset %s: %w", w.b.dir, err)
 			}
 			w.group = 0
 		}
+		if _, err := w.parquet.Write(rows[i : i+1]); err != nil {
+			return fmt.Errorf("dataset %s: %w", w.b.dir, err)
+		}
+		w.done.file.Rows++
+		w.group += size
 	}
 	return nil
 }
