@@ -289,7 +289,7 @@ func TestCompare(t *testing.T) {
 		t.Error("results over other documents are compared")
 	}
 	f := FarCopy{Near: 512, Far: 4096, Seed: 1}
-	worse := result("worse", 9, 12, 8, 14)
+	worse := result("worse", 9, 10, 7, 13)
 	if r, err := f.Report(a, worse, b); err != nil || r.Passed || r.Sequences != 4 ||
 		r.Targets != 16 || len(r.Differences) != 2 || r.Differences[0] != d {
 		t.Errorf("one gain is within its interval: %+v, %v", r, err)
