@@ -5,10 +5,11 @@ import (
 	"unsafe"
 
 	"longlora/kernels"
+	"longlora/kernels/stack"
 )
 
 // alignment is that of tensors, in bytes: a cache line, and the widest vector.
-const alignment = 64
+const alignment = stack.Alignment
 
 // block is a reserved piece of memory.
 type block struct{ words []float32 }
@@ -23,49 +24,34 @@ func aligned(n int) []float32 {
 
 // arena is a stack of tensors in a block.
 type arena struct {
-	block      *block
-	size       int64
-	high, peak int64
+	*stack.Stack
+	block *block
 }
+
+// maxSize bounds a reservation: no processor addresses more.
+const maxSize = 1 << 46
 
 // NewArena reserves size bytes. The system provides their pages when they are first touched.
 func NewArena(size int64) (kernels.Arena, error) {
-	if size < 0 || size > 1<<46 {
-		return nil, fmt.Errorf("reserve %d bytes: size outside 0..%d", size, int64(1)<<46)
+	if size > maxSize {
+		return nil, fmt.Errorf("reserve %d bytes: the most is %d", size, int64(maxSize))
 	}
-	size = (size + alignment - 1) / alignment * alignment
-	return &arena{block: &block{aligned(int(size / 4))}, size: size}, nil
+	s, err := stack.New(size)
+	if err != nil {
+		return nil, err
+	}
+	return &arena{s, &block{aligned(int((size+alignment-1)/alignment) * alignment / 4)}}, nil
 }
 
 // Alloc cuts a tensor off the block.
 func (a *arena) Alloc(d kernels.DType, shape ...int) kernels.Tensor {
-	t := kernels.NewTensor(a.block, int(a.high/d.Size()), d, shape...)
-	bytes := (int64(t.Len())*d.Size() + alignment - 1) / alignment * alignment
-	if a.high+bytes > a.size {
-		panic(fmt.Sprintf("arena of %d bytes, %d in use: no room for %v", a.size, a.high, t))
-	}
-	a.high += bytes
-	a.peak = max(a.peak, a.high)
-	return t
+	start := a.Push(kernels.NewTensor(a.block, 0, d, shape...))
+	return kernels.NewTensor(a.block, int(start/d.Size()), d, shape...)
 }
-
-// Mark returns the present height in bytes.
-func (a *arena) Mark() int64 { return a.high }
-
-// Release cuts the stack back to mark.
-func (a *arena) Release(mark int64) {
-	if mark < 0 || mark > a.high {
-		panic(fmt.Sprintf("arena: release to %d, height is %d", mark, a.high))
-	}
-	a.high = mark
-}
-
-// Peak returns the greatest height in bytes.
-func (a *arena) Peak() int64 { return a.peak }
 
 // Close drops the block.
 func (a *arena) Close() error {
-	a.block, a.size, a.high = nil, 0, 0
+	a.block = nil
 	return nil
 }
 
