@@ -1,0 +1,262 @@
+package peft
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"longlora/trainer/hf"
+	"longlora/trainer/model"
+	"longlora/trainer/safetensors"
+)
+
+// prefix is what PEFT puts before a LlamaForCausalLM's names.
+const prefix = "base_model.model."
+
+// oldPart is in the names of parameters trained in full that early versions of PEFT wrote.
+const oldPart = ".modules_to_save"
+
+// Adapter is an open adapter folder. After Fit it may be used concurrently.
+type Adapter struct {
+	// Name is what the folder is called in errors: usually its path.
+	Name string
+	LoRA model.LoRA
+	// Base is the model that the adapter says it was trained on.
+	Base string
+	// Train names the groups of base parameters that the adapter holds in full, as model.Options has
+	// them.
+	Train []string
+	// Config is the base's configuration with the rotary embedding of the training; nil if the
+	// folder has none, as those that PEFT itself writes.
+	Config *hf.Config
+	// Notes is the folder's longlora.json, zero if it has none.
+	Notes hf.Notes
+
+	file *safetensors.File
+	// stored maps the names of package model to those in the file.
+	stored map[string]string
+}
+
+// Open opens the adapter folder fsys.
+func Open(fsys fs.FS, name string) (*Adapter, error) {
+	a := &Adapter{Name: name, stored: map[string]string{}}
+	if err := a.open(fsys); err != nil {
+		if a.file != nil {
+			err = errors.Join(err, a.file.Close())
+		}
+		return nil, fmt.Errorf("adapter %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// IsAdapter reports whether fsys is an adapter folder.
+func IsAdapter(fsys fs.FS) bool {
+	_, err := fs.Stat(fsys, ConfigName)
+	return err == nil
+}
+
+func (a *Adapter) open(fsys fs.FS) error {
+	data, err := fs.ReadFile(fsys, ConfigName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no %s: this is no adapter folder", ConfigName)
+	}
+	if err != nil {
+		return err
+	}
+	c, err := parseConfig(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", ConfigName, err)
+	}
+	a.LoRA = model.LoRA{Targets: c.Targets, Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout}
+	a.Base = c.Base
+	if err := a.LoRA.Validate(); err != nil {
+		return fmt.Errorf("%s: %w", ConfigName, err)
+	}
+	if err := a.openBeside(fsys); err != nil {
+		return err
+	}
+	return a.openWeights(fsys)
+}
+
+// openBeside reads config.json and longlora.json, if they are there.
+func (a *Adapter) openBeside(fsys fs.FS) error {
+	var err error
+	if a.Notes, err = hf.ReadNotes(fsys); err != nil {
+		return err
+	}
+	data, err := fs.ReadFile(fsys, hf.ConfigName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	c, err := hf.ParseConfig(data)
+	a.Config = &c
+	return err
+}
+
+func (a *Adapter) openWeights(fsys fs.FS) error {
+	file, err := safetensors.Open(fsys, WeightsName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no %s; save the adapter with safe_serialization", WeightsName)
+	}
+	if err != nil {
+		return err
+	}
+	a.file = file
+	for _, t := range file.Tensors() {
+		name, ok := strings.CutPrefix(t.Name, prefix)
+		if !ok {
+			return fmt.Errorf("%s: tensor %q does not begin with %s", WeightsName, t.Name, prefix)
+		}
+		a.stored[strings.Replace(name, oldPart, "", 1)] = t.Name
+	}
+	a.Train = groupsOf(a.stored)
+	return nil
+}
+
+// groupsOf returns the groups that full parameters among names belong to.
+func groupsOf(names map[string]string) []string {
+	found := map[model.Group]bool{}
+	for name := range names {
+		switch {
+		case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.LoRAB):
+		case name == model.EmbedName:
+			found[model.GroupEmbed] = true
+		case name == model.HeadName:
+			found[model.GroupHead] = true
+		case strings.HasSuffix(name, "norm.weight"):
+			found[model.GroupNorm] = true
+		default:
+			found[model.GroupLinear] = true
+		}
+	}
+	var groups []string
+	for _, g := range model.Groups() {
+		if found[model.Group(g)] {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+// Fit checks that the adapter is one for a model of shape c: every tensor there with its shape, and
+// no others. Where head and embedding are tied, a stored head must equal a stored embedding, and the
+// group "head" is dropped from Train.
+func (a *Adapter) Fit(c model.Config) error {
+	if err := a.fit(c); err != nil {
+		return fmt.Errorf("adapter %s: %w", a.Name, err)
+	}
+	return nil
+}
+
+func (a *Adapter) fit(c model.Config) error {
+	if a.Config != nil && a.Config.Model != c {
+		return fmt.Errorf("it was trained on a model of another shape: %+v, this one is %+v; give its "+
+			"own base, %s", a.Config.Model, c, a.Base)
+	}
+	if err := a.tie(c); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	if c.Tied {
+		known[model.HeadName] = true
+	}
+	for _, p := range model.Describe(c, model.Options{LoRA: &a.LoRA, Train: a.Train}) {
+		known[p.Name] = true
+		if !p.Trainable {
+			if a.stored[p.Name] != "" {
+				return fmt.Errorf("tensor %q is there, other %s tensors are not", p.Name, p.Group)
+			}
+			continue
+		}
+		if err := a.check(p.Name, p.Shape()); err != nil {
+			return err
+		}
+	}
+	for name, stored := range a.stored {
+		if !known[name] {
+			return fmt.Errorf("tensor %q is no part of such an adapter", stored)
+		}
+	}
+	return nil
+}
+
+// tie settles what a stored head means in a tied model.
+func (a *Adapter) tie(c model.Config) error {
+	if !c.Tied || a.stored[model.HeadName] == "" {
+		return nil
+	}
+	shape := []int{c.Vocab, c.Hidden}
+	head, err := a.tensor(model.HeadName, shape)
+	if err != nil {
+		return err
+	}
+	embed, err := a.tensor(model.EmbedName, shape)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(head, embed) {
+		return fmt.Errorf("%s and %s differ, but the base ties them; merge the adapter with PEFT and set "+
+			"tie_word_embeddings to false", model.EmbedName, model.HeadName)
+	}
+	a.Train = slices.DeleteFunc(a.Train, func(g string) bool { return g == string(model.GroupHead) })
+	return nil
+}
+
+func (a *Adapter) check(name string, shape []int) error {
+	stored := a.stored[name]
+	if stored == "" {
+		return fmt.Errorf("%s: %w %q", WeightsName, safetensors.ErrMissing, prefix+name)
+	}
+	info, err := a.file.Info(stored)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(info.Shape, shape) {
+		return fmt.Errorf("%s: tensor %q has shape %v, the base and %s ask for %v", WeightsName, stored,
+			info.Shape, ConfigName, shape)
+	}
+	return nil
+}
+
+// Has reports whether the adapter holds the parameter name, of LoRA or in full.
+func (a *Adapter) Has(name string) bool { return a.stored[name] != "" }
+
+// Tensor returns a tensor's values, row-major, by its name in package model. It is a model.Source: a
+// tensor that is missing, has another shape or holds a NaN or an infinity is an error.
+func (a *Adapter) Tensor(name string, shape []int) ([]float32, error) {
+	values, err := a.tensor(name, shape)
+	if err != nil {
+		return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
+	}
+	return values, nil
+}
+
+func (a *Adapter) tensor(name string, shape []int) ([]float32, error) {
+	if err := a.check(name, shape); err != nil {
+		return nil, err
+	}
+	values, _, err := a.file.Floats(a.stored[name])
+	if err != nil {
+		return nil, err
+	}
+	return values, safetensors.CheckFinite(name, values)
+}
+
+// Over returns the source of a base's parameters with the adapter's laid over them: those that the
+// adapter has come from it, all others from base.
+func (a *Adapter) Over(base model.Source) model.Source {
+	return func(name string, shape []int) ([]float32, error) {
+		if a.Has(name) {
+			return a.Tensor(name, shape)
+		}
+		return base(name, shape)
+	}
+}
+
+// Close closes the weights' file.
+func (a *Adapter) Close() error { return a.file.Close() }
