@@ -43,6 +43,20 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
+// WithDefaults returns the options with every zero replaced by what it means.
+func (o Options) WithDefaults() Options {
+	if o.Packing == "" {
+		o.Packing = packings[0].name
+	}
+	if o.OverLength == "" {
+		o.OverLength = policies[0].name
+	}
+	if o.WindowTokens == 0 {
+		o.WindowTokens = max(minWindow, 64*o.Context)
+	}
+	return o
+}
+
 // Sample is a tokenized document.
 type Sample struct {
 	ID, Source, Licence string
@@ -105,9 +119,7 @@ func New(o Options, emit func(schemas.Sequence) error) (*Packer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("pack: %w", err)
 	}
-	if o.WindowTokens == 0 {
-		o.WindowTokens = max(minWindow, 64*o.Context)
-	}
+	o = o.WithDefaults()
 	p := &Packer{o: o, emit: emit}
 	cut, err := find("over-length policy", policies, o.OverLength)
 	if err != nil {
@@ -175,13 +187,7 @@ func (p *Packer) addPieces(s Sample, whole piece, cuts [][]span) error {
 	return nil
 }
 
-func (p *Packer) reason() string {
-	name := p.o.OverLength
-	if name == "" {
-		name = policies[0].name
-	}
-	return "over-length: " + name
-}
+func (p *Packer) reason() string { return "over-length: " + p.o.OverLength }
 
 // Close packs what is still waiting. The Packer cannot be used afterwards.
 func (p *Packer) Close() error { return p.packing.flush() }

@@ -147,17 +147,29 @@ func verifyRows[T Row](ctx context.Context, d *Dataset, f schemas.File,
 // Rows streams a split's rows in file order; "" is the whole dataset. It ends after the first error.
 func Rows[T Row](d *Dataset, split string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for _, f := range d.manifest.Files {
+		for number, f := range d.manifest.Files {
 			if split != "" && f.Split != split {
 				continue
 			}
-			for row, err := range fileRows[T](d, f) {
-				if err != nil {
-					err = fmt.Errorf("read %s: %s: %w", d.dir, f.Path, err)
-				}
+			for row, err := range FileRows[T](d, number) {
 				if !yield(row, err) || err != nil {
 					return
 				}
+			}
+		}
+	}
+}
+
+// FileRows streams the rows of one of the manifest's files. It ends after the first error.
+func FileRows[T Row](d *Dataset, number int) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		f := d.manifest.Files[number]
+		for row, err := range fileRows[T](d, f) {
+			if err != nil {
+				err = fmt.Errorf("read %s: %s: %w", d.dir, f.Path, err)
+			}
+			if !yield(row, err) || err != nil {
+				return
 			}
 		}
 	}

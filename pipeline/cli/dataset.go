@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"longlora/pipeline/source"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// printBuilt writes what was built to stdout.
+func printBuilt(c *cobra.Command, dir string, m *schemas.Manifest) error {
+	var rows, tokens int64
+	for _, f := range m.Files {
+		rows, tokens = rows+f.Rows, tokens+f.Tokens
+	}
+	dropped := int64(0)
+	for _, n := range m.Rejected {
+		dropped += n
+	}
+	_, err := fmt.Fprintf(c.OutOrStdout(), "%s: %d rows, %d tokens, %d rejected, digest %s\n",
+		dir, rows, tokens, dropped, m.Digest)
+	return err
+}
+
+// flagHint names the flag that cures an error.
+func flagHint(err error) string {
+	if errors.Is(err, source.ErrNoLicence) {
+		return " with --licence"
+	}
+	return ""
+}
+
+func newVerify() *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify DIR",
+		Short: "Check a dataset's hashes, counts and rows",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := shard.Open(args[0])
+			if err != nil {
+				return err
+			}
+			if err := d.Verify(c.Context()); err != nil {
+				return err
+			}
+			s := d.Stat()
+			_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d files, %d rows, digest %s: verified\n",
+				args[0], s.Files, s.Rows, s.Digest)
+			return err
+		},
+	}
+}
+
+func newStat() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "stat DIR",
+		Short: "Sum a dataset up from its manifest",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := shard.Open(args[0])
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				e := json.NewEncoder(c.OutOrStdout())
+				e.SetEscapeHTML(false)
+				return e.Encode(d.Stat())
+			}
+			return printStat(c, d.Stat())
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return c
+}
+
+func printStat(c *cobra.Command, s shard.Stat) error {
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 4, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "%s (%s), digest %s\n", s.Name, s.Kind, s.Digest)
+	if t := s.Tokenizer; t != nil {
+		fmt.Fprintf(w, "tokenizer %s, vocabulary %d, digest %s\n", t.Name, t.VocabSize, t.Digest)
+	}
+	fmt.Fprintf(w, "\nsplit\tfiles\trows\ttokens\tbytes\t\n")
+	for _, split := range slices.Sorted(maps.Keys(s.Splits)) {
+		p := s.Splits[split]
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t\n", split, p.Files, p.Rows, p.Tokens, p.Bytes)
+	}
+	fmt.Fprintf(w, "all\t%d\t%d\t%d\t%d\t\n", s.Files, s.Rows, s.Tokens, s.Bytes)
+	fmt.Fprintf(w, "\nsource\tlicence\trows\ttokens\t\n")
+	for _, p := range s.Mixture {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t\n", p.Source, p.Licence, p.Rows, p.Tokens)
+	}
+	if len(s.Rejected) > 0 {
+		fmt.Fprintf(w, "\nrejected because\tinputs\t\n")
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.Rejected)) {
+		fmt.Fprintf(w, "%s\t%d\t\n", reason, s.Rejected[reason])
+	}
+	return w.Flush()
+}
+
+func newCat() *cobra.Command {
+	var split string
+	var limit int64
+	c := &cobra.Command{
+		Use:   "cat DIR",
+		Short: "Print a dataset's rows, one JSON object a line",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			d, err := shard.Open(args[0])
+			if err != nil {
+				return err
+			}
+			w := bufio.NewWriterSize(c.OutOrStdout(), 1<<20)
+			err = shard.WriteJSONL(w, d, split, limit)
+			return errors.Join(err, w.Flush())
+		},
+	}
+	c.Flags().StringVar(&split, "split", "", "only rows of this split")
+	c.Flags().Int64Var(&limit, "limit", 0, "most rows to print; 0: all")
+	return c
+}

@@ -1,0 +1,210 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"longlora/internal/atomicfile"
+	"longlora/internal/command"
+	"longlora/internal/tokenizer"
+	"longlora/pipeline/split"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+func newTokenizer() *cobra.Command {
+	c := &cobra.Command{Use: "tokenizer", Short: "Encode, decode and train tokenizers"}
+	c.AddCommand(newTokenizerEncode(), newTokenizerDecode(), newTokenizerTrain())
+	return c
+}
+
+func tokenizerFlag(c *cobra.Command, name *string) {
+	c.Flags().StringVar(name, "tokenizer", defaultTokenizer, "tokenizer.json or SentencePiece .model "+
+		"file, or the directory that holds one")
+}
+
+func newTokenizerEncode() *cobra.Command {
+	var name string
+	var noSpecial bool
+	c := &cobra.Command{
+		Use:   "encode PATH…|-",
+		Short: "Print each file's ids as one line with a JSON array",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			t, err := openTokenizer(name)
+			if err != nil {
+				return err
+			}
+			w := bufio.NewWriterSize(c.OutOrStdout(), 1<<20)
+			encoder := t.NewEncoder()
+			for _, path := range args {
+				text, err := readInput(c, path)
+				if err != nil {
+					return fmt.Errorf("tokenizer encode: %w", err)
+				}
+				writeIDs(w, encoder.Encode(nil, string(text), !noSpecial))
+			}
+			return w.Flush()
+		},
+	}
+	tokenizerFlag(c, &name)
+	c.Flags().BoolVar(&noSpecial, "no-special", false, "leave out special tokens that the tokenizer "+
+		"adds around a text")
+	return c
+}
+
+// readInput reads a file, or standard input for "-".
+func readInput(c *cobra.Command, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(c.InOrStdin())
+	}
+	return os.ReadFile(path)
+}
+
+// writeIDs writes one line; errors stay with the writer.
+func writeIDs(w *bufio.Writer, ids []int32) {
+	line := append(make([]byte, 0, 6*len(ids)+3), '[')
+	for i, id := range ids {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		line = strconv.AppendInt(line, int64(id), 10)
+	}
+	w.Write(append(line, "]\n"...)) //nolint:errcheck // Flush returns it
+}
+
+func newTokenizerDecode() *cobra.Command {
+	var name string
+	var special, asJSON bool
+	c := &cobra.Command{
+		Use:   "decode PATH…|-",
+		Short: "Print the text of each line with a JSON array of ids",
+		Long: "Print the text of each line with a JSON array of ids, as 'tokenizer encode' writes them.\n" +
+			"Texts follow each other with nothing between them, so that a file comes back as it was.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			t, err := openTokenizer(name)
+			if err != nil {
+				return err
+			}
+			w := bufio.NewWriterSize(c.OutOrStdout(), 1<<20)
+			for _, path := range args {
+				if err := decodeFile(c, w, t, path, !special, asJSON); err != nil {
+					return fmt.Errorf("tokenizer decode: %s: %w", path, err)
+				}
+			}
+			return w.Flush()
+		},
+	}
+	tokenizerFlag(c, &name)
+	c.Flags().BoolVar(&special, "special", false, "print special tokens too")
+	c.Flags().BoolVar(&asJSON, "json", false, "print each text as one line with a JSON string")
+	return c
+}
+
+func decodeFile(c *cobra.Command, w io.Writer, t *tokenizer.Tokenizer, path string,
+	skipSpecial, asJSON bool) error {
+	in := c.InOrStdin()
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	d := json.NewDecoder(bufio.NewReaderSize(in, 1<<20))
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	for line := 1; ; line++ {
+		var ids []int32
+		err := d.Decode(&ids)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("array %d: %w; each line holds one JSON array of ids", line, err)
+		}
+		text, err := t.Decode(ids, skipSpecial)
+		if err != nil {
+			return fmt.Errorf("array %d: %w", line, err)
+		}
+		if asJSON {
+			err = e.Encode(text)
+		} else {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func newTokenizerTrain() *cobra.Command {
+	o := tokenizer.TrainOptions{VocabSize: 4096, Special: []string{"<s>", "</s>"}, BOS: "<s>"}
+	var documents, part, out string
+	c := &cobra.Command{
+		Use:   "train --documents DIR --out FILE",
+		Short: "Learn a byte-level BPE from documents and write a tokenizer.json",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if documents == "" || out == "" {
+				return command.Usagef("tokenizer train needs --documents and --out")
+			}
+			if err := o.Validate(); err != nil {
+				return command.Usagef("tokenizer train: %w", err)
+			}
+			return trainTokenizer(c, documents, part, out, o)
+		},
+	}
+	fs := c.Flags()
+	fs.StringVar(&documents, "documents", "", "document dataset to learn from")
+	fs.StringVar(&part, "split", split.Train, "split to learn from")
+	fs.StringVar(&out, "out", "", "file to write")
+	fs.IntVar(&o.VocabSize, "vocab-size", o.VocabSize, "number of tokens, bytes and specials included")
+	fs.StringSliceVar(&o.Special, "special", o.Special, "special tokens; they get the first ids")
+	fs.StringVar(&o.BOS, "bos", o.BOS, "special token before every text; empty: none")
+	fs.IntVar(&o.MinFrequency, "min-frequency", 2, "least number of times that a merged pair occurs")
+	return c
+}
+
+func trainTokenizer(c *cobra.Command, documents, part, out string, o tokenizer.TrainOptions) error {
+	d, err := shard.Open(documents)
+	if err != nil {
+		return fmt.Errorf("tokenizer train: %w", err)
+	}
+	rows, _ := d.Count(part)
+	p := command.NewProgress(c.ErrOrStderr(), "train", rows, "documents")
+	var failed error
+	data, err := tokenizer.TrainByteLevelBPE(func(yield func(string) bool) {
+		for doc, err := range shard.Rows[schemas.Document](d, part) {
+			if err == nil {
+				err = c.Context().Err()
+			}
+			if failed = err; failed != nil || !yield(doc.Text) {
+				return
+			}
+			p.Add(1)
+		}
+	}, o)
+	p.Done()
+	if err = errors.Join(failed, err); err != nil {
+		return fmt.Errorf("tokenizer train: %w", err)
+	}
+	t, err := tokenizer.Parse(out, data)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(out, data); err != nil {
+		return fmt.Errorf("tokenizer train: %w", err)
+	}
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d tokens, digest %s\n", out, t.VocabSize(), t.Digest())
+	return err
+}

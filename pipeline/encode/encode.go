@@ -1,0 +1,242 @@
+package encode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"longlora/internal/tokenizer"
+	"longlora/pipeline/limit"
+	"longlora/pipeline/pack"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// Options says how documents become sequences.
+type Options struct {
+	// Out is the dataset's directory, Name its name; Overwrite replaces a dataset that is there.
+	Out, Name string
+	Overwrite bool
+	Documents *shard.Dataset
+	// Splits are the splits to encode; none means all.
+	Splits    []string
+	Tokenizer *tokenizer.Tokenizer
+	// NoBOS leaves out what the tokenizer's own rule puts around a text; NoEOS leaves out the
+	// end-of-sequence token that otherwise ends every document, if the tokenizer has one.
+	NoBOS, NoEOS bool
+	// Pack says how; its Reject is not used.
+	Pack pack.Options
+	// MaxDropped is the greatest part of the documents that may be dropped, MaxCut of those that may
+	// lose tokens.
+	MaxDropped, MaxCut limit.Limit
+	// Workers is the number of files that are worked on at once; 0 means one a processor. The result
+	// does not depend on it.
+	Workers int
+	// Progress is called, by many goroutines, with documents that were encoded; it may be nil.
+	Progress func(documents int64)
+}
+
+// Validate reports every problem at once.
+func (o Options) Validate() error {
+	errs := []error{o.Pack.Validate()}
+	if k := o.Documents.Manifest().Kind; k != schemas.KindDocument {
+		errs = append(errs, fmt.Errorf("%s holds rows of kind %s, not %s; make documents with ingest",
+			o.Documents.Dir(), k, schemas.KindDocument))
+	}
+	for _, s := range o.Splits {
+		if !slices.Contains(o.Documents.Splits(), s) {
+			errs = append(errs, fmt.Errorf("split %q is not in %s, which has %s", s, o.Documents.Dir(),
+				strings.Join(o.Documents.Splits(), ", ")))
+		}
+	}
+	if o.Workers < 0 {
+		errs = append(errs, fmt.Errorf("%d workers", o.Workers))
+	}
+	return errors.Join(errs...)
+}
+
+// config is all that the sequences depend on beside the documents and the tokenizer.
+func (o Options) config() map[string]any {
+	return map[string]any{
+		"stage": "encode", "context": o.Pack.Context, "packing": o.Pack.Packing,
+		"over_length": o.Pack.OverLength, "window_tokens": o.Pack.WindowTokens,
+		"bos": !o.NoBOS, "eos": !o.NoEOS, "splits": o.splits(),
+	}
+}
+
+func (o Options) splits() []string {
+	if len(o.Splits) == 0 {
+		return o.Documents.Splits()
+	}
+	return slices.Sorted(slices.Values(o.Splits))
+}
+
+// Run builds the dataset. On an error nothing is published.
+func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	o.Pack = o.Pack.WithDefaults()
+	t, documents := o.Tokenizer, o.Documents.Manifest()
+	b, err := shard.Create(o.Out, shard.Options{
+		Kind: schemas.KindSequence, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
+		Tokenizer: &schemas.TokenizerRef{
+			Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize(),
+		},
+		TokenizerFile: t.Bytes(),
+		Parents:       []schemas.Parent{{Name: documents.Name, Digest: documents.Digest}},
+		Card: shard.Card{
+			Text: fmt.Sprintf(cardText, documents.Name, o.Pack.Context),
+			Tags: []string{"tokenized"},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	m, err := build(ctx, o, b)
+	if err != nil {
+		return nil, errors.Join(err, b.Abort())
+	}
+	return m, nil
+}
+
+const cardText = "Tokenized and packed by `pipeline encode` from the documents of `%s`, in sequences of " +
+	"at most %d tokens.\nEach row is one sequence of whole documents or pieces of them, without padding; " +
+	"`docs` says where each came from."
+
+func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest, error) {
+	report, err := encodeFiles(ctx, o, b)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	err = errors.Join(
+		o.MaxDropped.Check("documents were dropped", report.Dropped, report.Documents, b.Rejected()),
+		o.MaxCut.Check("documents lost tokens", report.Cut, report.Documents, b.Rejected()))
+	if err == nil && report.Sequences == 0 {
+		err = fmt.Errorf("no sequence is left of %d documents: %s", report.Documents,
+			limit.Reasons(b.Rejected()))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	b.Report("packing", report)
+	b.Report("utilisation", utilisation(report, o.Pack.Context))
+	return b.Publish()
+}
+
+// utilisation is the part of the sequences' room that holds tokens, in 1/10000.
+func utilisation(r pack.Report, context int) float64 {
+	room := r.Sequences * int64(context)
+	return float64(r.PackedTokens*10_000/room) / 10_000
+}
+
+// encodeFiles encodes the files of the wanted splits.
+func encodeFiles(ctx context.Context, o Options, b *shard.Builder) (total pack.Report, err error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	jobs := make(chan int)
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	for range o.Workers {
+		workers.Go(func() {
+			w := &worker{o: o, b: b, encoder: o.Tokenizer.NewEncoder()}
+			for file := range jobs {
+				r, err := w.file(ctx, file)
+				if err != nil {
+					cancel(err)
+					continue
+				}
+				mu.Lock()
+				total.Add(r)
+				mu.Unlock()
+			}
+		})
+	}
+	for i, f := range o.Documents.Manifest().Files {
+		if ctx.Err() == nil && slices.Contains(o.splits(), f.Split) {
+			jobs <- i
+		}
+	}
+	close(jobs)
+	workers.Wait()
+	return total, context.Cause(ctx)
+}
+
+// worker encodes one file after another.
+type worker struct {
+	o       Options
+	b       *shard.Builder
+	encoder *tokenizer.Encoder
+}
+
+// file encodes the documents of a file into the file of sequences with the same number.
+func (w *worker) file(ctx context.Context, number int) (pack.Report, error) {
+	file := w.o.Documents.Manifest().Files[number]
+	out := &lazyFile{b: w.b, split: file.Split, number: number}
+	o := w.o.Pack
+	o.Reject = w.b.Reject
+	p, err := pack.New(o, out.write)
+	if err != nil {
+		return pack.Report{}, err
+	}
+	for d, err := range shard.FileRows[schemas.Document](w.o.Documents, number) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = p.Add(w.sample(&d))
+		}
+		if err != nil {
+			return pack.Report{}, err
+		}
+		if w.o.Progress != nil {
+			w.o.Progress(1)
+		}
+	}
+	if err := p.Close(); err != nil {
+		return pack.Report{}, err
+	}
+	return p.Report(), out.close()
+}
+
+// sample tokenizes a document.
+func (w *worker) sample(d *schemas.Document) pack.Sample {
+	// A token is at least one byte, and usually several.
+	ids := w.encoder.Encode(make([]int32, 0, len(d.Text)/3+2), d.Text, !w.o.NoBOS)
+	eos, ok := w.o.Tokenizer.EOS()
+	if ok && !w.o.NoEOS && (len(ids) == 0 || ids[len(ids)-1] != eos) {
+		ids = append(ids, eos)
+	}
+	return pack.Sample{ID: d.DocID, Source: d.Source, Licence: d.Licence, Tokens: ids}
+}
+
+// lazyFile begins a file with its first row: a file of documents may leave no sequence.
+type lazyFile struct {
+	b      *shard.Builder
+	split  string
+	number int
+	w      *shard.FileWriter[schemas.Sequence]
+}
+
+func (f *lazyFile) write(s schemas.Sequence) (err error) {
+	if f.w == nil {
+		if f.w, err = shard.NewFile[schemas.Sequence](f.b, f.split, f.number); err != nil {
+			return err
+		}
+	}
+	return f.w.Write(s)
+}
+
+func (f *lazyFile) close() error {
+	if f.w == nil {
+		return nil
+	}
+	return f.w.Close()
+}

@@ -1,0 +1,105 @@
+// Package filter cleans documents and drops those that are no good, each with a reason.
+package filter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"longlora/schemas"
+)
+
+// Filter judges one document after another. It must not be used concurrently.
+type Filter interface {
+	// Check returns why a document is to be dropped, as a reason that many documents share and a
+	// detail of its own; an empty reason keeps it. Text is UTF-8 in NFC, NChars its length.
+	Check(d *schemas.Document) (reason, detail string)
+}
+
+// Options are the filters' parameters.
+type Options struct {
+	// MinChars and MaxChars bound a document's length in code points, both inclusive; 0 MaxChars
+	// means no bound.
+	MinChars, MaxChars int64
+}
+
+// DefaultOptions are the parameters without any flag.
+func DefaultOptions() Options { return Options{MinChars: 200} }
+
+// kinds is the table of filters, in the order in which they run.
+var kinds = []struct {
+	name, about string
+	new         func(Options) Filter
+}{
+	{"length", "too few or too many characters", newLength},
+	{"repetition", "lines, paragraphs or word n-grams that repeat too much", newRepetition},
+}
+
+// Names lists the filters with what each drops.
+func Names() (lines []string) {
+	for _, k := range kinds {
+		lines = append(lines, k.name+": "+k.about)
+	}
+	return lines
+}
+
+// Chain brings documents into normal form and runs filters on them. It must not be used
+// concurrently.
+type Chain struct{ filters []Filter }
+
+// New returns a Chain of the named filters; it runs them in the table's order.
+func New(names []string, o Options) (*Chain, error) {
+	if err := Validate(names, o); err != nil {
+		return nil, err
+	}
+	c := &Chain{}
+	for _, k := range kinds {
+		if slices.Contains(names, k.name) {
+			c.filters = append(c.filters, k.new(o))
+		}
+	}
+	return c, nil
+}
+
+// Validate reports every problem at once.
+func Validate(names []string, o Options) error {
+	var errs []error
+	var known []string
+	for _, k := range kinds {
+		known = append(known, k.name)
+	}
+	for _, n := range names {
+		if !slices.Contains(known, n) {
+			errs = append(errs, fmt.Errorf("filter %q is unknown; there are %s", n,
+				strings.Join(known, ", ")))
+		}
+	}
+	if o.MinChars < 0 || o.MaxChars < 0 || o.MaxChars > 0 && o.MaxChars < o.MinChars {
+		errs = append(errs, fmt.Errorf("%d to %d characters is no range", o.MinChars, o.MaxChars))
+	}
+	return errors.Join(errs...)
+}
+
+// Apply brings the text into Unicode NFC, fills in NChars and SHA256, and runs the filters. A reason
+// that is not empty says that the document is to be dropped.
+func (c *Chain) Apply(d *schemas.Document) (reason, detail string) {
+	d.Text = norm.NFC.String(d.Text) // returns its argument if it is in NFC
+	d.NChars = int64(utf8.RuneCountInString(d.Text))
+	if strings.TrimSpace(d.Text) == "" {
+		return "empty", ""
+	}
+	for _, f := range c.filters {
+		if reason, detail := f.Check(d); reason != "" {
+			return reason, detail
+		}
+	}
+	sum := sha256.Sum256([]byte(d.Text))
+	d.SHA256 = hex.EncodeToString(sum[:])
+	return "", ""
+}

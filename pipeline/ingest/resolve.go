@@ -1,0 +1,151 @@
+package ingest
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+
+	"longlora/pipeline/dedup"
+	"longlora/pipeline/split"
+)
+
+// fates says what becomes of every document. It takes 20 bytes a document.
+type fates struct {
+	index *index
+	// sameID and sameText are the first document with the same id and with the same text: itself if it
+	// is kept.
+	sameID, sameText []uint32
+	// representative is the document of the cluster with the least id; nil without clusters.
+	representative []uint32
+	clusters       int64
+}
+
+func (f *fates) close() error { return f.index.file.Close() }
+
+// kept reports whether a document is no duplicate.
+func (f *fates) kept(doc int) bool {
+	return f.sameID[doc] == uint32(doc) && f.sameText[doc] == uint32(doc)
+}
+
+// resolve finds duplicates and clusters.
+func resolve(ctx context.Context, o Options, s *scanned) (*fates, error) {
+	x, err := joinIndex(s.scratch, s.entries)
+	if err != nil {
+		return nil, err
+	}
+	n := len(x.at)
+	f := &fates{index: x}
+	if f.sameID, err = dedup.First(n, x.keys(idKeyAt)); err != nil {
+		return nil, err
+	}
+	if err = f.findDuplicates(o.KeepDuplicates); err == nil && o.Split == "" {
+		err = f.findClusters(ctx)
+	}
+	return f, err
+}
+
+// findDuplicates looks among the documents whose id is their own: one that is dropped for its id must
+// not take another with it.
+func (f *fates) findDuplicates(keep bool) error {
+	n, doc := len(f.index.at), 0
+	if keep {
+		f.sameText = make([]uint32, n)
+		for i := range f.sameText {
+			f.sameText[i] = uint32(i)
+		}
+		return nil
+	}
+	var err error
+	f.sameText, err = dedup.First(n, func(yield func(dedup.Key, error) bool) {
+		for key, err := range f.index.keys(textKeyAt) {
+			if err == nil && f.sameID[doc] != uint32(doc) {
+				key = dedup.Key{} // a key of its own
+				binary.LittleEndian.PutUint32(key[:], uint32(doc))
+			}
+			doc++
+			if !yield(key, err) {
+				return
+			}
+		}
+	})
+	return err
+}
+
+// findClusters joins near-duplicates and finds each cluster's least id.
+func (f *fates) findClusters(ctx context.Context) error {
+	n := len(f.index.at)
+	clusters, err := split.Cluster(n, func(band int, hashes []uint64) error {
+		doc := 0
+		for record, err := range f.index.records() {
+			if err != nil {
+				return err
+			}
+			hashes[doc] = 0
+			if f.kept(doc) {
+				hashes[doc] = binary.LittleEndian.Uint64(record[sketchAt+8*band:])
+			}
+			doc++
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	f.representative = make([]uint32, n)
+	for doc := range n {
+		root := clusters.Root(doc)
+		if root == doc {
+			f.representative[doc] = uint32(doc)
+			if f.kept(doc) {
+				f.clusters++
+			}
+		} else if err := f.offer(root, doc); err != nil {
+			return err
+		}
+	}
+	for doc := range n { // roots come before their members
+		f.representative[doc] = f.representative[clusters.Root(doc)]
+	}
+	return nil
+}
+
+// offer makes a document the representative of its cluster if its id is less than the present one's.
+func (f *fates) offer(root, doc int) error {
+	id, err := f.index.id(doc)
+	if err != nil {
+		return err
+	}
+	least, err := f.index.id(int(f.representative[root]))
+	if err != nil {
+		return err
+	}
+	if id < least {
+		f.representative[root] = uint32(doc)
+	}
+	return nil
+}
+
+// split returns the split of a kept document.
+func (f *fates) split(o Options, doc int, id string) (string, error) {
+	if o.Split != "" {
+		return o.Split, nil
+	}
+	if r := int(f.representative[doc]); r != doc {
+		least, err := f.index.id(r)
+		if err != nil {
+			return "", fmt.Errorf("cluster of %q: %w", id, err)
+		}
+		id = least
+	}
+	return o.Shares.Of(id), nil
+}
+
+// duplicateOf returns the reason why a document is not kept and the id of the document that is.
+func (f *fates) duplicateOf(doc int) (reason, of string, err error) {
+	reason, first := "duplicate id", f.sameID[doc]
+	if first == uint32(doc) {
+		reason, first = "duplicate", f.sameText[doc]
+	}
+	of, err = f.index.id(int(first))
+	return reason, of, err
+}

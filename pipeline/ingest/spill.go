@@ -1,0 +1,203 @@
+package ingest
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"longlora/pipeline/dedup"
+	"longlora/pipeline/split"
+	"longlora/schemas"
+)
+
+// bufferBytes is that of each scratch file.
+const bufferBytes = 1 << 18
+
+// spill is what scanning a unit leaves behind: the documents, and an index with a record of each.
+type spill struct {
+	docs, index *bufio.Writer
+	files       []*os.File
+	encoder     *gob.Encoder
+	record      []byte
+	entries     int
+}
+
+// An index record is a document's content key, the key of its id, its sketch, and its id after the
+// id's length as a varint.
+const (
+	textKeyAt = 0
+	idKeyAt   = textKeyAt + len(dedup.Key{})
+	sketchAt  = idKeyAt + len(dedup.Key{})
+	idAt      = sketchAt + 8*split.Bands
+)
+
+func docsName(scratch string, unit int) string {
+	return filepath.Join(scratch, fmt.Sprintf("%d.docs", unit))
+}
+
+func indexName(scratch string, unit int) string {
+	return filepath.Join(scratch, fmt.Sprintf("%d.index", unit))
+}
+
+func newSpill(scratch string, unit int) (*spill, error) {
+	docs, err := os.Create(docsName(scratch, unit))
+	if err != nil {
+		return nil, err
+	}
+	index, err := os.Create(indexName(scratch, unit))
+	if err != nil {
+		return nil, errors.Join(err, docs.Close())
+	}
+	s := &spill{
+		docs: bufio.NewWriterSize(docs, bufferBytes), index: bufio.NewWriterSize(index, bufferBytes),
+		files: []*os.File{docs, index},
+	}
+	s.encoder = gob.NewEncoder(s.docs)
+	return s, nil
+}
+
+func (s *spill) add(d *schemas.Document, sketch *split.Sketch) error {
+	text, id := dedup.KeyOf(d.Text), dedup.KeyOf(d.DocID)
+	s.record = append(append(s.record[:0], text[:]...), id[:]...)
+	for _, h := range sketch {
+		s.record = binary.LittleEndian.AppendUint64(s.record, h)
+	}
+	s.record = binary.AppendUvarint(s.record, uint64(len(d.DocID)))
+	s.record = append(s.record, d.DocID...)
+	if _, err := s.index.Write(s.record); err != nil {
+		return err
+	}
+	s.entries++
+	return s.encoder.Encode(d)
+}
+
+func (s *spill) close() error {
+	err := errors.Join(s.docs.Flush(), s.index.Flush())
+	for _, f := range s.files {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+// spilled streams a unit's documents.
+func spilled(scratch string, unit int) iter.Seq2[schemas.Document, error] {
+	return func(yield func(schemas.Document, error) bool) {
+		f, err := os.Open(docsName(scratch, unit))
+		if err != nil {
+			yield(schemas.Document{}, err)
+			return
+		}
+		defer f.Close()
+		for d := gob.NewDecoder(bufio.NewReaderSize(f, bufferBytes)); ; {
+			var doc schemas.Document
+			if err := d.Decode(&doc); errors.Is(err, io.EOF) {
+				return
+			} else if !yield(doc, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// index is the index records of all units, in source order.
+type index struct {
+	file *os.File
+	at   []int64 // where each record begins: eight bytes a document
+}
+
+// joinIndex puts the units' indices together to one file.
+func joinIndex(scratch string, entries []int) (*index, error) {
+	f, err := os.Create(filepath.Join(scratch, "index"))
+	if err != nil {
+		return nil, err
+	}
+	x, n := &index{file: f}, 0
+	for unit := range entries {
+		if err := x.copyUnit(indexName(scratch, unit)); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		n += entries[unit]
+	}
+	x.at = make([]int64, 0, n)
+	at := int64(0)
+	for record, err := range x.records() {
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		x.at = append(x.at, at)
+		at += int64(len(record))
+	}
+	if len(x.at) != n {
+		return nil, errors.Join(fmt.Errorf("%d index records of %d", len(x.at), n), f.Close())
+	}
+	return x, nil
+}
+
+func (x *index) copyUnit(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(x.file, f)
+	return errors.Join(err, f.Close(), os.Remove(name))
+}
+
+// records streams the records; each is valid until the next.
+func (x *index) records() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		r := bufio.NewReaderSize(io.NewSectionReader(x.file, 0, 1<<62), bufferBytes)
+		record := make([]byte, 0, 256)
+		for {
+			record = record[:idAt]
+			if _, err := io.ReadFull(r, record); errors.Is(err, io.EOF) {
+				return
+			} else if err != nil {
+				yield(nil, err)
+				return
+			}
+			n, err := binary.ReadUvarint(r)
+			record = binary.AppendUvarint(record, n)
+			id := len(record)
+			record = append(record, make([]byte, n)...)
+			if err == nil {
+				_, err = io.ReadFull(r, record[id:])
+			}
+			if !yield(record, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// keys streams one key of every record.
+func (x *index) keys(at int) iter.Seq2[dedup.Key, error] {
+	return func(yield func(dedup.Key, error) bool) {
+		for record, err := range x.records() {
+			var key dedup.Key
+			if err == nil {
+				copy(key[:], record[at:])
+			}
+			if !yield(key, err) {
+				return
+			}
+		}
+	}
+}
+
+// id returns a document's id. It may be called concurrently.
+func (x *index) id(doc int) (string, error) {
+	r := bufio.NewReaderSize(io.NewSectionReader(x.file, x.at[doc]+int64(idAt), 1<<62), 256)
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return "", err
+	}
+	id := make([]byte, n)
+	_, err = io.ReadFull(r, id)
+	return string(id), err
+}

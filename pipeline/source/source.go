@@ -1,0 +1,173 @@
+// Package source reads documents where they lie: folders of text, JSON lines, foreign Parquet files
+// and the Go tree.
+//
+// A source cuts its corpus into units, and reading a unit is a pure function of the unit and the
+// corpus, so that units can be read in any order by any number of workers.
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"regexp"
+	"strings"
+
+	"longlora/schemas"
+)
+
+// Source is a corpus. Its methods may be called concurrently.
+type Source interface {
+	// Units cuts the corpus into units of work, in source order. It is a pure function of the corpus.
+	Units(ctx context.Context) iter.Seq2[Unit, error]
+	// Read hands out a unit's documents, in source order. It ends after an error.
+	Read(ctx context.Context, u Unit) iter.Seq2[Item, error]
+	// Config is what the documents depend on beside the content of the corpus; no paths.
+	Config() map[string]any
+	// Languages are the documents' languages as BCP 47 tags, as far as the source knows them.
+	Languages() []string
+}
+
+// Unit is a piece of a corpus that is read on its own.
+type Unit struct {
+	Parts []Part `json:"parts"`
+	// Bytes is about what there is to read.
+	Bytes int64 `json:"bytes"`
+}
+
+// Part is a file, or the half-open range [From, To) of one: bytes, row groups or documents, as the
+// source counts. To 0 means the whole file.
+type Part struct {
+	Name string `json:"name"` // relative to the corpus, with slashes
+	From int64  `json:"from"`
+	To   int64  `json:"to"`
+	// Problem says why the part cannot be read, if that showed when it was found.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Item is a document, or an input that is none.
+type Item struct {
+	// Document comes without NChars and SHA256. Its Text is UTF-8.
+	schemas.Document
+	// Reason says why the input named DocID is no document; empty: it is one. Detail belongs to it.
+	Reason, Detail string
+}
+
+// The reasons of inputs that are no documents.
+const (
+	ReasonUnreadable  = "unreadable"
+	ReasonTooLarge    = "too large"
+	ReasonInvalidUTF8 = "invalid UTF-8"
+	ReasonBadJSON     = "bad JSON"
+	ReasonNoText      = "no text"
+	ReasonNoLicence   = "no licence"
+)
+
+// MaxDocument is the greatest size, in bytes, of a document that is read.
+const MaxDocument = 256 << 20
+
+// unitBytes is the size at which a unit is closed, unitParts the number of parts.
+const (
+	unitBytes = 32 << 20
+	unitParts = 4096
+)
+
+// Options says what to read.
+type Options struct {
+	// Path is the file or folder of the corpus.
+	Path string
+	// Licence is the SPDX expression of documents that name none themselves.
+	Licence string
+	// Language is the BCP 47 tag of documents that name none; empty means "und".
+	Language string
+	// Fields name the columns of JSON lines and Parquet files.
+	Fields Fields
+	// Goroot, GOOS and GOARCH choose the Go tree and the build of the goroot source; all may be empty.
+	Goroot, GOOS, GOARCH string
+}
+
+// Fields are the names under which rows hold what a document needs. In JSON, dots lead into objects.
+type Fields struct {
+	Text, ID, Title, Licence, URL, Language string
+}
+
+// DefaultFields are the usual names. Rows need only have the text.
+func DefaultFields() Fields {
+	return Fields{
+		Text: "text", ID: "id", Title: "title", Licence: "licence", URL: "url", Language: "language",
+	}
+}
+
+// Kind is a way of reading.
+type Kind struct {
+	Name, About string
+	// Path says that the source reads Options.Path.
+	Path bool
+	// Licence says that Options.Licence is needed, because documents name none themselves.
+	Licence bool
+	// Filters are the names of the filters that suit such documents.
+	Filters []string
+	open    func(context.Context, Options) (Source, error)
+}
+
+// Kinds is the table of sources.
+func Kinds() []Kind {
+	prose := []string{"length", "repetition"}
+	return []Kind{
+		{"text", "a folder of .txt and .md files", true, true, prose, openText},
+		{"goroot", "the Go tree: packages and long texts", false, false, []string{"length"}, openGoroot},
+	}
+}
+
+// Find returns the kind of the given name.
+func Find(name string) (Kind, error) {
+	var names []string
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, nil
+		}
+		names = append(names, k.Name)
+	}
+	return Kind{}, fmt.Errorf("source %q is unknown; there are %s", name, strings.Join(names, ", "))
+}
+
+// ErrNoLicence reports a source whose documents have no licence and were given none.
+var ErrNoLicence = errors.New("no licence: every document needs one; name it as an SPDX expression")
+
+// Validate reports every problem at once.
+func (k Kind) Validate(o Options) error {
+	var errs []error
+	if k.Path && o.Path == "" {
+		errs = append(errs, fmt.Errorf("source %s needs a path", k.Name))
+	}
+	if k.Licence && o.Licence == "" {
+		errs = append(errs, ErrNoLicence)
+	}
+	if o.Licence != "" && !isLicence(o.Licence) {
+		errs = append(errs, fmt.Errorf("licence %q is no SPDX expression, as MIT or CC-BY-4.0", o.Licence))
+	}
+	return errors.Join(errs...)
+}
+
+// Open opens the corpus.
+func (k Kind) Open(ctx context.Context, o Options) (Source, error) {
+	if err := k.Validate(o); err != nil {
+		return nil, fmt.Errorf("source %s: %w", k.Name, err)
+	}
+	if o.Language == "" {
+		o.Language = "und"
+	}
+	s, err := k.open(ctx, o)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", k.Name, err)
+	}
+	return s, nil
+}
+
+// licencePattern is the form of an SPDX licence expression (SPDX 3.0, annex B), parentheses apart.
+var licencePattern = regexp.MustCompile(
+	`^[A-Za-z0-9.:+-]+( (AND|OR|WITH) [A-Za-z0-9.:+-]+)*$`)
+
+func isLicence(s string) bool {
+	return licencePattern.MatchString(strings.NewReplacer("(", "", ")", "").Replace(s))
+}
