@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"math"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"longlora/internal/command"
+	"longlora/kernels"
+	"longlora/kernels/pattern"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+	"longlora/trainer/eval"
+	"longlora/trainer/open"
+)
+
+// perplexityFlags are those of eval ppl.
+type perplexityFlags struct {
+	modelFlags
+	shards, split, protocol, attention string
+	group, sequences                   int
+	checkTokenizer, json               bool
+}
+
+func evalPerplexity() *cobra.Command {
+	f := &perplexityFlags{}
+	c := &cobra.Command{
+		Use:   "ppl --shards DIR",
+		Short: "Perplexity of a model on sequence shards, by position",
+		Long: "Perplexity of a model on sequence shards, by position.\n\n" +
+			"Protocol once scores each target of the shards once, each document by itself. Protocol " +
+			"upstream is\nthe published one: one stream of all tokens, windows that start every 256 " +
+			"tokens, each position of\neach window scored. Attention is full unless asked otherwise.",
+		Args: cobra.NoArgs,
+	}
+	f.modelFlags.add(c)
+	flags := c.Flags()
+	flags.StringVar(&f.shards, "shards", "", "dataset directory of sequence shards (required)")
+	flags.StringVar(&f.split, "split", "validation", "split to score")
+	flags.StringVar(&f.protocol, "protocol", eval.PerTokenName, "once or upstream")
+	flags.StringVar(&f.attention, "attention", "full", "attention pattern: full or s2")
+	flags.IntVar(&f.group, "group", 0, "group size of s2 in tokens; 0: a quarter of the context")
+	flags.IntVar(&f.sequences, "sequences", 0, "score only the first sequences; 0: all")
+	flags.BoolVar(&f.checkTokenizer, "check-tokenizer", true,
+		"require the shards' tokenizer to be the model's")
+	flags.BoolVar(&f.json, "json", false, "write the result as JSON")
+	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c) }
+	return c
+}
+
+func (f *perplexityFlags) run(c *cobra.Command) error {
+	if f.shards == "" {
+		return command.Usagef("--shards is required: a directory that pipeline encode made")
+	}
+	if f.group < 0 || f.sequences < 0 {
+		return command.Usagef("--group is %d and --sequences is %d, want at least 0",
+			f.group, f.sequences)
+	}
+	measure, err := protocolOf(f.protocol)
+	if err != nil {
+		return err
+	}
+	d, err := shard.Open(f.shards)
+	if err != nil {
+		return err
+	}
+	m, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if f.checkTokenizer {
+		if err := checkTokenizer(d, m); err != nil {
+			return err
+		}
+	}
+	r, err := f.measure(c, d, m, measure)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return writeJSON(c.OutOrStdout(), r)
+	}
+	return writePerplexity(c.OutOrStdout(), r)
+}
+
+// protocol is eval.PerToken or eval.Windows.
+type protocol func(context.Context, eval.Scorer, iter.Seq2[schemas.Sequence, error], int,
+	eval.Progress) (eval.Perplexity, error)
+
+func protocolOf(name string) (protocol, error) {
+	switch name {
+	case eval.PerTokenName:
+		return eval.PerToken, nil
+	case eval.WindowsName:
+		return eval.Windows, nil
+	}
+	return nil, command.Usagef("--protocol is %q; the protocols are %s and %s",
+		name, eval.PerTokenName, eval.WindowsName)
+}
+
+func (f *perplexityFlags) measure(c *cobra.Command, d *shard.Dataset, m *open.Model,
+	run protocol) (eval.Perplexity, error) {
+	scorer, err := newScorer(m, f.attention, f.group)
+	if err != nil {
+		return eval.Perplexity{}, err
+	}
+	r, err := d.Sequences(c.Context(), shard.SequenceOptions{Split: f.split})
+	if err != nil {
+		return eval.Perplexity{}, err
+	}
+	defer r.Release()
+	bar := command.NewProgress(c.ErrOrStderr(), "eval ppl", 0, "tokens")
+	defer bar.Done()
+	return run(c.Context(), scorer, eval.Sequences(r, f.sequences), m.Options().Context,
+		func(tokens int) { bar.Add(int64(tokens)) })
+}
+
+// scorerTokens is the least number of tokens that are run through a model together: fewer would
+// leave the machine waiting.
+const scorerTokens = 4096
+
+// newScorer returns the Scorer of a model under a named attention pattern.
+func newScorer(m *open.Model, attention string, group int) (eval.Scorer, error) {
+	of, err := pattern.Lookup(attention)
+	if err != nil {
+		return nil, command.Usagef("--attention: %w", err)
+	}
+	context := m.Options().Context
+	if group == 0 {
+		group = max(context/4, 1)
+	}
+	segments := func(docLens []int32) kernels.Segments {
+		return of(pattern.Layout{DocLens: docLens, Heads: m.Config.Model.Heads, Group: group})
+	}
+	return eval.OfModel(m.Model, segments, max(context, scorerTokens)), nil
+}
+
+func writePerplexity(w io.Writer, r eval.Perplexity) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "from\tto\ttokens\tloss\tperplexity\t")
+	for _, b := range r.Buckets {
+		fmt.Fprintf(t, "%d\t%d\t%d\t%.4f\t%.3f\t\n", b.From, b.To, b.Tokens, b.NLL, math.Exp(b.NLL))
+	}
+	fmt.Fprintf(t, "all\t\t%d\t%.4f\t%.3f\t\n", r.Tokens, r.NLL, r.Perplexity)
+	return t.Flush()
+}

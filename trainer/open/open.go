@@ -1,0 +1,155 @@
+// Package open makes models ready for inference: a Hugging Face folder or the embedded base, with an
+// adapter over it if there is one, on the CPU.
+package open
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"longlora/kernels"
+	"longlora/kernels/cpu"
+	"longlora/kernels/plan"
+	"longlora/trainer/base"
+	"longlora/trainer/hf"
+	"longlora/trainer/model"
+	"longlora/trainer/peft"
+	"longlora/trainer/rope"
+)
+
+// Base is the name of the embedded model.
+const Base = "base"
+
+// Options says what to open.
+type Options struct {
+	// Model is a model's folder, the output directory of a run that made one, or Base. Empty: the
+	// adapter's own base, or else Base.
+	Model string
+	// Adapter is the folder of a PEFT adapter or the output directory of a run that made one; empty:
+	// none.
+	Adapter string
+	// Context is the number of positions wanted; 0: the model's own. A longer one than the model's
+	// extends its RoPE by Rope, without training.
+	Context int
+	Rope    rope.Kind
+	// Threads is the number of CPU threads; 0: all.
+	Threads int
+}
+
+// Model is an open model with what its folder says.
+type Model struct {
+	*model.Model
+	// Config is the folder's, its RoPE as it is used.
+	Config hf.Config
+	// FS is the model's folder.
+	FS   fs.FS
+	Name string
+
+	backend kernels.Backend
+}
+
+// Folder returns the file system of a model.
+func Folder(name string) fs.FS {
+	if name == Base {
+		return base.FS()
+	}
+	return os.DirFS(inside(name, hf.ConfigName, "model"))
+}
+
+// inside returns dir, or its subdirectory if that holds the file and dir does not.
+func inside(dir, file, sub string) string {
+	if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
+		return dir
+	}
+	if _, err := os.Stat(filepath.Join(dir, sub, file)); err == nil {
+		return filepath.Join(dir, sub)
+	}
+	return dir
+}
+
+// Open reads a model. It must be closed.
+func Open(o Options) (*Model, error) {
+	if o.Adapter == "" {
+		if o.Model == "" {
+			o.Model = Base
+		}
+		return open(o, nil)
+	}
+	dir := inside(o.Adapter, peft.ConfigName, "adapter")
+	a, err := peft.Open(os.DirFS(dir), dir)
+	if err != nil {
+		return nil, err
+	}
+	if o.Model == "" {
+		o.Model = a.Base
+	}
+	m, err := open(o, a)
+	return m, errors.Join(err, a.Close())
+}
+
+func open(o Options, a *peft.Adapter) (*Model, error) {
+	f, err := hf.Open(Folder(o.Model), o.Model)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Config: f.Config, FS: Folder(o.Model), Name: o.Model}
+	err = m.load(f, a, o)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+// load makes the model and reads its parameters.
+func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
+	c, context, source := f.Config.Model, f.Context(), model.Source(f.Tensor)
+	options := model.Options{Planner: func() kernels.Backend { return plan.New() }}
+	if a != nil {
+		if err := a.Fit(c); err != nil {
+			return err
+		}
+		options.LoRA, source = &a.LoRA, a.Over(source)
+		context = m.adopt(a, context)
+	}
+	if o.Context > 0 {
+		var err error
+		if m.Config.RoPE, err = rope.Extend(m.Config.RoPE, o.Rope, context, o.Context); err != nil {
+			return fmt.Errorf("model %s: %w", m.Name, err)
+		}
+		context = o.Context
+	}
+	options.Context, options.Rotary = context, m.Config.RoPE.Rotary(c.HeadDim)
+	var err error
+	if m.backend, err = cpu.New(o.Threads); err != nil {
+		return err
+	}
+	if m.Model, err = model.New(m.backend, c, options); err != nil {
+		return fmt.Errorf("model %s: %w", m.Name, err)
+	}
+	return m.Load(m.Params(), source)
+}
+
+// adopt takes over the RoPE of an adapter's training and returns its context.
+func (m *Model) adopt(a *peft.Adapter, context int) int {
+	if a.Config != nil {
+		m.Config.RoPE, context = a.Config.RoPE, a.Config.RoPE.Max
+	}
+	if a.Notes.Context > 0 {
+		context = a.Notes.Context
+	}
+	return context
+}
+
+// Close releases the model and its backend.
+func (m *Model) Close() error {
+	var errs []error
+	if m.Model != nil {
+		errs = append(errs, m.Model.Close())
+	}
+	if m.backend != nil {
+		errs = append(errs, m.backend.Close())
+	}
+	return errors.Join(errs...)
+}
