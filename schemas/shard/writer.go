@@ -59,17 +59,29 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 		return nil, fmt.Errorf("dataset %s: %w", b.dir, err)
 	}
 	w.buffer = bufio.NewWriterSize(w.file, 1<<20)
-	w.parquet = parquet.NewGenericWriter[T](io.MultiWriter(w.buffer, w.sum, (*counter)(&w.bytes)),
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
-		parquet.CreatedBy("longlora", "1", ""),
-		parquet.DataPageVersion(2),
-	)
+	out := io.MultiWriter(w.buffer, w.sum, (*counter)(&w.bytes))
+	w.parquet = parquet.NewGenericWriter[T](out, writerOptions()...)
 	w.done = finished{
 		file:    schemas.File{Path: w.path, Split: split},
 		mixture: map[mixtureKey]*schemas.MixturePart{},
 	}
 	b.open[key] = w.file
 	return w, nil
+}
+
+// longTexts are columns of which a page's least and greatest value would be as long as the page.
+var longTexts = []string{"text", "instruction", "context", "output"}
+
+func writerOptions() []parquet.WriterOption {
+	options := []parquet.WriterOption{
+		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.CreatedBy("longlora", "1", ""),
+		parquet.DataPageVersion(2),
+	}
+	for _, column := range longTexts {
+		options = append(options, parquet.SkipPageStatistics(column), parquet.SkipPageBounds(column))
+	}
+	return options
 }
 
 type counter int64
