@@ -6,12 +6,21 @@ import (
 	"sort"
 )
 
-// Differences compares two configurations and returns a line for each setting that differs, as
-// "lr: 0.001 in the checkpoint, 0.002 now".
-func Differences(recorded, now map[string]any) []string {
+// Differences compares the configurations and the backends of two states and returns a line for each
+// setting that differs, as "lr: 0.001 in the checkpoint, 0.002 now". Values are compared as JSON has
+// them.
+func Differences(then, now State) ([]string, error) {
+	recorded, err := generic(then)
+	if err != nil {
+		return nil, err
+	}
+	present, err := generic(now)
+	if err != nil {
+		return nil, err
+	}
 	a, b := map[string]string{}, map[string]string{}
 	flatten("", recorded, a)
-	flatten("", now, b)
+	flatten("", present, b)
 	keys := map[string]bool{}
 	for k := range a {
 		keys[k] = true
@@ -27,7 +36,24 @@ func Differences(recorded, now map[string]any) []string {
 		}
 	}
 	sort.Strings(lines)
-	return lines
+	return lines, nil
+}
+
+// generic returns what is to be compared as JSON would read it.
+func generic(s State) (map[string]any, error) {
+	text, err := json.Marshal(s.Config)
+	if err != nil {
+		return nil, err
+	}
+	var m map[string]any
+	if err := json.Unmarshal(text, &m); err != nil {
+		return nil, err
+	}
+	if m == nil {
+		m = map[string]any{}
+	}
+	m["backend"] = s.Backend
+	return m, nil
 }
 
 func orNothing(s string) string {

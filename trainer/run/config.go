@@ -30,7 +30,7 @@ type Config struct {
 
 	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
 	// Train names the groups of base parameters trained beside the adapters.
-	Train       []string `yaml:"train" usage:"base parameters trained beside the adapters: embed, norm, head, linear"`
+	Train       []string `yaml:"train" usage:"base parameters trained beside the adapters: embed, norm, head"`
 	LoRATargets []string `yaml:"lora_targets" usage:"linear layers that get an adapter"`
 	LoRARank    int      `yaml:"lora_rank" usage:"rank of the adapters"`
 	LoRAAlpha   float64  `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`

@@ -41,10 +41,8 @@ func (c *Config) Validate() error {
 	}
 	if c.Method == MethodLoRA {
 		all = append(all, c.lora().Validate())
-	}
-	if c.Method == MethodLoRA || len(c.Train) > 0 {
-		for _, g := range c.Train {
-			oneOf("train", g, append(model.Groups(), model.TrainAll)...)
+		for _, g := range c.Train { // PEFT has no way to save an adapter on what is trained in full
+			oneOf("train", g, string(model.GroupEmbed), string(model.GroupNorm), string(model.GroupHead))
 		}
 	}
 	return errors.Join(append(all, c.loop().Validate())...)

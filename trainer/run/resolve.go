@@ -1,0 +1,189 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"longlora/schemas"
+	"longlora/schemas/shard"
+	"longlora/trainer/base"
+	"longlora/trainer/data"
+	"longlora/trainer/hf"
+	"longlora/trainer/rope"
+)
+
+// Run is a run with nothing left to be determined.
+type Run struct {
+	// Command is "sft" or "pretrain".
+	Command string
+	Config  Config
+
+	dataset *shard.Dataset
+	fsys    fs.FS      // the base model's folder
+	base    *hf.Folder // nil: from scratch
+	model   hf.Config  // of what is trained, its RoPE extended
+	need    Need
+}
+
+// Resolve opens the shards and the base model, checks that they fit together, and fills in what they
+// determine. The Run must be closed.
+func Resolve(ctx context.Context, c Config, command string) (r *Run, err error) {
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	r = &Run{Command: command, Config: c}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+			r = nil
+		}
+	}()
+	for _, step := range []func(context.Context) error{
+		r.openShards, r.openModel, r.setContext, r.setSteps, r.checkData, r.setMemory,
+	} {
+		if err := step(ctx); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+// Close releases the base model's files.
+func (r *Run) Close() error {
+	if r.base == nil {
+		return nil
+	}
+	return r.base.Close()
+}
+
+func (r *Run) openShards(context.Context) (err error) {
+	if r.dataset, err = shard.Open(r.Config.Shards); err != nil {
+		return err
+	}
+	m := r.dataset.Manifest()
+	if m.Kind != schemas.KindSequence {
+		return fmt.Errorf("%s holds rows of kind %s, not sequences; encode them first",
+			r.Config.Shards, m.Kind)
+	}
+	if rows, _ := r.dataset.Count(r.Config.Split); rows == 0 || r.Config.Split == "" {
+		return fmt.Errorf("%s has no split %q; its splits are %v",
+			r.Config.Shards, r.Config.Split, r.dataset.Splits())
+	}
+	if rows, _ := r.dataset.Count(r.Config.Validation); rows == 0 {
+		r.Config.Validation = ""
+	}
+	if r.Config.Out == "" {
+		r.Config.Out = filepath.Join("runs", r.Command+"-"+filepath.Base(m.Name))
+	}
+	return nil
+}
+
+func (r *Run) openModel(context.Context) (err error) {
+	if r.Config.Init != "" {
+		text, err := os.ReadFile(r.Config.Init)
+		if err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+		if r.model, err = hf.ParseConfig(text); err != nil {
+			return fmt.Errorf("init %s: %w", r.Config.Init, err)
+		}
+		return nil
+	}
+	r.fsys = base.FS()
+	if r.Config.Model != BaseModel {
+		r.fsys = os.DirFS(r.Config.Model)
+	}
+	if r.base, err = hf.Open(r.fsys, r.Config.Model); err != nil {
+		return err
+	}
+	r.model = r.base.Config
+	return nil
+}
+
+// setContext fills in the context and what follows from it: the rotary embedding and attention.
+func (r *Run) setContext(context.Context) (err error) {
+	c := &r.Config
+	if c.Context == 0 {
+		if c.Context, err = r.shardsContext(); err != nil {
+			return err
+		}
+	}
+	current := r.model.RoPE.Max
+	if r.base != nil {
+		current = r.base.Context()
+	}
+	if r.base == nil && c.Context > current {
+		return fmt.Errorf("context is %d, but %s says max_position_embeddings %d: a model trained "+
+			"from scratch has no positions to interpolate; raise it there", c.Context, c.Init, current)
+	}
+	if r.model.RoPE, err = rope.Extend(r.model.RoPE, rope.Kind(c.Rope), current, c.Context); err != nil {
+		return err
+	}
+	if c.Attention == AttentionAuto {
+		c.Attention = AttentionS2
+		if r.base == nil {
+			c.Attention = AttentionFull
+		}
+	}
+	switch {
+	case c.Attention == AttentionFull:
+		c.Group = 0
+	case c.Group == 0:
+		c.Group = max(c.Context/4, 1)
+	}
+	return nil
+}
+
+// shardsContext returns the context that the shards were encoded for, or their longest sequence if
+// their manifest does not say.
+func (r *Run) shardsContext() (int, error) {
+	if n, ok := r.dataset.Manifest().Config["context"].(float64); ok && n >= 1 {
+		return int(n), nil
+	}
+	longest := 0
+	for row, err := range shard.Rows[schemas.Sequence](r.dataset, r.Config.Split) {
+		if err != nil {
+			return 0, err
+		}
+		longest = max(longest, len(row.InputIDs))
+	}
+	return longest, nil
+}
+
+// setSteps turns epochs into steps.
+func (r *Run) setSteps(context.Context) error {
+	if c := &r.Config; c.Epochs > 0 {
+		rows, _ := r.dataset.Count(c.Split)
+		c.Steps = int((rows*int64(c.Epochs) + int64(c.Batch) - 1) / int64(c.Batch))
+		c.Epochs = 0
+	}
+	return nil
+}
+
+// checkData refuses shards that the model cannot read.
+func (r *Run) checkData(ctx context.Context) error {
+	s, err := r.openStream(ctx, r.source(r.Config.Split), data.Position{})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+// source returns a split in training order.
+func (r *Run) source(split string) data.Shards {
+	return data.Shards{
+		Dataset: r.dataset, Split: split, Shuffle: r.Config.Shuffle, Seed: r.Config.Seed,
+	}
+}
+
+func (r *Run) openStream(ctx context.Context, s data.Source, at data.Position) (*data.Stream, error) {
+	limits := data.Limits{Vocab: r.model.Model.Vocab, Context: r.Config.Context}
+	if r.base != nil && r.Config.CheckTokenizer {
+		limits.Tokenizers = tokenizerDigests(r.fsys)
+	}
+	return data.Open(ctx, s, at, limits)
+}
