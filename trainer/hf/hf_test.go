@@ -84,7 +84,7 @@ func TestOpenRealModels(t *testing.T) {
 	}
 	// One folder stores the embedding as lm_head in F32, the other under its own name in BF16.
 	for i, v := range embeddings[0] {
-		if safetensors.RoundBF16(v) != embeddings[1][i] {
+		if safetensors.Round(v, safetensors.BF16) != embeddings[1][i] {
 			t.Fatalf("element %d of the embeddings: %v and %v", i, v, embeddings[1][i])
 		}
 	}

@@ -29,8 +29,8 @@ var bits = map[DType]int64{
 // Bits returns the size of an element in bits, 0 for a type that the format does not have.
 func (d DType) Bits() int64 { return bits[d] }
 
-// decodable reports whether decode knows d.
-func (d DType) decodable() bool { return d == F32 || d == BF16 || d == F16 }
+// converts reports whether decode and encode know d.
+func (d DType) converts() bool { return d == F32 || d == BF16 || d == F16 }
 
 // decode converts the little-endian elements in raw to dst, exactly. len(raw) is len(dst) elements.
 func decode(dst []float32, raw []byte, d DType) {
@@ -52,16 +52,32 @@ func decode(dst []float32, raw []byte, d DType) {
 	}
 }
 
-// encode appends values as little-endian elements of d, F32 or BF16.
+// encode appends values as little-endian elements of d, rounded to nearest, ties to even.
 func encode(out []byte, values []float32, d DType) []byte {
 	for _, v := range values {
-		if d == F32 {
+		switch d {
+		case F32:
 			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
-		} else {
+		case BF16:
 			out = binary.LittleEndian.AppendUint16(out, toBF16(v))
+		case F16:
+			out = binary.LittleEndian.AppendUint16(out, toHalf(v))
+		default:
+			panic(fmt.Sprintf("safetensors: encode to %s", d))
 		}
 	}
 	return out
+}
+
+// Round returns the value that v has after it was stored as d, one of F32, BF16 and F16.
+func Round(v float32, d DType) float32 {
+	switch d {
+	case BF16:
+		return math.Float32frombits(uint32(toBF16(v)) << 16)
+	case F16:
+		return fromHalf(toHalf(v))
+	}
+	return v
 }
 
 // toBF16 rounds to nearest, ties to even; a NaN stays a NaN.
@@ -73,9 +89,20 @@ func toBF16(v float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
-// RoundBF16 returns the value that v has after it was stored as BF16.
-func RoundBF16(v float32) float32 {
-	return math.Float32frombits(uint32(toBF16(v)) << 16)
+// toHalf rounds to nearest, ties to even, and to infinity beyond 65504; a NaN stays a NaN.
+func toHalf(v float32) uint16 {
+	b := math.Float32bits(v)
+	sign, b := uint16(b>>16&0x8000), b&0x7fffffff
+	switch {
+	case b > 0x7f800000: // NaN
+		return sign | 0x7e00
+	case b >= 0x477ff000: // 65520, halfway to the number after the largest
+		return sign | 0x7c00
+	case b < 0x38800000: // below 2^-14: subnormal, a multiple of 2^-24
+		return sign | uint16(math.RoundToEven(float64(math.Float32frombits(b))*(1<<24)))
+	}
+	b += 0xfff + b>>13&1 // round; a carry moves into the exponent, as it must
+	return sign | uint16(b>>13-(127-15)<<10)
 }
 
 // fromHalf converts an IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.

@@ -54,14 +54,44 @@ func TestBF16RoundsToNearestEven(t *testing.T) {
 		if math.IsInf(float64(high), 0) {
 			continue // the halfway rule to infinity is checked below
 		}
-		if got := RoundBF16(v); got != want {
-			t.Fatalf("RoundBF16(%v) = %v, want %v", v, got, want)
+		if got := Round(v, BF16); got != want {
+			t.Fatalf("BF16 of (%v) = %v, want %v", v, got, want)
 		}
 	}
-	if got := RoundBF16(math.MaxFloat32); !math.IsInf(float64(got), 1) {
-		t.Errorf("RoundBF16(max) = %v, want +Inf", got)
+	if got := Round(math.MaxFloat32, BF16); !math.IsInf(float64(got), 1) {
+		t.Errorf("BF16 of (max) = %v, want +Inf", got)
 	}
-	if got := RoundBF16(math.Float32frombits(0x7f800001)); got == got {
-		t.Errorf("RoundBF16(NaN) = %v, want NaN", got)
+	if got := Round(math.Float32frombits(0x7f800001), BF16); got == got {
+		t.Errorf("BF16 of (NaN) = %v, want NaN", got)
+	}
+}
+
+// TestHalfRoundsToNearestEven tries every half, and the points between it and the next: a quarter of
+// the way, halfway, and three quarters.
+func TestHalfRoundsToNearestEven(t *testing.T) {
+	for h := range uint16(0x7c00) {
+		low, high := halfByFormula(h), halfByFormula(h+1)
+		if h == 0x7bff {
+			high = 65536
+		}
+		middle := h + h&1
+		for _, c := range []struct {
+			at   float64
+			want uint16
+		}{{0, h}, {0.25, h}, {0.5, middle}, {0.75, h + 1}} {
+			v := float32(low + c.at*(high-low)) // exact: two bits more than a half has
+			if got := toHalf(v); got != c.want {
+				t.Fatalf("toHalf(%v) = %#04x, want %#04x", v, got, c.want)
+			}
+			if got := toHalf(-v); got != c.want|0x8000 {
+				t.Fatalf("toHalf(%v) = %#04x, want %#04x", -v, got, c.want|0x8000)
+			}
+		}
+	}
+	if got := Round(float32(math.NaN()), F16); got == got {
+		t.Errorf("Round(NaN, F16) = %v, want NaN", got)
+	}
+	if got := Round(1e30, F16); !math.IsInf(float64(got), 1) {
+		t.Errorf("Round(1e30, F16) = %v, want +Inf", got)
 	}
 }

@@ -97,7 +97,7 @@ func (f *File) Floats(name string) ([]float32, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !info.DType.decodable() {
+	if !info.DType.converts() {
 		return nil, nil, fmt.Errorf("%s: tensor %q is %s; only F32, BF16 and F16 can be read: convert it",
 			f.name, name, info.DType)
 	}

@@ -17,7 +17,7 @@ import (
 type Tensor struct {
 	Name  string
 	Shape []int
-	// DType is F32 or BF16 (rounded to nearest, ties to even).
+	// DType is F32, BF16 or F16 (rounded to nearest, ties to even).
 	DType DType
 	// Load returns the values, row-major. It is called once, when the tensor's turn comes, so
 	// that a model need not be in memory as a whole.
@@ -31,8 +31,9 @@ func Values(values []float32) func() ([]float32, error) {
 
 // bytes returns the stored size, or an error for what cannot be stored.
 func (t Tensor) bytes() (int64, error) {
-	if t.DType != F32 && t.DType != BF16 {
-		return 0, fmt.Errorf("tensor %q: cannot write %q, only F32 and BF16", t.Name, string(t.DType))
+	if !t.DType.converts() {
+		return 0, fmt.Errorf("tensor %q: cannot write %q, only F32, BF16 and F16", t.Name,
+			string(t.DType))
 	}
 	shape := make([]int64, len(t.Shape))
 	for i, extent := range t.Shape {
