@@ -1,5 +1,5 @@
-// Package base holds the embedded base model: a small LLaMA trained from scratch on Go's own source,
-// so that fine-tuning can be tried with nothing to download. files/README.md is its card.
+// Package base holds the embedded base model: a small LLaMA trained from scratch on Go's own
+// source, so that fine-tuning can be tried with nothing to download. files/README.md is its card.
 package base
 
 import (

@@ -11,7 +11,9 @@ import (
 )
 
 func TestFolder(t *testing.T) {
-	want := []string{"README.md", "config.json", "longlora.json", "model.safetensors", "tokenizer.json"}
+	want := []string{
+		"README.md", "config.json", "longlora.json", "model.safetensors", "tokenizer.json",
+	}
 	if err := fstest.TestFS(FS(), want...); err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ func (f *samplingFlags) add(c *cobra.Command, maxNew int) {
 	flags.IntVar(&f.MaxNew, "max-new", maxNew, "greatest number of new tokens")
 	flags.Float64Var(&f.Temperature, "temperature", 0, "divides the logits; 0: greedy")
 	flags.IntVar(&f.TopK, "top-k", 0, "choose among the K most probable tokens; 0: all")
-	flags.Float64Var(&f.TopP, "top-p", 0, "choose among the most probable tokens that make up P; 0: all")
+	flags.Float64Var(&f.TopP, "top-p", 0, "choose among the most probable tokens that sum to P; 0: all")
 	flags.Uint64Var(&f.Seed, "seed", 1, "seed of the choices")
 }
 
@@ -55,7 +55,7 @@ func generateCommand() *cobra.Command {
 	f.samplingFlags.add(c, 128)
 	flags := c.Flags()
 	flags.StringVar(&f.prompt, "prompt", "", "text to continue; the tokenizer's BOS is put before it")
-	flags.StringVar(&f.ids, "ids", "", "file with a JSON array of ids to continue as they are; -: input")
+	flags.StringVar(&f.ids, "ids", "", "file with a JSON array of ids, used as given; -: input")
 	flags.BoolVar(&f.json, "json", false, "write new ids and their text as one line of JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c) }
 	return c
@@ -110,13 +110,14 @@ func (f *generateFlags) generate(c *cobra.Command, m *open.Model, tok *tokenizer
 		out = io.Discard
 	}
 	stream := tok.NewStream(true)
-	ids, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, func(id int32) error {
+	emit := func(id int32) error {
 		text, err := stream.Push(id)
 		if err == nil {
 			_, err = io.WriteString(out, text)
 		}
 		return err
-	})
+	}
+	ids, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, emit)
 	if err != nil {
 		return err
 	}

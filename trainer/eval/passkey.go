@@ -14,8 +14,8 @@ import (
 const (
 	passTask = "There is an important info hidden inside a lot of irrelevant text. Find it and " +
 		"memorize them. I will quiz you about the important information there.\n"
-	passFiller = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back " +
-		"again. "
+	passFiller = "The grass is green. The sky is blue. The sun is yellow. Here we go. There and " +
+		"back again. "
 	passLine     = "\nThe pass key is %d. Remember it. %d is the pass key.\n"
 	passQuestion = "\nWhat is the pass key? The pass key is"
 )

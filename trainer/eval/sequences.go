@@ -36,9 +36,9 @@ func Sequences(r array.RecordReader, limit int) iter.Seq2[schemas.Sequence, erro
 	}
 }
 
-// Pieces returns documents, or parts of them, of exactly length tokens, at most count. They are
-// taken in turn: the first of each document, in order of the sequences, then the second of each, and
-// so on, so that as many documents as possible are among them.
+// Pieces returns count documents, or parts of them, of exactly length tokens. They are taken in
+// turn: the first of each document, in order of the sequences, then the second of each, and so on,
+// so that as many documents as possible are among them.
 func Pieces(seqs iter.Seq2[schemas.Sequence, error], length, count int) ([]Piece, error) {
 	rounds := [][]Piece{}
 	taken := map[string]int{}

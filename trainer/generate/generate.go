@@ -19,8 +19,8 @@ type Options struct {
 }
 
 // Run continues prompt and returns the new tokens, the stop token included. emit, if not nil, is
-// given each token as it is chosen; its error ends the generation. The prompt and MaxNew tokens must
-// fit into the model's context.
+// given each token as it is chosen; its error ends the generation. The prompt and MaxNew tokens
+// must fit into the model's context.
 func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
 	emit func(id int32) error) (ids []int32, err error) {
 	sampler, err := NewSampler(o.Sampling)

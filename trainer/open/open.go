@@ -1,5 +1,5 @@
-// Package open makes models ready for inference: a Hugging Face folder or the embedded base, with an
-// adapter over it if there is one, on the CPU.
+// Package open makes models ready for inference: a Hugging Face folder or the embedded base, with
+// an adapter over it if there is one, on the CPU.
 package open
 
 import (

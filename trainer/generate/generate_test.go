@@ -1,0 +1,160 @@
+package generate
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"longlora/kernels"
+	"longlora/kernels/cpu"
+	"longlora/kernels/plan"
+	"longlora/trainer/model"
+	"longlora/trainer/rope"
+)
+
+// tiny is a model with random weights and grouped keys.
+func tiny(t testing.TB, context int) *model.Model {
+	t.Helper()
+	b, err := cpu.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := model.Config{
+		Vocab: 97, Hidden: 32, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, FFN: 48, Eps: 1e-6,
+		Tied: true,
+	}
+	spec := rope.Spec{Kind: rope.Default, Theta: 10_000, Factor: 1, Max: context, Original: context}
+	m, err := model.New(b, c, model.Options{
+		Context: context, Rotary: spec.Rotary(c.HeadDim),
+		Planner: func() kernels.Backend { return plan.New() },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(m.Close(), b.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := m.Init(7); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Params() { // larger logits: an untrained head is nearly indifferent
+		if p.Name == model.EmbedName {
+			b.Scale(p.Value, 20)
+		}
+	}
+	return m
+}
+
+// uncached continues by running the whole sequence through the model for each token.
+func uncached(t testing.TB, m *model.Model, prompt []int32, n int) (ids []int32) {
+	t.Helper()
+	all := slices.Clone(prompt)
+	for range n {
+		next := int32(-1)
+		b := model.Document(all, m.Config().Heads)
+		err := m.Logits(b, func(token int, row []float32) error {
+			if token == len(all)-1 {
+				next = model.Greatest(row)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, ids = append(all, next), append(ids, next)
+	}
+	return ids
+}
+
+func prompt(n int) []int32 {
+	ids := make([]int32, n)
+	for i := range ids {
+		ids[i] = int32(i*i*7+i) % 97
+	}
+	return ids
+}
+
+func TestCachedEqualsUncached(t *testing.T) {
+	m := tiny(t, 700)
+	for _, n := range []int{1, 2, 63, 64, 65, 513} { // around the tile sizes and the reading chunk
+		got, err := Run(context.Background(), m, prompt(n), Options{MaxNew: 24}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := uncached(t, m, prompt(n), 24); !slices.Equal(got, want) {
+			t.Errorf("prompt of %d: got %v, want %v", n, got, want)
+		}
+	}
+}
+
+func TestRunStops(t *testing.T) {
+	m := tiny(t, 100)
+	all, err := Run(context.Background(), m, prompt(5), Options{MaxNew: 20}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := all[7]
+	want := all[:slices.Index(all, stop)+1]
+	unused := int32(0)
+	for slices.Contains(all, unused) {
+		unused++
+	}
+	got, err := Run(context.Background(), m, prompt(5),
+		Options{MaxNew: 20, Stop: []int32{unused, stop}}, nil)
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	n := 0
+	_, err = Run(ctx, m, prompt(5), Options{MaxNew: 20}, func(int32) error {
+		if n++; n == 3 {
+			cancel()
+		}
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || n != 3 {
+		t.Errorf("cancelled after token 3: %d tokens, %v", n, err)
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	m := tiny(t, 16)
+	for _, c := range []struct {
+		prompt []int32
+		o      Options
+		want   string
+	}{
+		{nil, Options{MaxNew: 1}, "a prompt of 0 tokens"},
+		{prompt(4), Options{}, "0 new ones"},
+		{prompt(10), Options{MaxNew: 7}, "at most 16 together"},
+		{[]int32{3, 97}, Options{MaxNew: 2}, "token 97 at 1 outside vocabulary 97"},
+		{prompt(4), Options{MaxNew: 1, Sampling: Sampling{Temperature: -1}}, "temperature is -1"},
+	} {
+		_, err := Run(context.Background(), m, c.prompt, c.o, nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q in it", c.o, err, c.want)
+		}
+	}
+}
+
+func TestSampledRunsRepeat(t *testing.T) {
+	m := tiny(t, 100)
+	run := func(seed uint64) []int32 {
+		ids, err := Run(context.Background(), m, prompt(9),
+			Options{MaxNew: 40, Sampling: Sampling{Temperature: 1, TopK: 20, Seed: seed}}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ids
+	}
+	if one, again := run(1), run(1); !slices.Equal(one, again) {
+		t.Errorf("one seed gives %v and %v", one, again)
+	}
+	if one, other := run(1), run(2); slices.Equal(one, other) {
+		t.Errorf("two seeds give %v", one)
+	}
+}
