@@ -115,9 +115,12 @@ func (r rule) forbids(from, imported string) bool {
 	return true
 }
 
-// under reports whether path is prefix or lies in its tree.
+// under reports whether path is prefix or lies in its tree; a prefix with a final slash is the tree
+// without its root.
 func under(path, prefix string) bool {
-	prefix = strings.TrimSuffix(prefix, "/")
+	if strings.HasSuffix(prefix, "/") {
+		return strings.HasPrefix(path, prefix)
+	}
 	return path == prefix || strings.HasPrefix(path, prefix+"/")
 }
 
