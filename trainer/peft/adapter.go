@@ -122,17 +122,7 @@ func (a *Adapter) openWeights(fsys fs.FS) error {
 func groupsOf(names map[string]string) []string {
 	found := map[model.Group]bool{}
 	for name := range names {
-		switch {
-		case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.LoRAB):
-		case name == model.EmbedName:
-			found[model.GroupEmbed] = true
-		case name == model.HeadName:
-			found[model.GroupHead] = true
-		case strings.HasSuffix(name, "norm.weight"):
-			found[model.GroupNorm] = true
-		default:
-			found[model.GroupLinear] = true
-		}
+		found[groupOf(name)] = true
 	}
 	var groups []string
 	for _, g := range model.Groups() {
@@ -141,6 +131,41 @@ func groupsOf(names map[string]string) []string {
 		}
 	}
 	return groups
+}
+
+func groupOf(name string) model.Group {
+	switch {
+	case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.LoRAB):
+		return model.GroupLoRA
+	case name == model.EmbedName:
+		return model.GroupEmbed
+	case name == model.HeadName:
+		return model.GroupHead
+	case strings.HasSuffix(name, "norm.weight"):
+		return model.GroupNorm
+	}
+	return model.GroupLinear
+}
+
+// Tensor describes a stored tensor, by its name in package model.
+type Tensor struct {
+	Name  string
+	Group model.Group
+	safetensors.Info
+}
+
+// Tensors lists what is stored, in order of name.
+func (a *Adapter) Tensors() []Tensor {
+	var all []Tensor
+	for name, stored := range a.stored {
+		info, err := a.file.Info(stored)
+		if err != nil {
+			panic(err) // stored comes from the file's own list
+		}
+		all = append(all, Tensor{name, groupOf(name), info})
+	}
+	slices.SortFunc(all, func(x, y Tensor) int { return strings.Compare(x.Name, y.Name) })
+	return all
 }
 
 // Fit checks that the adapter is one for a model of shape c: every tensor there with its shape, and
