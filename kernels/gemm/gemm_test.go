@@ -126,8 +126,12 @@ func TestMultiply(t *testing.T) {
 		defer pool.Close()
 		d := NewDriver(pool, tier)
 		rng := rand.New(rand.NewSource(1))
+		sizes, products := sizes, 300
+		if testing.Short() {
+			sizes, products = sizes[:16], 100
+		}
 		pick := func() int { return sizes[rng.Intn(len(sizes))] }
-		for range 300 {
+		for range products {
 			m, n, k := pick(), pick(), pick()
 			bit := func() bool { return rng.Intn(2) == 1 }
 			ta, tb, bf16, add := bit(), bit(), bit(), bit()
@@ -180,7 +184,7 @@ func TestEmpty(t *testing.T) {
 func TestSameBits(t *testing.T) {
 	eachTier(t, func(t *testing.T, tier simd.Tier) {
 		rng := rand.New(rand.NewSource(1))
-		for _, shape := range [][3]int{{150, 37, 700}, {33, 150, 700}, {70, 70, 64}} {
+		for _, shape := range [][3]int{{75, 37, blockK + 9}, {33, 75, blockK + 9}, {40, 40, 64}} {
 			p := newProblem(rng, shape[0], shape[1], shape[2], false, true, false, true)
 			var want []float32
 			for _, threads := range []int{1, 2, 3, 8} {
