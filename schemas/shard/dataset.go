@@ -189,30 +189,36 @@ func fileRows[T Row](d *Dataset, f schemas.File) iter.Seq2[T, error] {
 			return
 		}
 		defer p.Close()
-		stopped := false
-		err = guard(func() error {
-			r := parquet.NewGenericReader[T](p.File)
-			defer r.Close()
-			rows := make([]T, 1) // rows are long: one at a time
-			for {
-				rows[0] = zero
-				n, err := r.Read(rows)
-				if n > 0 && !yield(rows[0], nil) {
-					stopped = true
-					return nil
-				}
-				if errors.Is(err, io.EOF) || n == 0 && err == nil {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-			}
-		})
-		if err != nil && !stopped {
+		var r *parquet.GenericReader[T]
+		if err := guard(func() error { r = parquet.NewGenericReader[T](p.File); return nil }); err != nil {
 			yield(zero, err)
+			return
+		}
+		defer r.Close()
+		for {
+			row, ok, err := readRow(r)
+			if err != nil || ok {
+				ok = yield(row, err) && err == nil
+			}
+			if !ok {
+				return
+			}
 		}
 	}
+}
+
+// readRow reads the next row; rows are long, so it is one at a time. ok is false at the end.
+func readRow[T Row](r *parquet.GenericReader[T]) (row T, ok bool, err error) {
+	rows := make([]T, 1)
+	n := 0
+	err = guard(func() (err error) {
+		n, err = r.Read(rows)
+		return err
+	})
+	if n > 0 || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return rows[0], n > 0, err
 }
 
 func (d *Dataset) wantKind(row any) error {
