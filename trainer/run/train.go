@@ -69,7 +69,8 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	return err
 }
 
-// prepareOut makes the output directory, or refuses one that holds something else.
+// prepareOut makes the output directory, or refuses one that holds something else. What a run left
+// that ended before its first checkpoint is replaced.
 func prepareOut(out string, o Options) error {
 	entries, err := os.ReadDir(out)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -79,7 +80,8 @@ func prepareOut(out string, o Options) error {
 		if _, err := os.Stat(filepath.Join(out, configName)); err != nil {
 			return fmt.Errorf("%s is not empty and holds no run: choose another --out", out)
 		}
-		if !o.Overwrite {
+		_, err := checkpoint.Latest(filepath.Join(out, checkpointsName))
+		if !errors.Is(err, checkpoint.ErrNone) && !o.Overwrite {
 			return fmt.Errorf("%s holds a run: continue it with --resume, replace it with --overwrite, "+
 				"or choose another --out", out)
 		}
