@@ -115,6 +115,8 @@ func Kinds() []Kind {
 	prose := []string{"length", "repetition"}
 	return []Kind{
 		{"text", "a folder of .txt and .md files", true, true, prose, openText},
+		{"jsonl", "JSON lines, also .gz and .zst", true, false, prose, openJSONL},
+		{"parquet", "Parquet files with a column of text", true, false, prose, openParquet},
 		{"goroot", "the Go tree: packages and long texts", false, false, []string{"length"}, openGoroot},
 	}
 }

@@ -1,0 +1,255 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"longlora/schemas"
+)
+
+// jsonlSource reads files in which each line is an object with the fields of a document.
+type jsonlSource struct{ o Options }
+
+func openJSONL(_ context.Context, o Options) (Source, error) {
+	if o.Fields.Text == "" {
+		return nil, errors.New("the text field has no name")
+	}
+	return &jsonlSource{o}, nil
+}
+
+func (s *jsonlSource) Config() map[string]any { return rowConfig(s.o) }
+
+func (s *jsonlSource) Languages() []string { return []string{s.o.Language} }
+
+// Units cuts plain files into ranges of bytes; a line belongs to the range in which it begins.
+// Compressed files cannot be cut.
+func (s *jsonlSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
+	suffixes := []string{".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"}
+	return fileUnits(ctx, s.o.Path, suffixes, func(f found) iter.Seq2[Part, int64] {
+		if isCompressed(f.name) || f.size <= unitBytes {
+			return whole(f)
+		}
+		return func(yield func(Part, int64) bool) {
+			for from := int64(0); from < f.size; from += unitBytes {
+				to := min(from+unitBytes, f.size)
+				if !yield(Part{Name: f.name, From: from, To: to}, to-from) {
+					return
+				}
+			}
+		}
+	})
+}
+
+func isCompressed(name string) bool {
+	return strings.HasSuffix(name, ".gz") || strings.HasSuffix(name, ".zst")
+}
+
+func (s *jsonlSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for _, p := range u.Parts {
+			if p.Problem != "" {
+				if !yield(unreadable("jsonl:"+p.Name, p.Problem), nil) {
+					return
+				}
+				continue
+			}
+			more, err := s.readPart(ctx, p, yield)
+			if err != nil {
+				yield(Item{}, fmt.Errorf("read %s: %w", p.Name, err))
+				return
+			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+func unreadable(id, detail string) Item {
+	return Item{Document: schemas.Document{DocID: id}, Reason: ReasonUnreadable, Detail: detail}
+}
+
+// readPart yields the documents of a part; more is false if the reader has had enough.
+func (s *jsonlSource) readPart(ctx context.Context, p Part,
+	yield func(Item, error) bool) (more bool, err error) {
+	name, err := locate(s.o.Path, p.Name)
+	if err != nil {
+		return false, err
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return yield(unreadable("jsonl:"+p.Name, cause(err)), nil), nil
+	}
+	defer f.Close()
+	r, err := decompress(f, p)
+	if err != nil {
+		return false, err
+	}
+	defer r.Close()
+	lines := newLineReader(r, p.From, MaxDocument)
+	if p.From > 0 { // the line that the byte before belongs to is the range before's
+		if err := lines.skip(); err != nil {
+			return errors.Is(err, io.EOF), eofIsNil(err)
+		}
+	}
+	for p.To == 0 || lines.at < p.To {
+		start := lines.at
+		line, err := lines.next()
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil && !errors.Is(err, errLongLine) {
+			if !errors.Is(err, io.EOF) {
+				err = fmt.Errorf("at byte %d of its content: %w; repair or remove the file", start, err)
+			}
+			return true, eofIsNil(err)
+		}
+		if len(bytes.TrimSpace(line)) == 0 && err == nil {
+			continue
+		}
+		it := Item{Document: schemas.Document{DocID: fmt.Sprintf("jsonl:%s@%d", p.Name, start)}}
+		if err != nil {
+			it.Reason, it.Detail = ReasonTooLarge, tooLarge(lines.at-start)
+		} else {
+			s.fill(&it, line)
+		}
+		if !yield(it, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func eofIsNil(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// decompress returns a part's content, from the byte before From where that is not 0.
+func decompress(f *os.File, p Part) (io.ReadCloser, error) {
+	switch {
+	case strings.HasSuffix(p.Name, ".gz"):
+		r, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, fmt.Errorf("%w; repair or remove the file", err)
+		}
+		return r, nil
+	case strings.HasSuffix(p.Name, ".zst"):
+		r, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
+		if err != nil {
+			return nil, err
+		}
+		return r.IOReadCloser(), nil
+	}
+	if p.From > 0 {
+		if _, err := f.Seek(p.From-1, io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
+	return io.NopCloser(f), nil
+}
+
+// fill reads a line into a document, or says why it is none.
+func (s *jsonlSource) fill(it *Item, line []byte) {
+	if at := invalidUTF8(line); at >= 0 {
+		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d of the line", line[at], at)
+		return
+	}
+	var object map[string]json.RawMessage
+	err := json.Unmarshal(line, &object)
+	if err == nil && object == nil {
+		err = errors.New("null is no object")
+	}
+	if err != nil {
+		it.Reason, it.Detail = ReasonBadJSON, err.Error()
+		return
+	}
+	fillRow(it, s.o, "jsonl", func(field string) (string, bool) { return jsonField(object, field) })
+}
+
+// jsonField returns a field as text: a string, or a number as it is written. Dots lead into objects.
+func jsonField(object map[string]json.RawMessage, name string) (string, bool) {
+	raw, ok := object[name]
+	if !ok {
+		outer, inner, nested := strings.Cut(name, ".")
+		var next map[string]json.RawMessage
+		if !nested || json.Unmarshal(object[outer], &next) != nil {
+			return "", false
+		}
+		return jsonField(next, inner)
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text, string(raw) != "null"
+	}
+	var number json.Number
+	if json.Unmarshal(raw, &number) == nil {
+		return number.String(), true
+	}
+	return "", false
+}
+
+// errLongLine reports a line that was skipped because it is longer than the limit.
+var errLongLine = errors.New("line too long")
+
+// lineReader reads lines of bounded length.
+type lineReader struct {
+	r     *bufio.Reader
+	at    int64 // of the next line
+	limit int
+	line  []byte
+}
+
+// newLineReader returns a reader whose first line begins at the given place; a reader of a later part
+// of a file begins one byte before it.
+func newLineReader(r io.Reader, at int64, limit int) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 1<<20), at: max(at-1, 0), limit: limit}
+}
+
+// next returns the next line without its end; it is valid until the next call. A line that is too
+// long is passed over and errLongLine returned. The last line may have no end.
+func (l *lineReader) next() ([]byte, error) {
+	l.line = l.line[:0]
+	long := false
+	for read := 0; ; {
+		piece, err := l.r.ReadSlice('\n')
+		l.at += int64(len(piece))
+		read += len(piece)
+		if long = long || len(l.line)+len(piece) > l.limit; !long {
+			l.line = append(l.line, piece...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && read > 0:
+		case err != nil:
+			return nil, err
+		}
+		if long {
+			return nil, errLongLine
+		}
+		return bytes.TrimRight(l.line, "\r\n"), nil
+	}
+}
+
+// skip passes over the rest of a line.
+func (l *lineReader) skip() error {
+	_, err := l.next()
+	if errors.Is(err, errLongLine) {
+		return nil
+	}
+	return err
+}
