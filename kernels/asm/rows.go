@@ -6,132 +6,96 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// expConstants are those of Cephes' expf (Moshier 1989): log2(e), ln 2 in two parts, and the
-// polynomial for exp(r) = 1 + r + r²·P(r) on |r| <= ln 2 / 2. The bounds keep 2^n a normal number
-// or make it 0.
-var expConstants = []float32{
-	1.44269504088896341, -0.693359375, 2.12194440e-4,
-	1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1,
-	5.0000001201e-1, 1, -87.33654, 88.37626,
-}
-
-const (
-	log2e = iota
-	ln2High
-	ln2Low
-	poly  // six coefficients
-	one   = poly + 6
-	least = one + 1
-	most  = one + 2
-)
-
+// rowKernels writes the row functions of both tiers. All take n elements, a positive multiple of
+// the width (dot: of twice the width).
 func rowKernels() {
-	constants := GLOBL("expConstants", RODATA|NOPTR)
-	for i, c := range expConstants {
-		DATA(4*i, F32(c))
-	}
-	bias := GLOBL("expBias", RODATA|NOPTR)
-	DATA(0, U32(127))
+	e := newExponential()
 	for _, t := range []struct {
 		suffix string
 		v      vector
 	}{{"AVX512", zmm}, {"AVX2", ymm}} {
-		expSum("expSum"+t.suffix, t.v, constants, bias)
+		e.sum("expSum"+t.suffix, t.v)
 		maxRow("max"+t.suffix, t.v)
 		dot("dot"+t.suffix, t.v)
+		dot3("dot3"+t.suffix, t.v)
 		axpy("axpy"+t.suffix, t.v)
+		scale("scale"+t.suffix, t.v)
+		multiply("multiply"+t.suffix, t.v)
+		multiplyAdd("multiplyAdd"+t.suffix, t.v)
+		gate("gate"+t.suffix, t.v)
+		rotate("rotate"+t.suffix, t.v)
+		e.swiglu("swiglu"+t.suffix, t.v)
+		e.swigluGrad("swigluGrad"+t.suffix, t.v)
+		adam("adam"+t.suffix, t.v)
 	}
 }
 
-// expSum writes dst = exp(src·scale - shift) and returns the sum. n is a multiple of the width.
-func expSum(name string, v vector, constants, bias Mem) {
-	TEXT(name, NOSPLIT, "func(dst, src *float32, n int64, scale, shift float32) float32")
+// row is a row function being written: pointers that move along, scalars in every lane, and free
+// vector registers.
+type row struct {
+	name  string
+	v     vector
+	ptr   map[string]reg.GPPhysical
+	lanes map[string]reg.VecPhysical
+	used  int // vector registers taken
+	n     reg.GPPhysical
+	order []string
+}
+
+// newRow begins a function. Pointers and scalars are names of its parameters; n is "n".
+func newRow(name, signature, doc string, v vector, pointers, scalars []string) *row {
+	TEXT(name, NOSPLIT, signature)
 	Pragma("noescape")
-	Doc(name + " computes dst = exp(src·scale - shift) and returns its sum.")
-	dst, src, n := reg.RDI, reg.RSI, reg.RCX
-	Load(Param("dst"), dst)
-	Load(Param("src"), src)
-	Load(Param("n"), n)
-	x, t, p, k, sum := v.regs[0], v.regs[1], v.regs[2], v.regs[3], v.regs[4]
-	scale, shift, low := v.regs[5], v.regs[6], v.regs[7]
-	scaleAddr, _ := Param("scale").Resolve()
-	shiftAddr, _ := Param("shift").Resolve()
-	VBROADCASTSS(scaleAddr.Addr, scale)
-	VBROADCASTSS(shiftAddr.Addr, shift)
-	VBROADCASTSS(constants.Offset(4*least), low)
-	zero(v, sum)
-	// Constants sit in registers as far as there are any: 8 are left of 16.
-	held := map[int]reg.VecPhysical{}
-	for i, c := range []int{log2e, ln2High, ln2Low, poly, poly + 1, poly + 2, poly + 3, one} {
-		held[c] = v.regs[8+i]
-		VBROADCASTSS(constants.Offset(4*c), held[c])
+	Doc(name + " " + doc)
+	r := &row{name: name, v: v, ptr: map[string]reg.GPPhysical{},
+		lanes: map[string]reg.VecPhysical{}, n: reg.RCX, order: pointers}
+	free := []reg.GPPhysical{reg.RDI, reg.RSI, reg.RDX, reg.R8, reg.R9, reg.R10}
+	for i, p := range pointers {
+		r.ptr[p] = free[i]
+		Load(Param(p), free[i])
 	}
-	c := func(i int) reg.VecPhysical {
-		if r, ok := held[i]; ok {
-			return r
+	Load(Param("n"), r.n)
+	for _, s := range scalars {
+		a, err := Param(s).Resolve()
+		if err != nil {
+			panic(err)
 		}
-		VBROADCASTSS(constants.Offset(4*i), k)
-		return k
+		r.lanes[s] = r.take()
+		VBROADCASTSS(a.Addr, r.lanes[s])
 	}
-	Label(name + "_loop")
-	VMOVUPS(Mem{Base: src}, x)
-	VFMSUB213PS(shift, scale, x)
-	tooSmall := belowMask(v, low, x) // exp becomes 0 there
-	VMAXPS(x, low, x)                // in this order a NaN passes
-	VMINPS(x, c(most), x)
-	VMULPS(c(log2e), x, t)
-	round(v, t)
-	VFMADD231PS(c(ln2High), t, x)
-	VFMADD231PS(c(ln2Low), t, x)
-	VMOVAPS(c(poly), p)
-	for i := poly + 1; i < poly+6; i++ {
-		VFMADD213PS(c(i), x, p)
+	return r
+}
+
+// take returns a free vector register.
+func (r *row) take() reg.VecPhysical {
+	r.used++
+	return r.v.regs[r.used-1]
+}
+
+// at is the present place of a pointer, i vectors on.
+func (r *row) at(pointer string, i int) Mem {
+	return Mem{Base: r.ptr[pointer], Disp: i * r.v.bytes}
+}
+
+// loop repeats body for unroll vectors at a time.
+func (r *row) loop(unroll int, body func()) {
+	Label(r.name + "_loop")
+	body()
+	for _, p := range r.order {
+		ADDQ(I32(int32(unroll*r.v.bytes)), r.ptr[p])
 	}
-	VFMADD213PS(c(one), x, p)
-	VFMADD213PS(c(one), x, p)
-	VCVTPS2DQ(t, t)
-	VPBROADCASTD(bias, k)
-	VPADDD(k, t, t)
-	VPSLLD(Imm(23), t, t)
-	VMULPS(t, p, p)
-	tooSmall(p)
-	VADDPS(p, sum, sum)
-	VMOVUPS(p, Mem{Base: dst})
-	ADDQ(Imm(uint64(v.bytes)), src)
-	ADDQ(Imm(uint64(v.bytes)), dst)
-	SUBQ(Imm(uint64(v.bytes/4)), n)
-	JNZ(LabelRef(name + "_loop"))
-	reduce(v, sum, x, func(a, b, c Op) { VADDPS(a, b, c) })
-	Store(sum.AsX(), ReturnIndex(0))
+	SUBQ(Imm(uint64(unroll*r.v.bytes/4)), r.n)
+	JNZ(LabelRef(r.name + "_loop"))
+}
+
+// end returns, with a vector's folded lanes if there is a result.
+func end(v vector, result, spare reg.VecPhysical, op func(a, b, c Op)) {
+	if result != nil {
+		reduce(v, result, spare, op)
+		Store(result.AsX(), ReturnIndex(0))
+	}
 	VZEROUPPER()
 	RET()
-}
-
-// belowMask remembers which lanes of x are below low and returns what clears them in a result.
-// NaN lanes stay NaN.
-func belowMask(v vector, low, x reg.VecPhysical) func(reg.VecPhysical) {
-	if v.bytes == 64 {
-		VCMPPS(Imm(17), low, x, reg.K1) // x < low, ordered
-		KNOTW(reg.K1, reg.K1)
-		return func(r reg.VecPhysical) { VMOVAPS_Z(r, reg.K1, r) }
-	}
-	// AVX2 has no register left to hold the mask.
-	m := v.regs[1]
-	VCMPPS(Imm(17), low, x, m)
-	spill := AllocLocal(32)
-	VMOVUPS(m, spill)
-	return func(r reg.VecPhysical) {
-		VMOVUPS(spill, m)
-		VANDNPS(r, m, r)
-	}
-}
-
-func round(v vector, t reg.VecPhysical) {
-	if v.bytes == 64 {
-		VRNDSCALEPS(Imm(8), t, t)
-	} else {
-		VROUNDPS(Imm(8), t, t)
-	}
 }
 
 // reduce folds all lanes of r into its first, in a fixed order.
@@ -148,72 +112,159 @@ func reduce(v vector, r, t reg.VecPhysical, op func(a, b, c Op)) {
 	op(t.AsX(), r.AsX(), r.AsX())
 }
 
-// maxRow returns the greatest element. n is a multiple of the width.
+func add(a, b, c Op) { VADDPS(a, b, c) }
+
 func maxRow(name string, v vector) {
-	TEXT(name, NOSPLIT, "func(src *float32, n int64) float32")
-	Pragma("noescape")
-	Doc(name + " returns the greatest of n floats.")
-	src, n := reg.RSI, reg.RCX
-	Load(Param("src"), src)
-	Load(Param("n"), n)
-	VMOVUPS(Mem{Base: src}, v.regs[0])
-	Label(name + "_loop")
-	VMAXPS(Mem{Base: src}, v.regs[0], v.regs[0])
-	ADDQ(Imm(uint64(v.bytes)), src)
-	SUBQ(Imm(uint64(v.bytes/4)), n)
-	JNZ(LabelRef(name + "_loop"))
-	reduce(v, v.regs[0], v.regs[1], func(a, b, c Op) { VMAXPS(a, b, c) })
-	Store(v.regs[0].AsX(), ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	r := newRow(name, "func(src *float32, n int64) float32", "returns the greatest of n floats.",
+		v, []string{"src"}, nil)
+	most := r.take()
+	VMOVUPS(r.at("src", 0), most)
+	r.loop(1, func() { VMAXPS(r.at("src", 0), most, most) })
+	end(v, most, r.take(), func(a, b, c Op) { VMAXPS(a, b, c) })
 }
 
-// dot returns Σ x·y. n is a multiple of twice the width: two sums hide the latency.
+// dot has two sums, which hide the latency.
 func dot(name string, v vector) {
-	TEXT(name, NOSPLIT, "func(x, y *float32, n int64) float32")
-	Pragma("noescape")
-	Doc(name + " returns the inner product of n floats.")
-	x, y, n := reg.RSI, reg.RDI, reg.RCX
-	Load(Param("x"), x)
-	Load(Param("y"), y)
-	Load(Param("n"), n)
-	zero(v, v.regs[0])
-	zero(v, v.regs[1])
-	Label(name + "_loop")
-	for i := range 2 {
-		VMOVUPS(Mem{Base: x, Disp: i * v.bytes}, v.regs[2+i])
-		VFMADD231PS(Mem{Base: y, Disp: i * v.bytes}, v.regs[2+i], v.regs[i])
-	}
-	ADDQ(I32(int32(2*v.bytes)), x)
-	ADDQ(I32(int32(2*v.bytes)), y)
-	SUBQ(Imm(uint64(2*v.bytes/4)), n)
-	JNZ(LabelRef(name + "_loop"))
-	VADDPS(v.regs[1], v.regs[0], v.regs[0])
-	reduce(v, v.regs[0], v.regs[1], func(a, b, c Op) { VADDPS(a, b, c) })
-	Store(v.regs[0].AsX(), ReturnIndex(0))
-	VZEROUPPER()
-	RET()
+	r := newRow(name, "func(x, y *float32, n int64) float32",
+		"returns the inner product of n floats.", v, []string{"x", "y"}, nil)
+	sums := []reg.VecPhysical{r.take(), r.take()}
+	x := []reg.VecPhysical{r.take(), r.take()}
+	zero(v, sums[0])
+	zero(v, sums[1])
+	r.loop(2, func() {
+		for i := range 2 {
+			VMOVUPS(r.at("x", i), x[i])
+			VFMADD231PS(r.at("y", i), x[i], sums[i])
+		}
+	})
+	VADDPS(sums[1], sums[0], sums[0])
+	end(v, sums[0], sums[1], add)
 }
 
-// axpy writes y += a·x. n is a multiple of the width.
+func dot3(name string, v vector) {
+	r := newRow(name, "func(x, y, z *float32, n int64) float32", "returns Σ x·y·z.",
+		v, []string{"x", "y", "z"}, nil)
+	sum, x := r.take(), r.take()
+	zero(v, sum)
+	r.loop(1, func() {
+		VMOVUPS(r.at("x", 0), x)
+		VMULPS(r.at("y", 0), x, x)
+		VFMADD231PS(r.at("z", 0), x, sum)
+	})
+	end(v, sum, x, add)
+}
+
 func axpy(name string, v vector) {
-	TEXT(name, NOSPLIT, "func(y, x *float32, n int64, a float32)")
-	Pragma("noescape")
-	Doc(name + " computes y += a·x.")
-	x, y, n := reg.RSI, reg.RDI, reg.RCX
-	Load(Param("y"), y)
-	Load(Param("x"), x)
-	Load(Param("n"), n)
-	a, _ := Param("a").Resolve()
-	VBROADCASTSS(a.Addr, v.regs[1])
-	Label(name + "_loop")
-	VMOVUPS(Mem{Base: y}, v.regs[0])
-	VFMADD231PS(Mem{Base: x}, v.regs[1], v.regs[0])
-	VMOVUPS(v.regs[0], Mem{Base: y})
-	ADDQ(Imm(uint64(v.bytes)), x)
-	ADDQ(Imm(uint64(v.bytes)), y)
-	SUBQ(Imm(uint64(v.bytes/4)), n)
-	JNZ(LabelRef(name + "_loop"))
-	VZEROUPPER()
-	RET()
+	r := newRow(name, "func(y, x *float32, n int64, a float32)", "computes y += a·x.",
+		v, []string{"y", "x"}, []string{"a"})
+	y := r.take()
+	r.loop(1, func() {
+		VMOVUPS(r.at("y", 0), y)
+		VFMADD231PS(r.at("x", 0), r.lanes["a"], y)
+		VMOVUPS(y, r.at("y", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func scale(name string, v vector) {
+	r := newRow(name, "func(x *float32, n int64, a float32)", "computes x *= a.",
+		v, []string{"x"}, []string{"a"})
+	x := r.take()
+	r.loop(1, func() {
+		VMULPS(r.at("x", 0), r.lanes["a"], x)
+		VMOVUPS(x, r.at("x", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func multiply(name string, v vector) {
+	r := newRow(name, "func(dst, x, y *float32, n int64, a float32)", "computes dst = a·x·y.",
+		v, []string{"dst", "x", "y"}, []string{"a"})
+	x := r.take()
+	r.loop(1, func() {
+		VMULPS(r.at("x", 0), r.lanes["a"], x)
+		VMULPS(r.at("y", 0), x, x)
+		VMOVUPS(x, r.at("dst", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func multiplyAdd(name string, v vector) {
+	r := newRow(name, "func(dst, x, y *float32, n int64, a float32)", "computes dst += a·x·y.",
+		v, []string{"dst", "x", "y"}, []string{"a"})
+	x, sum := r.take(), r.take()
+	r.loop(1, func() {
+		VMULPS(r.at("x", 0), r.lanes["a"], x)
+		VMOVUPS(r.at("dst", 0), sum)
+		VFMADD231PS(r.at("y", 0), x, sum)
+		VMOVUPS(sum, r.at("dst", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func gate(name string, v vector) {
+	r := newRow(name, "func(dst, p, x *float32, n int64, scale, shift float32)",
+		"computes dst = p·(x·scale - shift).", v, []string{"dst", "p", "x"},
+		[]string{"scale", "shift"})
+	x := r.take()
+	r.loop(1, func() {
+		VMOVUPS(r.at("x", 0), x)
+		VFMSUB213PS(r.lanes["shift"], r.lanes["scale"], x)
+		VMULPS(r.at("p", 0), x, x)
+		VMOVUPS(x, r.at("dst", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func rotate(name string, v vector) {
+	r := newRow(name, "func(x, y, c, s *float32, n int64, sign float32)",
+		"turns the pairs (x, y) by the angles of cosines c and sines sign·s.", v,
+		[]string{"x", "y", "c", "s"}, []string{"sign"})
+	x, y, s, t := r.take(), r.take(), r.take(), r.take()
+	r.loop(1, func() {
+		VMOVUPS(r.at("x", 0), x)
+		VMOVUPS(r.at("y", 0), y)
+		VMULPS(r.at("s", 0), r.lanes["sign"], s)
+		VMULPS(y, s, t)
+		VMULPS(x, s, s)
+		VFMADD231PS(r.at("c", 0), y, s)
+		VMULPS(r.at("c", 0), x, x)
+		VSUBPS(t, x, x)
+		VMOVUPS(x, r.at("x", 0))
+		VMOVUPS(s, r.at("y", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+// adam's factors: the gradient's scale, beta1, 1-beta1, beta2, 1-beta2, rate, root, eps, decay.
+func adam(name string, v vector) {
+	r := newRow(name, "func(p, grad, m, v *float32, n int64, factors *float32)",
+		"updates p, m and v by the gradient.", v, []string{"p", "grad", "m", "v"}, nil)
+	base := reg.RAX
+	Load(Param("factors"), base)
+	f := make([]reg.VecPhysical, 9)
+	for i := range f {
+		f[i] = r.take()
+		VBROADCASTSS(Mem{Base: base, Disp: 4 * i}, f[i])
+	}
+	g, m, w, t := r.take(), r.take(), r.take(), r.take()
+	r.loop(1, func() {
+		VMULPS(r.at("grad", 0), f[0], g)
+		VMULPS(r.at("m", 0), f[1], m)
+		VFMADD231PS(f[2], g, m)
+		VMOVUPS(m, r.at("m", 0))
+		VMULPS(r.at("v", 0), f[3], w)
+		VMULPS(g, f[4], t)
+		VFMADD231PS(t, g, w)
+		VMOVUPS(w, r.at("v", 0))
+		VSQRTPS(w, w)
+		VFMADD213PS(f[7], f[6], w)
+		VMULPS(m, f[5], m)
+		VDIVPS(w, m, m)
+		VMOVUPS(r.at("p", 0), t)
+		VFMADD231PS(t, f[8], m)
+		VSUBPS(m, t, t)
+		VMOVUPS(t, r.at("p", 0))
+	})
+	end(v, nil, nil, nil)
 }

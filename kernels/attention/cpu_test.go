@@ -18,7 +18,6 @@ type problem struct {
 	dq, dk, dv  kernels.Tensor
 	s           kernels.Segments
 	scale       float32
-	mem         *kerneltest.Memory
 }
 
 func newProblem(t *testing.T, queries, heads, keyHeads, d int, s kernels.Segments) *problem {

@@ -16,7 +16,7 @@ type network struct {
 	full                                       bool // all weights are trained, not adapters alone
 	h, x1, dx, dh                              kernels.Tensor
 	q, k, v, o, lse, dq, dk, dv                kernels.Tensor
-	gate, up, a, da, rstd, u, du, cos, sin     kernels.Tensor
+	gate, up, a, da, rstd, u, cos, sin         kernels.Tensor
 	pos, ids, weights, losses, norm, dNorm     kernels.Tensor
 	table, dTable, square, wide, dSquare, dWid kernels.Tensor
 	loraA, loraB, dA, dB, m, vv                kernels.Tensor

@@ -19,10 +19,55 @@ func maxAVX512(src *float32, n int64) float32
 //go:noescape
 func dotAVX512(x *float32, y *float32, n int64) float32
 
+// dot3AVX512 returns Σ x·y·z.
+//
+//go:noescape
+func dot3AVX512(x *float32, y *float32, z *float32, n int64) float32
+
 // axpyAVX512 computes y += a·x.
 //
 //go:noescape
 func axpyAVX512(y *float32, x *float32, n int64, a float32)
+
+// scaleAVX512 computes x *= a.
+//
+//go:noescape
+func scaleAVX512(x *float32, n int64, a float32)
+
+// multiplyAVX512 computes dst = a·x·y.
+//
+//go:noescape
+func multiplyAVX512(dst *float32, x *float32, y *float32, n int64, a float32)
+
+// multiplyAddAVX512 computes dst += a·x·y.
+//
+//go:noescape
+func multiplyAddAVX512(dst *float32, x *float32, y *float32, n int64, a float32)
+
+// gateAVX512 computes dst = p·(x·scale - shift).
+//
+//go:noescape
+func gateAVX512(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
+
+// rotateAVX512 turns the pairs (x, y) by the angles of cosines c and sines sign·s.
+//
+//go:noescape
+func rotateAVX512(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+
+// swigluAVX512 computes dst = silu(gate)·up.
+//
+//go:noescape
+func swigluAVX512(dst *float32, gate *float32, up *float32, n int64)
+
+// swigluGradAVX512 computes the gradients of swiglu. dgate may be gate, dup may be up.
+//
+//go:noescape
+func swigluGradAVX512(dgate *float32, dup *float32, dy *float32, gate *float32, up *float32, n int64)
+
+// adamAVX512 updates p, m and v by the gradient.
+//
+//go:noescape
+func adamAVX512(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)
 
 // expSumAVX2 computes dst = exp(src·scale - shift) and returns its sum.
 //
@@ -39,7 +84,52 @@ func maxAVX2(src *float32, n int64) float32
 //go:noescape
 func dotAVX2(x *float32, y *float32, n int64) float32
 
+// dot3AVX2 returns Σ x·y·z.
+//
+//go:noescape
+func dot3AVX2(x *float32, y *float32, z *float32, n int64) float32
+
 // axpyAVX2 computes y += a·x.
 //
 //go:noescape
 func axpyAVX2(y *float32, x *float32, n int64, a float32)
+
+// scaleAVX2 computes x *= a.
+//
+//go:noescape
+func scaleAVX2(x *float32, n int64, a float32)
+
+// multiplyAVX2 computes dst = a·x·y.
+//
+//go:noescape
+func multiplyAVX2(dst *float32, x *float32, y *float32, n int64, a float32)
+
+// multiplyAddAVX2 computes dst += a·x·y.
+//
+//go:noescape
+func multiplyAddAVX2(dst *float32, x *float32, y *float32, n int64, a float32)
+
+// gateAVX2 computes dst = p·(x·scale - shift).
+//
+//go:noescape
+func gateAVX2(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
+
+// rotateAVX2 turns the pairs (x, y) by the angles of cosines c and sines sign·s.
+//
+//go:noescape
+func rotateAVX2(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+
+// swigluAVX2 computes dst = silu(gate)·up.
+//
+//go:noescape
+func swigluAVX2(dst *float32, gate *float32, up *float32, n int64)
+
+// swigluGradAVX2 computes the gradients of swiglu. dgate may be gate, dup may be up.
+//
+//go:noescape
+func swigluGradAVX2(dgate *float32, dup *float32, dy *float32, gate *float32, up *float32, n int64)
+
+// adamAVX2 updates p, m and v by the gradient.
+//
+//go:noescape
+func adamAVX2(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)

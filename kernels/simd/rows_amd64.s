@@ -27,75 +27,75 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
 	MOVQ         n+16(FP), CX
-	VBROADCASTSS scale+24(FP), Z5
-	VBROADCASTSS shift+28(FP), Z6
+	VBROADCASTSS scale+24(FP), Z0
+	VBROADCASTSS shift+28(FP), Z1
+	VPXORD       Z2, Z2, Z2
 	VBROADCASTSS expConstants<>+40(SB), Z7
-	VPXORD       Z4, Z4, Z4
 	VBROADCASTSS expConstants<>+0(SB), Z8
 	VBROADCASTSS expConstants<>+4(SB), Z9
 	VBROADCASTSS expConstants<>+8(SB), Z10
 	VBROADCASTSS expConstants<>+12(SB), Z11
-	VBROADCASTSS expConstants<>+16(SB), Z12
-	VBROADCASTSS expConstants<>+20(SB), Z13
-	VBROADCASTSS expConstants<>+24(SB), Z14
-	VBROADCASTSS expConstants<>+36(SB), Z15
+	VBROADCASTSS expConstants<>+36(SB), Z12
+	VBROADCASTSS expConstants<>+16(SB), Z13
+	VBROADCASTSS expConstants<>+20(SB), Z14
+	VBROADCASTSS expConstants<>+24(SB), Z15
+	VBROADCASTSS expConstants<>+28(SB), Z16
+	VBROADCASTSS expConstants<>+32(SB), Z17
+	VBROADCASTSS expConstants<>+44(SB), Z18
 
 expSumAVX512_loop:
-	VMOVUPS       (SI), Z0
-	VFMSUB213PS   Z6, Z5, Z0
-	VCMPPS        $0x11, Z7, Z0, K1
+	VMOVUPS       (SI), Z3
+	VFMSUB213PS   Z1, Z0, Z3
+	VCMPPS        $0x11, Z7, Z3, K1
 	KNOTW         K1, K1
-	VMAXPS        Z0, Z7, Z0
-	VBROADCASTSS  expConstants<>+44(SB), Z3
-	VMINPS        Z0, Z3, Z0
-	VMULPS        Z8, Z0, Z1
-	VRNDSCALEPS   $0x08, Z1, Z1
-	VFMADD231PS   Z9, Z1, Z0
-	VFMADD231PS   Z10, Z1, Z0
-	VMOVAPS       Z11, Z2
-	VFMADD213PS   Z12, Z0, Z2
-	VFMADD213PS   Z13, Z0, Z2
-	VFMADD213PS   Z14, Z0, Z2
-	VBROADCASTSS  expConstants<>+28(SB), Z3
-	VFMADD213PS   Z3, Z0, Z2
-	VBROADCASTSS  expConstants<>+32(SB), Z3
-	VFMADD213PS   Z3, Z0, Z2
-	VFMADD213PS   Z15, Z0, Z2
-	VFMADD213PS   Z15, Z0, Z2
-	VCVTPS2DQ     Z1, Z1
-	VPBROADCASTD  expBias<>+0(SB), Z3
-	VPADDD        Z3, Z1, Z1
-	VPSLLD        $0x17, Z1, Z1
-	VMULPS        Z1, Z2, Z2
-	VMOVAPS.Z     Z2, K1, Z2
-	VADDPS        Z2, Z4, Z4
-	VMOVUPS       Z2, (DI)
-	ADDQ          $0x40, SI
-	ADDQ          $0x40, DI
+	VMAXPS        Z3, Z7, Z3
+	VMINPS        Z3, Z18, Z3
+	VMULPS        Z8, Z3, Z4
+	VRNDSCALEPS   $0x08, Z4, Z4
+	VFMADD231PS   Z9, Z4, Z3
+	VFMADD231PS   Z10, Z4, Z3
+	VMOVAPS       Z11, Z5
+	VFMADD213PS   Z13, Z3, Z5
+	VFMADD213PS   Z14, Z3, Z5
+	VFMADD213PS   Z15, Z3, Z5
+	VFMADD213PS   Z16, Z3, Z5
+	VFMADD213PS   Z17, Z3, Z5
+	VFMADD213PS   Z12, Z3, Z5
+	VFMADD213PS   Z12, Z3, Z5
+	VCVTPS2DQ     Z4, Z4
+	VPBROADCASTD  expBias<>+0(SB), Z6
+	VPADDD        Z6, Z4, Z4
+	VPSLLD        $0x17, Z4, Z4
+	VMULPS        Z4, Z5, Z5
+	VMOVAPS.Z     Z5, K1, Z5
+	VADDPS        Z5, Z2, Z2
+	VMOVUPS       Z5, (DI)
+	ADDQ          $+64, DI
+	ADDQ          $+64, SI
 	SUBQ          $0x10, CX
 	JNZ           expSumAVX512_loop
-	VEXTRACTF64X4 $0x01, Z4, Y0
-	VADDPS        Y0, Y4, Y4
-	VEXTRACTF128  $0x01, Y4, X0
-	VADDPS        X0, X4, X4
-	VPERMILPS     $0x4e, X4, X0
-	VADDPS        X0, X4, X4
-	VPERMILPS     $0xb1, X4, X0
-	VADDPS        X0, X4, X4
-	MOVSS         X4, ret+32(FP)
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	MOVSS         X2, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func maxAVX512(src *float32, n int64) float32
 // Requires: AVX, AVX512F, SSE
 TEXT ·maxAVX512(SB), NOSPLIT, $0-20
-	MOVQ    src+0(FP), SI
+	MOVQ    src+0(FP), DI
 	MOVQ    n+8(FP), CX
-	VMOVUPS (SI), Z0
+	VMOVUPS (DI), Z0
 
 maxAVX512_loop:
-	VMAXPS        (SI), Z0, Z0
-	ADDQ          $0x40, SI
+	VMAXPS        (DI), Z0, Z0
+	ADDQ          $+64, DI
 	SUBQ          $0x10, CX
 	JNZ           maxAVX512_loop
 	VEXTRACTF64X4 $0x01, Z0, Y1
@@ -113,19 +113,19 @@ maxAVX512_loop:
 // func dotAVX512(x *float32, y *float32, n int64) float32
 // Requires: AVX, AVX512F, SSE
 TEXT ·dotAVX512(SB), NOSPLIT, $0-28
-	MOVQ   x+0(FP), SI
-	MOVQ   y+8(FP), DI
+	MOVQ   x+0(FP), DI
+	MOVQ   y+8(FP), SI
 	MOVQ   n+16(FP), CX
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 
 dotAVX512_loop:
-	VMOVUPS       (SI), Z2
-	VFMADD231PS   (DI), Z2, Z0
-	VMOVUPS       64(SI), Z3
-	VFMADD231PS   64(DI), Z3, Z1
-	ADDQ          $+128, SI
+	VMOVUPS       (DI), Z2
+	VFMADD231PS   (SI), Z2, Z0
+	VMOVUPS       64(DI), Z3
+	VFMADD231PS   64(SI), Z3, Z1
 	ADDQ          $+128, DI
+	ADDQ          $+128, SI
 	SUBQ          $0x20, CX
 	JNZ           dotAVX512_loop
 	VADDPS        Z1, Z0, Z0
@@ -141,22 +141,331 @@ dotAVX512_loop:
 	VZEROUPPER
 	RET
 
+// func dot3AVX512(x *float32, y *float32, z *float32, n int64) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·dot3AVX512(SB), NOSPLIT, $0-36
+	MOVQ   x+0(FP), DI
+	MOVQ   y+8(FP), SI
+	MOVQ   z+16(FP), DX
+	MOVQ   n+24(FP), CX
+	VPXORD Z0, Z0, Z0
+
+dot3AVX512_loop:
+	VMOVUPS       (DI), Z1
+	VMULPS        (SI), Z1, Z1
+	VFMADD231PS   (DX), Z1, Z0
+	ADDQ          $+64, DI
+	ADDQ          $+64, SI
+	ADDQ          $+64, DX
+	SUBQ          $0x10, CX
+	JNZ           dot3AVX512_loop
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	MOVSS         X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
 // func axpyAVX512(y *float32, x *float32, n int64, a float32)
 // Requires: AVX, AVX512F
 TEXT ·axpyAVX512(SB), NOSPLIT, $0-28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         n+16(FP), CX
-	VBROADCASTSS a+24(FP), Z1
+	VBROADCASTSS a+24(FP), Z0
 
 axpyAVX512_loop:
-	VMOVUPS     (DI), Z0
-	VFMADD231PS (SI), Z1, Z0
-	VMOVUPS     Z0, (DI)
-	ADDQ        $0x40, SI
-	ADDQ        $0x40, DI
+	VMOVUPS     (DI), Z1
+	VFMADD231PS (SI), Z0, Z1
+	VMOVUPS     Z1, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
 	SUBQ        $0x10, CX
 	JNZ         axpyAVX512_loop
+	VZEROUPPER
+	RET
+
+// func scaleAVX512(x *float32, n int64, a float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleAVX512(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), DI
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS a+16(FP), Z0
+
+scaleAVX512_loop:
+	VMULPS  (DI), Z0, Z1
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	SUBQ    $0x10, CX
+	JNZ     scaleAVX512_loop
+	VZEROUPPER
+	RET
+
+// func multiplyAVX512(dst *float32, x *float32, y *float32, n int64, a float32)
+// Requires: AVX, AVX512F
+TEXT ·multiplyAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS a+32(FP), Z0
+
+multiplyAVX512_loop:
+	VMULPS  (SI), Z0, Z1
+	VMULPS  (DX), Z1, Z1
+	VMOVUPS Z1, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	ADDQ    $+64, DX
+	SUBQ    $0x10, CX
+	JNZ     multiplyAVX512_loop
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX512(dst *float32, x *float32, y *float32, n int64, a float32)
+// Requires: AVX, AVX512F
+TEXT ·multiplyAddAVX512(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS a+32(FP), Z0
+
+multiplyAddAVX512_loop:
+	VMULPS      (SI), Z0, Z1
+	VMOVUPS     (DI), Z2
+	VFMADD231PS (DX), Z1, Z2
+	VMOVUPS     Z2, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	SUBQ        $0x10, CX
+	JNZ         multiplyAddAVX512_loop
+	VZEROUPPER
+	RET
+
+// func gateAVX512(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
+// Requires: AVX, AVX512F
+TEXT ·gateAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         p+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS scale+32(FP), Z0
+	VBROADCASTSS shift+36(FP), Z1
+
+gateAVX512_loop:
+	VMOVUPS     (DX), Z2
+	VFMSUB213PS Z1, Z0, Z2
+	VMULPS      (SI), Z2, Z2
+	VMOVUPS     Z2, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	SUBQ        $0x10, CX
+	JNZ         gateAVX512_loop
+	VZEROUPPER
+	RET
+
+// func rotateAVX512(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+// Requires: AVX, AVX512F
+TEXT ·rotateAVX512(SB), NOSPLIT, $0-44
+	MOVQ         x+0(FP), DI
+	MOVQ         y+8(FP), SI
+	MOVQ         c+16(FP), DX
+	MOVQ         s+24(FP), R8
+	MOVQ         n+32(FP), CX
+	VBROADCASTSS sign+40(FP), Z0
+
+rotateAVX512_loop:
+	VMOVUPS     (DI), Z1
+	VMOVUPS     (SI), Z2
+	VMULPS      (R8), Z0, Z3
+	VMULPS      Z2, Z3, Z4
+	VMULPS      Z1, Z3, Z3
+	VFMADD231PS (DX), Z2, Z3
+	VMULPS      (DX), Z1, Z1
+	VSUBPS      Z4, Z1, Z1
+	VMOVUPS     Z1, (DI)
+	VMOVUPS     Z3, (SI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	SUBQ        $0x10, CX
+	JNZ         rotateAVX512_loop
+	VZEROUPPER
+	RET
+
+// func swigluAVX512(dst *float32, gate *float32, up *float32, n int64)
+// Requires: AVX, AVX512F
+TEXT ·swigluAVX512(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         gate+8(FP), SI
+	MOVQ         up+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS expConstants<>+40(SB), Z5
+	VBROADCASTSS expConstants<>+0(SB), Z6
+	VBROADCASTSS expConstants<>+4(SB), Z7
+	VBROADCASTSS expConstants<>+8(SB), Z8
+	VBROADCASTSS expConstants<>+12(SB), Z9
+	VBROADCASTSS expConstants<>+36(SB), Z10
+	VBROADCASTSS expConstants<>+16(SB), Z11
+	VBROADCASTSS expConstants<>+20(SB), Z12
+	VBROADCASTSS expConstants<>+24(SB), Z13
+	VBROADCASTSS expConstants<>+28(SB), Z14
+	VBROADCASTSS expConstants<>+32(SB), Z15
+	VBROADCASTSS expConstants<>+44(SB), Z16
+
+swigluAVX512_loop:
+	VMOVUPS      (SI), Z0
+	VPXORD       Z1, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z16, Z1
+	VMULPS       Z6, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFMADD231PS  Z7, Z2, Z1
+	VFMADD231PS  Z8, Z2, Z1
+	VMOVAPS      Z9, Z3
+	VFMADD213PS  Z11, Z1, Z3
+	VFMADD213PS  Z12, Z1, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VFMADD213PS  Z14, Z1, Z3
+	VFMADD213PS  Z15, Z1, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VCVTPS2DQ    Z2, Z2
+	VPBROADCASTD expBias<>+0(SB), Z4
+	VPADDD       Z4, Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z10, Z3, Z2
+	VDIVPS       Z2, Z10, Z3
+	VMULPS       Z0, Z3, Z3
+	VMULPS       (DX), Z3, Z3
+	VMOVUPS      Z3, (DI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	SUBQ         $0x10, CX
+	JNZ          swigluAVX512_loop
+	VZEROUPPER
+	RET
+
+// func swigluGradAVX512(dgate *float32, dup *float32, dy *float32, gate *float32, up *float32, n int64)
+// Requires: AVX, AVX512F
+TEXT ·swigluGradAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dgate+0(FP), DI
+	MOVQ         dup+8(FP), SI
+	MOVQ         dy+16(FP), DX
+	MOVQ         gate+24(FP), R8
+	MOVQ         up+32(FP), R9
+	MOVQ         n+40(FP), CX
+	VBROADCASTSS expConstants<>+40(SB), Z5
+	VBROADCASTSS expConstants<>+0(SB), Z6
+	VBROADCASTSS expConstants<>+4(SB), Z7
+	VBROADCASTSS expConstants<>+8(SB), Z8
+	VBROADCASTSS expConstants<>+12(SB), Z9
+	VBROADCASTSS expConstants<>+36(SB), Z10
+	VBROADCASTSS expConstants<>+16(SB), Z11
+	VBROADCASTSS expConstants<>+20(SB), Z12
+	VBROADCASTSS expConstants<>+24(SB), Z13
+	VBROADCASTSS expConstants<>+28(SB), Z14
+	VBROADCASTSS expConstants<>+32(SB), Z15
+	VBROADCASTSS expConstants<>+44(SB), Z16
+
+swigluGradAVX512_loop:
+	VMOVUPS      (R8), Z0
+	VPXORD       Z1, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMAXPS       Z1, Z5, Z1
+	VMINPS       Z1, Z16, Z1
+	VMULPS       Z6, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VFMADD231PS  Z7, Z2, Z1
+	VFMADD231PS  Z8, Z2, Z1
+	VMOVAPS      Z9, Z3
+	VFMADD213PS  Z11, Z1, Z3
+	VFMADD213PS  Z12, Z1, Z3
+	VFMADD213PS  Z13, Z1, Z3
+	VFMADD213PS  Z14, Z1, Z3
+	VFMADD213PS  Z15, Z1, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VFMADD213PS  Z10, Z1, Z3
+	VCVTPS2DQ    Z2, Z2
+	VPBROADCASTD expBias<>+0(SB), Z4
+	VPADDD       Z4, Z2, Z2
+	VPSLLD       $0x17, Z2, Z2
+	VMULPS       Z2, Z3, Z3
+	VADDPS       Z10, Z3, Z2
+	VDIVPS       Z2, Z10, Z3
+	VMULPS       Z3, Z0, Z0
+	VSUBPS       Z3, Z10, Z1
+	VFMADD231PS  Z1, Z0, Z3
+	VMOVUPS      (DX), Z1
+	VMULPS       (R9), Z3, Z3
+	VMULPS       Z1, Z3, Z3
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z3, (DI)
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R9
+	SUBQ         $0x10, CX
+	JNZ          swigluGradAVX512_loop
+	VZEROUPPER
+	RET
+
+// func adamAVX512(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)
+// Requires: AVX, AVX512F
+TEXT ·adamAVX512(SB), NOSPLIT, $0-48
+	MOVQ         p+0(FP), DI
+	MOVQ         grad+8(FP), SI
+	MOVQ         m+16(FP), DX
+	MOVQ         v+24(FP), R8
+	MOVQ         n+32(FP), CX
+	MOVQ         factors+40(FP), AX
+	VBROADCASTSS (AX), Z0
+	VBROADCASTSS 4(AX), Z1
+	VBROADCASTSS 8(AX), Z2
+	VBROADCASTSS 12(AX), Z3
+	VBROADCASTSS 16(AX), Z4
+	VBROADCASTSS 20(AX), Z5
+	VBROADCASTSS 24(AX), Z6
+	VBROADCASTSS 28(AX), Z7
+	VBROADCASTSS 32(AX), Z8
+
+adamAVX512_loop:
+	VMULPS      (SI), Z0, Z9
+	VMULPS      (DX), Z1, Z10
+	VFMADD231PS Z2, Z9, Z10
+	VMOVUPS     Z10, (DX)
+	VMULPS      (R8), Z3, Z11
+	VMULPS      Z9, Z4, Z12
+	VFMADD231PS Z12, Z9, Z11
+	VMOVUPS     Z11, (R8)
+	VSQRTPS     Z11, Z11
+	VFMADD213PS Z7, Z6, Z11
+	VMULPS      Z10, Z5, Z10
+	VDIVPS      Z11, Z10, Z10
+	VMOVUPS     (DI), Z12
+	VFMADD231PS Z12, Z8, Z10
+	VSUBPS      Z10, Z12, Z12
+	VMOVUPS     Z12, (DI)
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	ADDQ        $+64, DX
+	ADDQ        $+64, R8
+	SUBQ        $0x10, CX
+	JNZ         adamAVX512_loop
 	VZEROUPPER
 	RET
 
@@ -166,74 +475,74 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $32-36
 	MOVQ         dst+0(FP), DI
 	MOVQ         src+8(FP), SI
 	MOVQ         n+16(FP), CX
-	VBROADCASTSS scale+24(FP), Y5
-	VBROADCASTSS shift+28(FP), Y6
+	VBROADCASTSS scale+24(FP), Y0
+	VBROADCASTSS shift+28(FP), Y1
+	VXORPS       Y2, Y2, Y2
 	VBROADCASTSS expConstants<>+40(SB), Y7
-	VXORPS       Y4, Y4, Y4
 	VBROADCASTSS expConstants<>+0(SB), Y8
 	VBROADCASTSS expConstants<>+4(SB), Y9
 	VBROADCASTSS expConstants<>+8(SB), Y10
 	VBROADCASTSS expConstants<>+12(SB), Y11
-	VBROADCASTSS expConstants<>+16(SB), Y12
-	VBROADCASTSS expConstants<>+20(SB), Y13
-	VBROADCASTSS expConstants<>+24(SB), Y14
-	VBROADCASTSS expConstants<>+36(SB), Y15
+	VBROADCASTSS expConstants<>+36(SB), Y12
+	VBROADCASTSS expConstants<>+16(SB), Y13
+	VBROADCASTSS expConstants<>+20(SB), Y14
+	VBROADCASTSS expConstants<>+24(SB), Y15
 
 expSumAVX2_loop:
-	VMOVUPS      (SI), Y0
-	VFMSUB213PS  Y6, Y5, Y0
-	VCMPPS       $0x11, Y7, Y0, Y1
-	VMOVUPS      Y1, (SP)
-	VMAXPS       Y0, Y7, Y0
-	VBROADCASTSS expConstants<>+44(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMULPS       Y8, Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFMADD231PS  Y9, Y1, Y0
-	VFMADD231PS  Y10, Y1, Y0
-	VMOVAPS      Y11, Y2
-	VFMADD213PS  Y12, Y0, Y2
-	VFMADD213PS  Y13, Y0, Y2
-	VFMADD213PS  Y14, Y0, Y2
-	VBROADCASTSS expConstants<>+28(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VBROADCASTSS expConstants<>+32(SB), Y3
-	VFMADD213PS  Y3, Y0, Y2
-	VFMADD213PS  Y15, Y0, Y2
-	VFMADD213PS  Y15, Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPBROADCASTD expBias<>+0(SB), Y3
-	VPADDD       Y3, Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVUPS      (SP), Y1
-	VANDNPS      Y2, Y1, Y2
-	VADDPS       Y2, Y4, Y4
-	VMOVUPS      Y2, (DI)
-	ADDQ         $0x20, SI
-	ADDQ         $0x20, DI
+	VMOVUPS      (SI), Y3
+	VFMSUB213PS  Y1, Y0, Y3
+	VCMPPS       $0x11, Y7, Y3, Y4
+	VMOVUPS      Y4, (SP)
+	VMAXPS       Y3, Y7, Y3
+	VBROADCASTSS expConstants<>+44(SB), Y6
+	VMINPS       Y3, Y6, Y3
+	VMULPS       Y8, Y3, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VFMADD231PS  Y9, Y4, Y3
+	VFMADD231PS  Y10, Y4, Y3
+	VMOVAPS      Y11, Y5
+	VFMADD213PS  Y13, Y3, Y5
+	VFMADD213PS  Y14, Y3, Y5
+	VFMADD213PS  Y15, Y3, Y5
+	VBROADCASTSS expConstants<>+28(SB), Y6
+	VFMADD213PS  Y6, Y3, Y5
+	VBROADCASTSS expConstants<>+32(SB), Y6
+	VFMADD213PS  Y6, Y3, Y5
+	VFMADD213PS  Y12, Y3, Y5
+	VFMADD213PS  Y12, Y3, Y5
+	VCVTPS2DQ    Y4, Y4
+	VPBROADCASTD expBias<>+0(SB), Y6
+	VPADDD       Y6, Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      (SP), Y4
+	VANDNPS      Y5, Y4, Y5
+	VADDPS       Y5, Y2, Y2
+	VMOVUPS      Y5, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
 	SUBQ         $0x08, CX
 	JNZ          expSumAVX2_loop
-	VEXTRACTF128 $0x01, Y4, X0
-	VADDPS       X0, X4, X4
-	VPERMILPS    $0x4e, X4, X0
-	VADDPS       X0, X4, X4
-	VPERMILPS    $0xb1, X4, X0
-	VADDPS       X0, X4, X4
-	MOVSS        X4, ret+32(FP)
+	VEXTRACTF128 $0x01, Y2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0x4e, X2, X3
+	VADDPS       X3, X2, X2
+	VPERMILPS    $0xb1, X2, X3
+	VADDPS       X3, X2, X2
+	MOVSS        X2, ret+32(FP)
 	VZEROUPPER
 	RET
 
 // func maxAVX2(src *float32, n int64) float32
 // Requires: AVX, SSE
 TEXT ·maxAVX2(SB), NOSPLIT, $0-20
-	MOVQ    src+0(FP), SI
+	MOVQ    src+0(FP), DI
 	MOVQ    n+8(FP), CX
-	VMOVUPS (SI), Y0
+	VMOVUPS (DI), Y0
 
 maxAVX2_loop:
-	VMAXPS       (SI), Y0, Y0
-	ADDQ         $0x20, SI
+	VMAXPS       (DI), Y0, Y0
+	ADDQ         $+32, DI
 	SUBQ         $0x08, CX
 	JNZ          maxAVX2_loop
 	VEXTRACTF128 $0x01, Y0, X1
@@ -249,19 +558,19 @@ maxAVX2_loop:
 // func dotAVX2(x *float32, y *float32, n int64) float32
 // Requires: AVX, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
-	MOVQ   x+0(FP), SI
-	MOVQ   y+8(FP), DI
+	MOVQ   x+0(FP), DI
+	MOVQ   y+8(FP), SI
 	MOVQ   n+16(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 
 dotAVX2_loop:
-	VMOVUPS      (SI), Y2
-	VFMADD231PS  (DI), Y2, Y0
-	VMOVUPS      32(SI), Y3
-	VFMADD231PS  32(DI), Y3, Y1
-	ADDQ         $+64, SI
+	VMOVUPS      (DI), Y2
+	VFMADD231PS  (SI), Y2, Y0
+	VMOVUPS      32(DI), Y3
+	VFMADD231PS  32(SI), Y3, Y1
 	ADDQ         $+64, DI
+	ADDQ         $+64, SI
 	SUBQ         $0x10, CX
 	JNZ          dotAVX2_loop
 	VADDPS       Y1, Y0, Y0
@@ -275,21 +584,328 @@ dotAVX2_loop:
 	VZEROUPPER
 	RET
 
+// func dot3AVX2(x *float32, y *float32, z *float32, n int64) float32
+// Requires: AVX, FMA3, SSE
+TEXT ·dot3AVX2(SB), NOSPLIT, $0-36
+	MOVQ   x+0(FP), DI
+	MOVQ   y+8(FP), SI
+	MOVQ   z+16(FP), DX
+	MOVQ   n+24(FP), CX
+	VXORPS Y0, Y0, Y0
+
+dot3AVX2_loop:
+	VMOVUPS      (DI), Y1
+	VMULPS       (SI), Y1, Y1
+	VFMADD231PS  (DX), Y1, Y0
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DX
+	SUBQ         $0x08, CX
+	JNZ          dot3AVX2_loop
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	MOVSS        X0, ret+32(FP)
+	VZEROUPPER
+	RET
+
 // func axpyAVX2(y *float32, x *float32, n int64, a float32)
 // Requires: AVX, FMA3
 TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
 	MOVQ         y+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         n+16(FP), CX
-	VBROADCASTSS a+24(FP), Y1
+	VBROADCASTSS a+24(FP), Y0
 
 axpyAVX2_loop:
-	VMOVUPS     (DI), Y0
-	VFMADD231PS (SI), Y1, Y0
-	VMOVUPS     Y0, (DI)
-	ADDQ        $0x20, SI
-	ADDQ        $0x20, DI
+	VMOVUPS     (DI), Y1
+	VFMADD231PS (SI), Y0, Y1
+	VMOVUPS     Y1, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
 	SUBQ        $0x08, CX
 	JNZ         axpyAVX2_loop
+	VZEROUPPER
+	RET
+
+// func scaleAVX2(x *float32, n int64, a float32)
+// Requires: AVX
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-20
+	MOVQ         x+0(FP), DI
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS a+16(FP), Y0
+
+scaleAVX2_loop:
+	VMULPS  (DI), Y0, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	SUBQ    $0x08, CX
+	JNZ     scaleAVX2_loop
+	VZEROUPPER
+	RET
+
+// func multiplyAVX2(dst *float32, x *float32, y *float32, n int64, a float32)
+// Requires: AVX
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS a+32(FP), Y0
+
+multiplyAVX2_loop:
+	VMULPS  (SI), Y0, Y1
+	VMULPS  (DX), Y1, Y1
+	VMOVUPS Y1, (DI)
+	ADDQ    $+32, DI
+	ADDQ    $+32, SI
+	ADDQ    $+32, DX
+	SUBQ    $0x08, CX
+	JNZ     multiplyAVX2_loop
+	VZEROUPPER
+	RET
+
+// func multiplyAddAVX2(dst *float32, x *float32, y *float32, n int64, a float32)
+// Requires: AVX, FMA3
+TEXT ·multiplyAddAVX2(SB), NOSPLIT, $0-36
+	MOVQ         dst+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         y+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS a+32(FP), Y0
+
+multiplyAddAVX2_loop:
+	VMULPS      (SI), Y0, Y1
+	VMOVUPS     (DI), Y2
+	VFMADD231PS (DX), Y1, Y2
+	VMOVUPS     Y2, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $0x08, CX
+	JNZ         multiplyAddAVX2_loop
+	VZEROUPPER
+	RET
+
+// func gateAVX2(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
+// Requires: AVX, FMA3
+TEXT ·gateAVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         p+8(FP), SI
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS scale+32(FP), Y0
+	VBROADCASTSS shift+36(FP), Y1
+
+gateAVX2_loop:
+	VMOVUPS     (DX), Y2
+	VFMSUB213PS Y1, Y0, Y2
+	VMULPS      (SI), Y2, Y2
+	VMOVUPS     Y2, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	SUBQ        $0x08, CX
+	JNZ         gateAVX2_loop
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+// Requires: AVX, FMA3
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-44
+	MOVQ         x+0(FP), DI
+	MOVQ         y+8(FP), SI
+	MOVQ         c+16(FP), DX
+	MOVQ         s+24(FP), R8
+	MOVQ         n+32(FP), CX
+	VBROADCASTSS sign+40(FP), Y0
+
+rotateAVX2_loop:
+	VMOVUPS     (DI), Y1
+	VMOVUPS     (SI), Y2
+	VMULPS      (R8), Y0, Y3
+	VMULPS      Y2, Y3, Y4
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS (DX), Y2, Y3
+	VMULPS      (DX), Y1, Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     Y1, (DI)
+	VMOVUPS     Y3, (SI)
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	ADDQ        $+32, R8
+	SUBQ        $0x08, CX
+	JNZ         rotateAVX2_loop
+	VZEROUPPER
+	RET
+
+// func swigluAVX2(dst *float32, gate *float32, up *float32, n int64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swigluAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), DI
+	MOVQ         gate+8(FP), SI
+	MOVQ         up+16(FP), DX
+	MOVQ         n+24(FP), CX
+	VBROADCASTSS expConstants<>+40(SB), Y5
+	VBROADCASTSS expConstants<>+0(SB), Y6
+	VBROADCASTSS expConstants<>+4(SB), Y7
+	VBROADCASTSS expConstants<>+8(SB), Y8
+	VBROADCASTSS expConstants<>+12(SB), Y9
+	VBROADCASTSS expConstants<>+36(SB), Y10
+	VBROADCASTSS expConstants<>+16(SB), Y11
+	VBROADCASTSS expConstants<>+20(SB), Y12
+	VBROADCASTSS expConstants<>+24(SB), Y13
+	VBROADCASTSS expConstants<>+28(SB), Y14
+	VBROADCASTSS expConstants<>+32(SB), Y15
+
+swigluAVX2_loop:
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y5, Y1
+	VBROADCASTSS expConstants<>+44(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VMULPS       Y6, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFMADD231PS  Y7, Y2, Y1
+	VFMADD231PS  Y8, Y2, Y1
+	VMOVAPS      Y9, Y3
+	VFMADD213PS  Y11, Y1, Y3
+	VFMADD213PS  Y12, Y1, Y3
+	VFMADD213PS  Y13, Y1, Y3
+	VFMADD213PS  Y14, Y1, Y3
+	VFMADD213PS  Y15, Y1, Y3
+	VFMADD213PS  Y10, Y1, Y3
+	VFMADD213PS  Y10, Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPBROADCASTD expBias<>+0(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       Y10, Y3, Y2
+	VDIVPS       Y2, Y10, Y3
+	VMULPS       Y0, Y3, Y3
+	VMULPS       (DX), Y3, Y3
+	VMOVUPS      Y3, (DI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DX
+	SUBQ         $0x08, CX
+	JNZ          swigluAVX2_loop
+	VZEROUPPER
+	RET
+
+// func swigluGradAVX2(dgate *float32, dup *float32, dy *float32, gate *float32, up *float32, n int64)
+// Requires: AVX, AVX2, FMA3
+TEXT ·swigluGradAVX2(SB), NOSPLIT, $0-48
+	MOVQ         dgate+0(FP), DI
+	MOVQ         dup+8(FP), SI
+	MOVQ         dy+16(FP), DX
+	MOVQ         gate+24(FP), R8
+	MOVQ         up+32(FP), R9
+	MOVQ         n+40(FP), CX
+	VBROADCASTSS expConstants<>+40(SB), Y5
+	VBROADCASTSS expConstants<>+0(SB), Y6
+	VBROADCASTSS expConstants<>+4(SB), Y7
+	VBROADCASTSS expConstants<>+8(SB), Y8
+	VBROADCASTSS expConstants<>+12(SB), Y9
+	VBROADCASTSS expConstants<>+36(SB), Y10
+	VBROADCASTSS expConstants<>+16(SB), Y11
+	VBROADCASTSS expConstants<>+20(SB), Y12
+	VBROADCASTSS expConstants<>+24(SB), Y13
+	VBROADCASTSS expConstants<>+28(SB), Y14
+	VBROADCASTSS expConstants<>+32(SB), Y15
+
+swigluGradAVX2_loop:
+	VMOVUPS      (R8), Y0
+	VXORPS       Y1, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMAXPS       Y1, Y5, Y1
+	VBROADCASTSS expConstants<>+44(SB), Y4
+	VMINPS       Y1, Y4, Y1
+	VMULPS       Y6, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VFMADD231PS  Y7, Y2, Y1
+	VFMADD231PS  Y8, Y2, Y1
+	VMOVAPS      Y9, Y3
+	VFMADD213PS  Y11, Y1, Y3
+	VFMADD213PS  Y12, Y1, Y3
+	VFMADD213PS  Y13, Y1, Y3
+	VFMADD213PS  Y14, Y1, Y3
+	VFMADD213PS  Y15, Y1, Y3
+	VFMADD213PS  Y10, Y1, Y3
+	VFMADD213PS  Y10, Y1, Y3
+	VCVTPS2DQ    Y2, Y2
+	VPBROADCASTD expBias<>+0(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VMULPS       Y2, Y3, Y3
+	VADDPS       Y10, Y3, Y2
+	VDIVPS       Y2, Y10, Y3
+	VMULPS       Y3, Y0, Y0
+	VSUBPS       Y3, Y10, Y1
+	VFMADD231PS  Y1, Y0, Y3
+	VMOVUPS      (DX), Y1
+	VMULPS       (R9), Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y3, (DI)
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DX
+	ADDQ         $+32, R8
+	ADDQ         $+32, R9
+	SUBQ         $0x08, CX
+	JNZ          swigluGradAVX2_loop
+	VZEROUPPER
+	RET
+
+// func adamAVX2(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)
+// Requires: AVX, FMA3
+TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+	MOVQ         p+0(FP), DI
+	MOVQ         grad+8(FP), SI
+	MOVQ         m+16(FP), DX
+	MOVQ         v+24(FP), R8
+	MOVQ         n+32(FP), CX
+	MOVQ         factors+40(FP), AX
+	VBROADCASTSS (AX), Y0
+	VBROADCASTSS 4(AX), Y1
+	VBROADCASTSS 8(AX), Y2
+	VBROADCASTSS 12(AX), Y3
+	VBROADCASTSS 16(AX), Y4
+	VBROADCASTSS 20(AX), Y5
+	VBROADCASTSS 24(AX), Y6
+	VBROADCASTSS 28(AX), Y7
+	VBROADCASTSS 32(AX), Y8
+
+adamAVX2_loop:
+	VMULPS      (SI), Y0, Y9
+	VMULPS      (DX), Y1, Y10
+	VFMADD231PS Y2, Y9, Y10
+	VMOVUPS     Y10, (DX)
+	VMULPS      (R8), Y3, Y11
+	VMULPS      Y9, Y4, Y12
+	VFMADD231PS Y12, Y9, Y11
+	VMOVUPS     Y11, (R8)
+	VSQRTPS     Y11, Y11
+	VFMADD213PS Y7, Y6, Y11
+	VMULPS      Y10, Y5, Y10
+	VDIVPS      Y11, Y10, Y10
+	VMOVUPS     (DI), Y12
+	VFMADD231PS Y12, Y8, Y10
+	VSUBPS      Y10, Y12, Y12
+	VMOVUPS     Y12, (DI)
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
+	ADDQ        $+32, DX
+	ADDQ        $+32, R8
+	SUBQ        $0x08, CX
+	JNZ         adamAVX2_loop
 	VZEROUPPER
 	RET

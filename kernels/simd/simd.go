@@ -42,23 +42,35 @@ func Parse(name string) (Tier, error) {
 	return 0, fmt.Errorf("simd: unknown tier %q; the tiers are %s", name, strings.Join(tierNames[:], ", "))
 }
 
-// width is the number of floats that the tier's row functions take at a time, and a bound for all
-// tiers.
-const maxWidth = 32
-
-// Ops are a tier's row functions. Rows may have any length and alignment. dst may be src.
+// Ops are a tier's row functions. Rows may have any length and alignment, and a result may be one
+// of the operands. What is left of a row after whole vectors is computed in plain Go: an element's
+// bits depend on its place in the row and the row's length alone.
 type Ops struct {
-	tier   Tier
-	expSum func(dst, src *float32, n int64, scale, shift float32) float32
-	max    func(src *float32, n int64) float32
-	dot    func(x, y *float32, n int64) float32
-	axpy   func(y, x *float32, n int64, a float32)
-	width  int
+	tier  Tier
+	width int // floats of a vector; 0: no assembly
+	asm   assembly
+}
+
+// assembly has a tier's functions for whole vectors.
+type assembly struct {
+	expSum      func(dst, src *float32, n int64, scale, shift float32) float32
+	max         func(src *float32, n int64) float32
+	dot         func(x, y *float32, n int64) float32
+	dot3        func(x, y, z *float32, n int64) float32
+	axpy        func(y, x *float32, n int64, a float32)
+	scale       func(x *float32, n int64, a float32)
+	multiply    func(dst, x, y *float32, n int64, a float32)
+	multiplyAdd func(dst, x, y *float32, n int64, a float32)
+	gate        func(dst, p, x *float32, n int64, scale, shift float32)
+	rotate      func(x, y, c, s *float32, n int64, sign float32)
+	swiglu      func(dst, gate, up *float32, n int64)
+	swigluGrad  func(dgate, dup, dy, gate, up *float32, n int64)
+	adam        func(p, grad, m, v *float32, n int64, factors *float32)
 }
 
 // For returns the row functions of a tier.
 func For(t Tier) *Ops {
-	o := &Ops{tier: t, width: 1}
+	o := &Ops{tier: t}
 	o.assemble()
 	return o
 }
@@ -66,52 +78,22 @@ func For(t Tier) *Ops {
 // Tier returns the tier of the functions.
 func (o *Ops) Tier() Tier { return o.tier }
 
-// ExpSum computes dst = exp(src·scale - shift) and returns its sum. Results below 2^-126 are 0;
-// the relative error is at most 2^-22.
-func (o *Ops) ExpSum(dst, src []float32, scale, shift float32) float32 {
-	whole := len(src) / o.width * o.width
-	var sum float32
-	if o.expSum == nil {
-		for i, x := range src {
-			e := expPortable(x*scale - shift)
-			dst[i] = e
-			sum += e
-		}
-		return sum
-	}
-	if whole > 0 {
-		sum = o.expSum(&dst[0], &src[0], int64(whole), scale, shift)
-	}
-	if whole < len(src) {
-		var in, out [maxWidth]float32
-		n := copy(in[:], src[whole:])
-		o.expSum(&out[0], &in[0], int64(o.width), scale, shift)
-		for i := range n {
-			dst[whole+i] = out[i]
-			sum += out[i]
-		}
-	}
-	return sum
-}
-
-// expPortable is exp with results below 2^-126 as 0, as the assembly has it.
-func expPortable(x float32) float32 {
-	if x < -87.33654 {
+// whole returns how many of n elements are whole groups of vectors for the assembly.
+func (o *Ops) whole(n, vectors int) int {
+	if o.width == 0 {
 		return 0
 	}
-	return float32(math.Exp(float64(min(x, 88.37626))))
+	step := vectors * o.width
+	return n / step * step
 }
 
 // Max returns the greatest element, -Inf of none.
 func (o *Ops) Max(x []float32) float32 {
 	m := float32(math.Inf(-1))
-	whole := len(x) / o.width * o.width
-	if o.max == nil {
-		whole = 0
-	} else if whole > 0 {
-		m = o.max(&x[0], int64(whole))
+	if n := o.whole(len(x), 1); n > 0 {
+		m, x = o.asm.max(&x[0], int64(n)), x[n:]
 	}
-	for _, v := range x[whole:] {
+	for _, v := range x {
 		m = max(m, v)
 	}
 	return m
@@ -121,14 +103,26 @@ func (o *Ops) Max(x []float32) float32 {
 func (o *Ops) Dot(x, y []float32) float32 {
 	y = y[:len(x)]
 	var sum float32
-	whole := len(x) / (2 * o.width) * (2 * o.width)
-	if o.dot == nil {
-		whole = 0
-	} else if whole > 0 {
-		sum = o.dot(&x[0], &y[0], int64(whole))
+	n := o.whole(len(x), 2)
+	if n > 0 {
+		sum = o.asm.dot(&x[0], &y[0], int64(n))
 	}
-	for i := whole; i < len(x); i++ {
+	for i := n; i < len(x); i++ {
 		sum += x[i] * y[i]
+	}
+	return sum
+}
+
+// Dot3 returns Σ x·y·z.
+func (o *Ops) Dot3(x, y, z []float32) float32 {
+	y, z = y[:len(x)], z[:len(x)]
+	var sum float32
+	n := o.whole(len(x), 1)
+	if n > 0 {
+		sum = o.asm.dot3(&x[0], &y[0], &z[0], int64(n))
+	}
+	for i := n; i < len(x); i++ {
+		sum += x[i] * y[i] * z[i]
 	}
 	return sum
 }
@@ -136,13 +130,58 @@ func (o *Ops) Dot(x, y []float32) float32 {
 // Axpy computes y += a·x.
 func (o *Ops) Axpy(y []float32, a float32, x []float32) {
 	y = y[:len(x)]
-	whole := len(x) / o.width * o.width
-	if o.axpy == nil {
-		whole = 0
-	} else if whole > 0 {
-		o.axpy(&y[0], &x[0], int64(whole), a)
+	n := o.whole(len(x), 1)
+	if n > 0 {
+		o.asm.axpy(&y[0], &x[0], int64(n), a)
 	}
-	for i := whole; i < len(x); i++ {
+	for i := n; i < len(x); i++ {
 		y[i] += a * x[i]
+	}
+}
+
+// Scale computes x *= a.
+func (o *Ops) Scale(x []float32, a float32) {
+	n := o.whole(len(x), 1)
+	if n > 0 {
+		o.asm.scale(&x[0], int64(n), a)
+	}
+	for i := n; i < len(x); i++ {
+		x[i] *= a
+	}
+}
+
+// Multiply computes dst = a·x·y.
+func (o *Ops) Multiply(dst, x, y []float32, a float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	n := o.whole(len(dst), 1)
+	if n > 0 {
+		o.asm.multiply(&dst[0], &x[0], &y[0], int64(n), a)
+	}
+	for i := n; i < len(dst); i++ {
+		dst[i] = a * x[i] * y[i]
+	}
+}
+
+// MultiplyAdd computes dst += a·x·y.
+func (o *Ops) MultiplyAdd(dst, x, y []float32, a float32) {
+	x, y = x[:len(dst)], y[:len(dst)]
+	n := o.whole(len(dst), 1)
+	if n > 0 {
+		o.asm.multiplyAdd(&dst[0], &x[0], &y[0], int64(n), a)
+	}
+	for i := n; i < len(dst); i++ {
+		dst[i] += a * x[i] * y[i]
+	}
+}
+
+// Gate computes dst = p·(x·scale - shift).
+func (o *Ops) Gate(dst, p, x []float32, scale, shift float32) {
+	p, x = p[:len(dst)], x[:len(dst)]
+	n := o.whole(len(dst), 1)
+	if n > 0 {
+		o.asm.gate(&dst[0], &p[0], &x[0], int64(n), scale, shift)
+	}
+	for i := n; i < len(dst); i++ {
+		dst[i] = p[i] * (x[i]*scale - shift)
 	}
 }

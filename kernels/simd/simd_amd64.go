@@ -16,8 +16,13 @@ func Best() Tier {
 func (o *Ops) assemble() {
 	switch o.tier {
 	case AVX512:
-		o.expSum, o.max, o.dot, o.axpy, o.width = expSumAVX512, maxAVX512, dotAVX512, axpyAVX512, 16
+		o.width = 16
+		o.asm = assembly{expSumAVX512, maxAVX512, dotAVX512, dot3AVX512, axpyAVX512, scaleAVX512,
+			multiplyAVX512, multiplyAddAVX512, gateAVX512, rotateAVX512, swigluAVX512,
+			swigluGradAVX512, adamAVX512}
 	case AVX2:
-		o.expSum, o.max, o.dot, o.axpy, o.width = expSumAVX2, maxAVX2, dotAVX2, axpyAVX2, 8
+		o.width = 8
+		o.asm = assembly{expSumAVX2, maxAVX2, dotAVX2, dot3AVX2, axpyAVX2, scaleAVX2, multiplyAVX2,
+			multiplyAddAVX2, gateAVX2, rotateAVX2, swigluAVX2, swigluGradAVX2, adamAVX2}
 	}
 }
