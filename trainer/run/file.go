@@ -33,8 +33,30 @@ func (c *Config) parse(text []byte) error {
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("more than one YAML document")
 	}
+	if err := next.checkWhole(text); err != nil {
+		return err
+	}
 	*c = next
 	return nil
+}
+
+// checkWhole refuses fractions where whole numbers belong: the library would cut them off.
+func (c *Config) checkWhole(text []byte) error {
+	var fields map[string]yaml.Node
+	if err := yaml.Unmarshal(text, &fields); err != nil {
+		return err
+	}
+	var all []error
+	for _, f := range c.Fields() {
+		switch f.Value.(type) {
+		case *int, *uint64:
+			if n := fields[f.Key]; n.ShortTag() == "!!float" {
+				all = append(all, fmt.Errorf("line %d: %s is %s, want a whole number",
+					n.Line, f.Key, n.Value))
+			}
+		}
+	}
+	return errors.Join(all...)
 }
 
 // YAML returns c as a run file.
