@@ -216,7 +216,7 @@ type lineReader struct {
 // newLineReader returns a reader whose first line begins at the given place; a reader of a later part
 // of a file begins one byte before it.
 func newLineReader(r io.Reader, at int64, limit int) *lineReader {
-	return &lineReader{r: bufio.NewReaderSize(r, 1<<20), at: max(at-1, 0), limit: limit}
+	return &lineReader{r: bufio.NewReaderSize(r, 1<<16), at: max(at-1, 0), limit: limit}
 }
 
 // next returns the next line without its end; it is valid until the next call. A line that is too

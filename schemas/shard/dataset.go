@@ -10,11 +10,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 
 	"longlora/schemas"
 )
@@ -265,26 +263,6 @@ func (d *Dataset) open(f schemas.File) (*parquetFile, error) {
 	return p, nil
 }
 
-// openParquet opens a file, unless it is damaged or compressed in a way that is not read rightly.
-func openParquet(file *os.File, size int64) (p *parquet.File, err error) {
-	err = guard(func() (err error) {
-		p, err = parquet.OpenFile(file, size)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range p.Metadata().RowGroups {
-		for _, c := range g.Columns {
-			if c.MetaData.Codec == format.Lz4Raw { // the library decodes it wrongly, without an error
-				return nil, fmt.Errorf("column %s is compressed with LZ4_RAW, which is not read; write it "+
-					"with zstd", strings.Join(c.MetaData.PathInSchema, "."))
-			}
-		}
-	}
-	return p, nil
-}
-
 // trust compares a file's hash with the manifest's, once.
 func (d *Dataset) trust(f schemas.File, path string) error {
 	d.mu.Lock()
@@ -340,14 +318,4 @@ func (d *Dataset) checkColumns(f *parquet.File) error {
 		}
 	}
 	return nil
-}
-
-// guard turns a panic of the Parquet library on damaged input into an error.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged content: %v", r)
-		}
-	}()
-	return f()
 }

@@ -1,0 +1,217 @@
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// put writes files under a folder; a name that ends in a slash is a folder.
+func put(t testing.TB, root string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// corpora makes a small corpus for each kind and returns the options that read it.
+func corpora(t *testing.T) map[string]Options {
+	root := t.TempDir()
+	put(t, root, map[string]string{
+		"text/b.txt": "second", "text/a/z.md": "first", "text/c.txt": "third", "text/c.pdf": "no",
+		"jsonl/a.jsonl": `{"text":"first","id":7}` + "\n\n" + `{"text":"second","title":"T"}` + "\n",
+		"jsonl/b.jsonl": `{"text":"third","licence":"Apache-2.0"}`,
+		"go/VERSION":    "go1.26.0\n", "go/src/go.mod": "module std\n\ngo 1.26\n",
+		"go/src/a/a.go": "// Package a is.\npackage a\n", "go/src/b/b.go": "package b\n",
+		"go/src/cmd/go.mod": "module cmd\n\ngo 1.26\n", "go/src/cmd/c/c.go": "package main\n",
+	})
+	writeParquet(t, filepath.Join(root, "parquet"), "first", "second", "third")
+	common := Options{Licence: "MIT", Fields: DefaultFields()}
+	path := func(name string) Options {
+		o := common
+		o.Path = filepath.Join(root, name)
+		return o
+	}
+	tree := common
+	tree.Goroot = filepath.Join(root, "go")
+	return map[string]Options{
+		"text": path("text"), "jsonl": path("jsonl"), "parquet": path("parquet"), "goroot": tree,
+	}
+}
+
+// writeParquet writes a dataset of our own, to be read as a foreign file.
+func writeParquet(t *testing.T, dir string, texts ...string) {
+	t.Helper()
+	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "foreign"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		w, err := shard.NewFile[schemas.Document](b, "train", i)
+		if err == nil {
+			err = w.Write(schemas.Document{DocID: fmt.Sprint("row-", i), Text: text, Licence: "MIT"})
+		}
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.Publish(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T, kind string, o Options) Source {
+	t.Helper()
+	k, err := Find(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := k.Open(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func units(t *testing.T, s Source) (all []Unit) {
+	t.Helper()
+	for u, err := range s.Units(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, u)
+	}
+	return all
+}
+
+func read(t *testing.T, s Source, u Unit) (all []Item) {
+	t.Helper()
+	for it, err := range s.Read(context.Background(), u) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, it)
+	}
+	return all
+}
+
+// TestContract holds every source of the table to what Source promises.
+func TestContract(t *testing.T) {
+	options := corpora(t)
+	for _, k := range Kinds() {
+		t.Run(k.Name, func(t *testing.T) {
+			o, ok := options[k.Name]
+			if !ok {
+				t.Fatal("the source has no corpus in this test")
+			}
+			s := open(t, k.Name, o)
+			all := units(t, s)
+			if again := units(t, open(t, k.Name, o)); !reflect.DeepEqual(all, again) {
+				t.Errorf("units differ from run to run: %v, %v", all, again)
+			}
+			var items []Item
+			for _, u := range all {
+				items = append(items, read(t, s, u)...)
+			}
+			checkItems(t, k.Name, items)
+			checkReread(t, open(t, k.Name, o), all, items)
+			checkCancel(t, s, all[0])
+			if data, err := json.Marshal(s.Config()); err != nil || strings.Contains(string(data), o.Path) &&
+				o.Path != "" {
+				t.Errorf("config %s names the path, or %v", data, err)
+			}
+		})
+	}
+}
+
+func checkItems(t *testing.T, kind string, items []Item) {
+	t.Helper()
+	if len(items) != 3 {
+		t.Errorf("%d items, want 3", len(items))
+	}
+	ids := map[string]bool{}
+	for _, it := range items {
+		if it.Reason != "" {
+			t.Errorf("%s is rejected: %s %s", it.DocID, it.Reason, it.Detail)
+		}
+		if !strings.HasPrefix(it.DocID, kind+":") || ids[it.DocID] || it.Source != kind {
+			t.Errorf("id %q, source %q", it.DocID, it.Source)
+		}
+		if it.Licence == "" || it.Language == "" || it.Text == "" || !utf8.ValidString(it.Text) {
+			t.Errorf("incomplete document %+v", it.Document)
+		}
+		ids[it.DocID] = true
+	}
+}
+
+// checkReread reads the units in reverse order, as another process would: from their JSON.
+func checkReread(t *testing.T, s Source, all []Unit, want []Item) {
+	t.Helper()
+	var got []Item
+	for _, u := range slices.Backward(all) {
+		data, err := json.Marshal(u)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var copied Unit
+		if err := json.Unmarshal(data, &copied); err != nil {
+			t.Fatal(err)
+		}
+		got = append(read(t, s, copied), got...)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("units read in another order give %v, want %v", got, want)
+	}
+}
+
+func checkCancel(t *testing.T, s Source, u Unit) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, err := range s.Read(ctx, u) {
+		if err != nil {
+			return
+		}
+	}
+	t.Error("a cancelled read ends without an error")
+}
+
+func TestValidate(t *testing.T) {
+	text, err := Find("text")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := text.Validate(Options{Path: "x"}); err == nil || !strings.Contains(err.Error(), "licence") {
+		t.Errorf("without a licence: %v", err)
+	}
+	for licence, want := range map[string]bool{
+		"MIT": true, "Apache-2.0 WITH LLVM-exception": true, "(MIT OR BSD-3-Clause) AND CC-BY-4.0": true,
+		"LicenseRef-own": true, "free for all": false, "MIT OR": false, "©": false,
+	} {
+		if got := text.Validate(Options{Path: "x", Licence: licence}) == nil; got != want {
+			t.Errorf("licence %q: accepted %v, want %v", licence, got, want)
+		}
+	}
+	if _, err := Find("word"); err == nil || !strings.Contains(err.Error(), "text, jsonl") {
+		t.Errorf("unknown source: %v", err)
+	}
+}
