@@ -50,12 +50,7 @@ type graph struct {
 // (targets[t] >= 0) and derives it by every parameter.
 func Gradients(s Spec, p Params, ids, targets []int32, weights []float64) (*Result, error) {
 	g := newGraph(s, p, len(ids))
-	x := g.embed(ids)
-	for l := range s.Layers {
-		x = g.layer(x, l)
-	}
-	loss := g.loss(g.logits(x), targets, weights)
-	return g.derive(loss)
+	return g.derive(g.model(ids, targets, weights))
 }
 
 // BlockGradients runs a single decoder layer (layer 0) on x [T, Hidden] and derives
@@ -95,18 +90,38 @@ func (g *graph) derive(loss *G.Node) (*Result, error) {
 	for i, n := range gradients {
 		G.Read(n, &values[i])
 	}
+	r := &Result{Gradients: Params{}}
+	if r.Loss, err = g.run(loss); err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		r.Gradients[name] = values[i].Data().([]float64)
+	}
+	return r, nil
+}
+
+// run evaluates the graph and returns the loss.
+func (g *graph) run(loss *G.Node) (float64, error) {
+	if g.err != nil {
+		return 0, g.err
+	}
 	var value G.Value
 	G.Read(loss, &value)
 	vm := G.NewTapeMachine(g.ExprGraph)
 	defer vm.Close()
 	if err := vm.RunAll(); err != nil {
-		return nil, fmt.Errorf("oracle: running: %w", err)
+		return 0, fmt.Errorf("oracle: running: %w", err)
 	}
-	r := &Result{Loss: value.Data().(float64), Gradients: Params{}}
-	for i, name := range names {
-		r.Gradients[name] = values[i].Data().([]float64)
+	return value.Data().(float64), nil
+}
+
+// model is the whole model and its loss.
+func (g *graph) model(ids, targets []int32, weights []float64) *G.Node {
+	x := g.embed(ids)
+	for l := range g.spec.Layers {
+		x = g.layer(x, l)
 	}
-	return r, nil
+	return g.loss(g.logits(x), targets, weights)
 }
 
 // do runs one graph step unless an earlier one failed.
