@@ -25,6 +25,7 @@ func main() {
 	case "gemm":
 		build.ConstraintExpr("amd64")
 		gemmKernels()
+		packKernels()
 	case "simd":
 		build.ConstraintExpr("amd64")
 		rowKernels()

@@ -119,7 +119,7 @@ func (f *forward) tasks(s kernels.Segments) []task {
 
 // scratch is a worker's memory for a block of n queries.
 type scratch struct {
-	q      []float32 // [n, Dh]
+	q      []float32 // [n, Dh], for heads.left
 	scores []float32 // [n, keyTile]
 	o      []float32 // [n, padded Dh]
 	most   []float32 // [n] greatest score so far, scaled
@@ -143,7 +143,6 @@ func (f *forward) block(worker int, t task) {
 	w := f.scratch(worker, n)
 	first := t.queries.from - f.offset
 	for r := range n {
-		copy(w.q[r*f.d:(r+1)*f.d], f.q.at(first+r, t.head))
 		w.most[r], w.sum[r] = float32(math.Inf(-1)), 0
 	}
 	for from := t.start / keyTile * keyTile; from < t.queries.to; from += keyTile {
@@ -166,10 +165,11 @@ func (f *forward) block(worker int, t task) {
 func (f *forward) multiplyKeys(w *scratch, t task, from int, tile span) {
 	n, wide := t.queries.to-t.queries.from, f.tiles.Wide
 	kT := f.kT[t.head/f.share*f.stride():]
+	q, stride := f.q.left(w.q, t.queries.from-f.offset, t.head, n)
 	for j := (tile.from - from) / wide * wide; j < tile.to-from; j += wide {
 		b := kT[(from+j-f.keys.from)*f.d:]
 		for r := 0; r < n; r += f.tiles.Rows {
-			f.tiles.Tile(min(f.tiles.Rows, n-r), wide, f.d, w.q[r*f.d:], f.d, 1, b,
+			f.tiles.Tile(min(f.tiles.Rows, n-r), wide, f.d, q[r*stride:], stride, 1, b,
 				w.scores[r*keyTile+j:], keyTile, false)
 		}
 	}

@@ -137,7 +137,7 @@ func (b *backward) tasks(s kernels.Segments) [][]job {
 
 // gradScratch is a worker's memory for a block of n queries and a tile of keys.
 type gradScratch struct {
-	q, do      []float32 // [n, Dh]
+	q, do      []float32 // [n, Dh], for heads.left
 	p, dp      []float32 // [n, keyTile] probabilities, their gradients; then the scores' gradients
 	begin, end int       // columns of p and dp that are in use
 }
@@ -170,18 +170,17 @@ func (b *backward) segment(worker int, j job) {
 // scores computes q·kᵀ and do·vᵀ of a block and the panels [begin, end) of the tile at key from.
 func (b *backward) scores(w *gradScratch, t task, from int) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
-	for r := range n {
-		copy(w.q[r*b.d:(r+1)*b.d], b.q.at(first+r, t.head))
-		copy(w.do[r*b.d:(r+1)*b.d], b.do.at(first+r, t.head))
-	}
+	q, qStride := b.q.left(w.q, first, t.head, n)
+	do, doStride := b.do.left(w.do, first, t.head, n)
 	at, rows, wide := t.head/b.share*b.keyStride(), b.tiles.Rows, b.tiles.Wide
 	for j := w.begin; j < w.end; j += wide {
 		k, v := b.kT[at+(from+j-b.keys.from)*b.d:], b.vT[at+(from+j-b.keys.from)*b.d:]
 		for r := 0; r < n; r += rows {
 			height := min(rows, n-r)
-			b.tiles.Tile(height, wide, b.d, w.q[r*b.d:], b.d, 1, k, w.p[r*keyTile+j:], keyTile, false)
-			b.tiles.Tile(height, wide, b.d, w.do[r*b.d:], b.d, 1, v, w.dp[r*keyTile+j:], keyTile,
+			b.tiles.Tile(height, wide, b.d, q[r*qStride:], qStride, 1, k, w.p[r*keyTile+j:], keyTile,
 				false)
+			b.tiles.Tile(height, wide, b.d, do[r*doStride:], doStride, 1, v, w.dp[r*keyTile+j:],
+				keyTile, false)
 		}
 	}
 }

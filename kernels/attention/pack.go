@@ -28,6 +28,19 @@ func (x heads) from(t, h int) []float32 { return x.data[t*x.row+h*x.head:] }
 // at returns row t of head h.
 func (x heads) at(t, h int) []float32 { return x.from(t, h)[:x.d:x.d] }
 
+// left returns n rows from row t of head h as left operand, and their stride: where they lie, or
+// copied to scratch if their addresses would all fall on the same few sets of a cache.
+func (x heads) left(scratch []float32, t, h, n int) (rows []float32, stride int) {
+	const page = 1024 // floats
+	if x.row%page != 0 {
+		return x.from(t, h), x.row
+	}
+	for r := range n {
+		copy(scratch[r*x.d:(r+1)*x.d], x.at(t+r, h))
+	}
+	return scratch, x.d
+}
+
 // shape is what all of a call's packed operands have in common.
 type shape struct {
 	tiles   *gemm.Kernels
@@ -65,7 +78,7 @@ func (s shape) packRows(dst []float32, x heads, h, from, to int) byRow {
 	}
 	for _, p := range s.columns {
 		src := gemm.B{F32: x.from(from, h)[p.from:], Row: x.row, Col: 1}
-		gemm.Pack(b.panel(p, 0), src, b.rows, min(p.width, s.d-p.from), p.width)
+		s.tiles.Pack(b.panel(p, 0), src, b.rows, min(p.width, s.d-p.from), p.width)
 	}
 	return b
 }
@@ -76,7 +89,7 @@ func (s shape) packTransposed(dst []float32, x heads, h, from, to int) {
 	wide := s.tiles.Wide
 	for i := from; i < to; i += wide {
 		src := gemm.B{F32: x.from(i, h), Row: 1, Col: x.row}
-		gemm.Pack(dst[(i-from)*s.d:], src, s.d, min(wide, to-i), wide)
+		s.tiles.Pack(dst[(i-from)*s.d:], src, s.d, min(wide, to-i), wide)
 	}
 }
 

@@ -109,7 +109,7 @@ func (p *product) rowTasks() {
 func (p *product) packPanel(packed []float32, j, from, to int) {
 	left := p.n - j
 	width := p.tiles.Width(left)
-	Pack(packed[j*(to-from):], p.b.from(from, j), to-from, min(left, width), width)
+	p.tiles.Pack(packed[j*(to-from):], p.b.from(from, j), to-from, min(left, width), width)
 }
 
 func (p *product) rowTask(w *workspace, packed []float32, from, to int) {

@@ -93,3 +93,43 @@ func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *
 //
 //go:noescape
 func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+
+// zmmTranspose transposes n square blocks of one vector's width, one below the other.
+//
+//go:noescape
+func zmmTranspose(dst *float32, dstStride int64, src *float32, srcStride int64, n int64)
+
+// zmmCopy copies n rows of one vector's width.
+//
+//go:noescape
+func zmmCopy(dst *float32, dstStride int64, src *float32, srcStride int64, n int64)
+
+// zmmTransposeBF16 transposes n square blocks of one vector's width, one below the other.
+//
+//go:noescape
+func zmmTransposeBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)
+
+// zmmCopyBF16 copies n rows of one vector's width.
+//
+//go:noescape
+func zmmCopyBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)
+
+// ymmTranspose transposes n square blocks of one vector's width, one below the other.
+//
+//go:noescape
+func ymmTranspose(dst *float32, dstStride int64, src *float32, srcStride int64, n int64)
+
+// ymmCopy copies n rows of one vector's width.
+//
+//go:noescape
+func ymmCopy(dst *float32, dstStride int64, src *float32, srcStride int64, n int64)
+
+// ymmTransposeBF16 transposes n square blocks of one vector's width, one below the other.
+//
+//go:noescape
+func ymmTransposeBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)
+
+// ymmCopyBF16 copies n rows of one vector's width.
+//
+//go:noescape
+func ymmCopyBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)

@@ -19,6 +19,14 @@ type Kernels struct {
 	Rows, Wide, Narrow int
 
 	heights []height // descending, down to 1
+	pack    packers
+}
+
+// packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other, or
+// n square blocks whose columns do. They are nil without assembly.
+type packers struct {
+	rows, blocks         func(dst *float32, dstStride int64, src *float32, srcStride, n int64)
+	rowsBF16, blocksBF16 func(dst *float32, dstStride int64, src *uint16, srcStride, n int64)
 }
 
 // For returns the tiles of a tier, which the machine must have.

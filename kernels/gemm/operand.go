@@ -1,7 +1,5 @@
 package gemm
 
-import "math"
-
 // A is a left operand, read where it lies: element (i, k) at Data[i*Row+k*Col].
 type A struct {
 	Data     []float32
@@ -32,56 +30,4 @@ func (b B) from(k, j int) B {
 		b.BF16 = b.BF16[at:]
 	}
 	return b
-}
-
-// Pack writes columns [0, cols) and rows [0, k) of b as a panel: row i at dst[i*width], columns from
-// cols to width zero.
-func Pack(dst []float32, b B, k, cols, width int) {
-	switch {
-	case b.F32 == nil:
-		packBF16(dst, b, k, cols, width)
-	case b.Col == 1:
-		packRows(dst, b.F32, b.Row, k, cols, width)
-	default:
-		packColumns(dst, b, k, cols, width)
-	}
-	if b.Scale != 0 && b.Scale != 1 {
-		for i := range dst[:k*width] {
-			dst[i] *= b.Scale
-		}
-	}
-}
-
-func packRows(dst, src []float32, stride, k, cols, width int) {
-	for i := range k {
-		row := dst[i*width : (i+1)*width]
-		clear(row[copy(row, src[i*stride:][:cols]):])
-	}
-}
-
-func packColumns(dst []float32, b B, k, cols, width int) {
-	for j := range cols {
-		for i, at := j, j*b.Col; i < k*width; i, at = i+width, at+b.Row {
-			dst[i] = b.F32[at]
-		}
-	}
-	padColumns(dst, k, cols, width)
-}
-
-func packBF16(dst []float32, b B, k, cols, width int) {
-	for j := range cols {
-		for i, at := j, j*b.Col; i < k*width; i, at = i+width, at+b.Row {
-			dst[i] = math.Float32frombits(uint32(b.BF16[at]) << 16)
-		}
-	}
-	padColumns(dst, k, cols, width)
-}
-
-func padColumns(dst []float32, k, cols, width int) {
-	if cols == width {
-		return
-	}
-	for i := range k {
-		clear(dst[i*width+cols : (i+1)*width])
-	}
 }
