@@ -36,8 +36,17 @@ var rules = []rule{
 		"no text enters the training loop"},
 	{"longlora/trainer", "longlora/internal/prompt", textEdge,
 		"no text enters the training loop"},
-	{"longlora/trainer/model", "longlora/kernels/", modelKernels,
-		"models reach compute only through the backend seam"},
+	{"longlora/trainer", "longlora/kernels/", engines,
+		"models and training reach compute only through the backend seam"},
+	{"longlora/kernels/reference", "longlora/kernels/machine", nil, independent},
+	{"longlora/kernels/reference", "longlora/kernels/gemm", nil, independent},
+	{"longlora/kernels/reference", "longlora/kernels/simd", nil, independent},
+	{"longlora/kernels/reference", "longlora/kernels/bf16", nil, independent},
+	{"longlora/kernels/conform", "longlora/kernels/machine", nil,
+		"the contract suite runs on any backend"},
+	{"longlora/", "longlora/kernels/conform", nil, "helpers of tests stay out of the product"},
+	{"longlora/", "longlora/kernels/kerneltest", nil, "helpers of tests stay out of the product"},
+	{"longlora/", "longlora/kernels/difference", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "github.com/parquet-go/parquet-go", []string{"longlora/schemas/shard"},
 		"one package touches the Parquet library"},
 	{"longlora/", "github.com/apache/arrow/go/v17/arrow/ipc", []string{"longlora/schemas/arrowio"},
@@ -56,9 +65,13 @@ var textEdge = []string{
 	"longlora/trainer/eval", "longlora/trainer/oracle",
 }
 
-// modelKernels is what of kernels a model may name: the seam itself and the patterns, which are
-// data. Tests choose backends freely.
-var modelKernels = []string{"->longlora/kernels/pattern"}
+// engines is what of kernels the trainer may name beside the seam itself: the patterns, which are
+// data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
+var engines = []string{
+	"->longlora/kernels/pattern", "longlora/trainer/open", "longlora/trainer/run",
+}
+
+const independent = "an oracle shares no arithmetic with what is held against it"
 
 type listed struct {
 	ImportPath string

@@ -80,8 +80,8 @@ func (r row) segments(heads int) kernels.Segments {
 	return pattern.S2(l)
 }
 
-// newProblem makes a model with grouped queries, interpolated positions and adapters on every linear
-// layer, all of it trained. HeadDim and LoRA's numbers make the scales exact in float32.
+// newProblem makes a model with grouped queries, interpolated positions and adapters on every
+// linear layer, all of it trained. HeadDim and LoRA's numbers make the scales exact in float32.
 func newProblem(r row, layers int, tied bool) *problem {
 	c := model.Config{
 		Vocab: 23, Hidden: 10, Layers: layers, Heads: 6, KVHeads: 2, HeadDim: 4, FFN: 14, Eps: 1e-5,
@@ -191,8 +191,8 @@ func eachBackend(t *testing.T, f func(t *testing.T, b kernels.Backend, u unit)) 
 
 // tolerance is that of relative L2 distances. A gradient passes some 40 operators, forward and
 // backward. Each errs by the unit times the root of its sums' lengths, about 5; independent, that
-// makes 5·sqrt(40), about 32. Gradients of softmax and of norms are differences of near values, which
-// multiplies by a few: 256 units, 2.8e-14 in float64.
+// makes 5·sqrt(40), about 32. Gradients of softmax and of norms are differences of near values,
+// which multiplies by a few: 256 units, 2.8e-14 in float64.
 func (u unit) tolerance() float64 { return 256 * float64(u) }
 
 // read returns a tensor's values, all of their bits.
