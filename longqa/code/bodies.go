@@ -69,7 +69,7 @@ func funcKey(f *types.Func) string {
 	return f.Pkg().Path() + "." + named.Obj().Name() + "." + f.Name()
 }
 
-// returns lists the package-level variables that return statements give as their last result.
+// returns lists the errors that return statements name or make as their last result.
 func (x *extractor) returns(body *ast.BlockStmt) []Return {
 	var found []Return
 	seen := map[string]bool{}
@@ -77,28 +77,36 @@ func (x *extractor) returns(body *ast.BlockStmt) []Return {
 		if _, ok := n.(*ast.FuncLit); ok {
 			return false
 		}
-		r, ok := n.(*ast.ReturnStmt)
-		if !ok || len(r.Results) == 0 {
-			return true
-		}
-		last := ast.Unparen(r.Results[len(r.Results)-1])
-		id := lastName(last)
-		if id == nil {
-			return true
-		}
-		v, ok := x.info.Uses[id].(*types.Var)
-		if !ok || v.Pkg() == nil || v.Parent() != v.Pkg().Scope() || !isError(v.Type()) {
-			return true
-		}
-		key := v.Pkg().Path() + "." + v.Name()
-		if !seen[key] {
-			seen[key] = true
-			written := x.file.Source[x.offset(last.Pos()):x.offset(last.End())]
-			found = append(found, Return{key, written, x.lines(r.Pos(), r.End())})
+		if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) > 0 {
+			e, ok := x.returned(ast.Unparen(r.Results[len(r.Results)-1]))
+			if id := e.Variable + "\n" + e.Text; ok && !seen[id] {
+				seen[id] = true
+				e.Range = x.lines(r.Pos(), r.End())
+				found = append(found, e)
+			}
 		}
 		return true
 	})
 	return found
+}
+
+// returned reads the last result of a return statement.
+func (x *extractor) returned(e ast.Expr) (Return, bool) {
+	if id := lastName(e); id != nil {
+		v, ok := x.info.Uses[id].(*types.Var)
+		if !ok || v.Pkg() == nil || v.Parent() != v.Pkg().Scope() || !isError(v.Type()) {
+			return Return{}, false
+		}
+		return Return{
+			Variable: v.Pkg().Path() + "." + v.Name(),
+			Written:  x.part.Source[x.offset(e.Pos()):x.offset(e.End())],
+		}, true
+	}
+	text := x.errorText(e, "errors", "New")
+	if text == "" {
+		text = x.errorText(e, "fmt", "Errorf")
+	}
+	return Return{Text: text}, text != ""
 }
 
 // lastName is the identifier of a plain or a qualified name.
@@ -116,10 +124,11 @@ func lastName(e ast.Expr) *ast.Ident {
 
 func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
 
-// errorText is the text of errors.New("text"), "" for any other expression.
-func (x *extractor) errorText(e ast.Expr) string {
+// errorText is the literal text that a call of a package's function begins with, "" for any other
+// expression.
+func (x *extractor) errorText(e ast.Expr, pkg, name string) string {
 	c, ok := e.(*ast.CallExpr)
-	if !ok || len(c.Args) != 1 {
+	if !ok || len(c.Args) == 0 {
 		return ""
 	}
 	id := calledName(c.Fun)
@@ -127,7 +136,7 @@ func (x *extractor) errorText(e ast.Expr) string {
 		return ""
 	}
 	f, ok := x.info.Uses[id].(*types.Func)
-	if !ok || f.Pkg() == nil || f.Pkg().Path() != "errors" || f.Name() != "New" {
+	if !ok || f.Pkg() == nil || f.Pkg().Path() != pkg || f.Name() != name {
 		return ""
 	}
 	lit, ok := c.Args[0].(*ast.BasicLit)

@@ -2,11 +2,13 @@ package code
 
 import (
 	"go/ast"
+	"go/constant"
 	"go/token"
 	"go/types"
-	"slices"
+	"path"
 	"strings"
 
+	"longlora/longqa/material"
 	"longlora/pipeline/goroot"
 )
 
@@ -15,15 +17,15 @@ type extractor struct {
 	pkg  *Package
 	fset *token.FileSet
 	info *types.Info
-	file *File
+	part *material.Part
 	pos  *token.File
-	here *Piece
+	here *material.Piece
 }
 
 func extract(doc *goroot.Package, checked *types.Package, fset *token.FileSet, parsed []*ast.File,
 	info *types.Info) *Package {
 	x := &extractor{
-		pkg:  &Package{Path: doc.ImportPath, Name: doc.Name, Types: checked},
+		pkg:  newPackage(doc, checked),
 		fset: fset, info: info,
 	}
 	sources := map[string]string{}
@@ -37,8 +39,10 @@ func extract(doc *goroot.Package, checked *types.Package, fset *token.FileSet, p
 		if !ok {
 			continue
 		}
-		x.file = &File{Name: x.pos.Name(), Source: source}
-		x.pkg.Files = append(x.pkg.Files, x.file)
+		x.part = &material.Part{
+			Name: x.pos.Name(), Heading: "// file: " + x.pos.Name() + "\n", Source: source,
+		}
+		x.pkg.Document.Parts = append(x.pkg.Document.Parts, x.part)
 		x.head(file)
 		if file.Doc != nil {
 			x.pkg.Doc = x.comment(file.Doc)
@@ -47,13 +51,32 @@ func extract(doc *goroot.Package, checked *types.Package, fset *token.FileSet, p
 		for _, d := range file.Decls {
 			x.decl(d)
 		}
-		last := x.file.Pieces[len(x.file.Pieces)-1]
+		last := x.part.Pieces[len(x.part.Pieces)-1]
 		last.End = len(source)
 	}
 	if comments != 1 {
 		x.pkg.Doc = nil
 	}
 	return x.pkg
+}
+
+func newPackage(doc *goroot.Package, checked *types.Package) *Package {
+	name := doc.Name
+	if name == "main" {
+		name = path.Base(doc.ImportPath)
+	}
+	d := &material.Document{
+		ID: doc.DocID(), Title: "Package " + doc.ImportPath, Genre: "code", Name: name,
+		Licence: goroot.Licence, Heading: "// package: " + doc.ImportPath + "\n",
+		Related: map[string]bool{},
+	}
+	for _, p := range checked.Imports() {
+		d.Related["goroot:"+p.Path()] = true
+	}
+	return &Package{
+		Path: doc.ImportPath, Name: name, Command: doc.Name == "main", Document: d, Types: checked,
+		Names: map[*material.Piece][]string{},
+	}
 }
 
 // head is the first piece: all to the end of the imports.
@@ -64,27 +87,26 @@ func (x *extractor) head(file *ast.File) {
 			end = g.End()
 		}
 	}
-	x.here = &Piece{Package: x.pkg, File: x.file, End: x.lineEnd(x.offset(end))}
-	x.file.Pieces = append(x.file.Pieces, x.here)
-	x.here.Names = []string{file.Name.Name}
+	x.here = &material.Piece{
+		Document: x.pkg.Document, Part: x.part, End: x.lineEnd(x.offset(end)),
+	}
+	x.part.Pieces = append(x.part.Pieces, x.here)
 }
 
 func (x *extractor) decl(d ast.Decl) {
 	if g, ok := d.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
 		return
 	}
-	x.here = &Piece{
-		Package: x.pkg, File: x.file, Index: len(x.file.Pieces),
+	x.here = &material.Piece{
+		Document: x.pkg.Document, Part: x.part, Index: len(x.part.Pieces),
 		Start: x.here.End, End: x.lineEnd(x.offset(d.End())),
 	}
 	if x.here.End <= x.here.Start { // two declarations share a line: they are one piece
-		x.here = x.file.Pieces[len(x.file.Pieces)-1]
+		x.here = x.part.Pieces[len(x.part.Pieces)-1]
 	} else {
-		x.file.Pieces = append(x.file.Pieces, x.here)
+		x.part.Pieces = append(x.part.Pieces, x.here)
 	}
-	x.here.Names = append(x.here.Names, names(d)...)
-	slices.Sort(x.here.Names)
-	x.here.Names = slices.Compact(x.here.Names)
+	x.pkg.Names[x.here] = append(x.pkg.Names[x.here], names(d)...)
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		x.function(d)
@@ -93,8 +115,8 @@ func (x *extractor) decl(d ast.Decl) {
 	}
 }
 
-// names lists the identifiers of a declaration.
-func names(d ast.Decl) []string {
+// names lists the identifiers of a declaration or expression, each once.
+func names(d ast.Node) []string {
 	seen := map[string]bool{}
 	var all []string
 	ast.Inspect(d, func(n ast.Node) bool {
@@ -111,24 +133,24 @@ func (x *extractor) offset(p token.Pos) int { return x.pos.Offset(p) }
 
 // lineEnd returns the offset after the end of the line that holds the byte before at.
 func (x *extractor) lineEnd(at int) int {
-	if i := strings.IndexByte(x.file.Source[at:], '\n'); i >= 0 {
+	if i := strings.IndexByte(x.part.Source[at:], '\n'); i >= 0 {
 		return at + i + 1
 	}
-	return len(x.file.Source)
+	return len(x.part.Source)
 }
 
 // lineStart returns the offset of the beginning of the line that holds at.
 func (x *extractor) lineStart(at int) int {
-	return strings.LastIndexByte(x.file.Source[:at], '\n') + 1
+	return strings.LastIndexByte(x.part.Source[:at], '\n') + 1
 }
 
 // lines is the range of the whole lines from one position to another, without the last newline.
-func (x *extractor) lines(from, to token.Pos) Range {
+func (x *extractor) lines(from, to token.Pos) material.Range {
 	end := x.lineEnd(x.offset(to))
-	if end > 0 && x.file.Source[end-1] == '\n' {
+	if end > 0 && x.part.Source[end-1] == '\n' {
 		end--
 	}
-	return Range{x.here, x.lineStart(x.offset(from)), end}
+	return material.Range{Piece: x.here, Start: x.lineStart(x.offset(from)), End: end}
 }
 
 func (x *extractor) comment(g *ast.CommentGroup) *Comment {
@@ -140,7 +162,10 @@ func (x *extractor) comment(g *ast.CommentGroup) *Comment {
 		return nil // directives only
 	}
 	r := x.lines(g.Pos(), g.End())
-	if r.End < len(x.file.Source) {
+	if strings.TrimSpace(x.part.Source[x.offset(g.End()):r.End]) != "" {
+		return nil // code stands on its last line
+	}
+	if r.End < len(x.part.Source) {
 		r.End++ // with its newline: it is removed as a whole
 	}
 	if r.Start < x.here.Start || r.End > x.here.End {
@@ -152,7 +177,6 @@ func (x *extractor) comment(g *ast.CommentGroup) *Comment {
 func (x *extractor) add(s *Symbol, from, to token.Pos, doc *ast.CommentGroup) *Symbol {
 	s.Package, s.Piece, s.Doc = x.pkg, x.here, x.comment(doc)
 	s.Range, s.Head = x.lines(from, to), x.lines(from, from)
-	x.here.Symbols = append(x.here.Symbols, s)
 	x.pkg.Symbols = append(x.pkg.Symbols, s)
 	return s
 }
@@ -168,7 +192,8 @@ func (x *extractor) function(d *ast.FuncDecl) {
 		s.Object = x.info.Defs[d.Name]
 	}
 	x.add(s, d.Pos(), d.End(), d.Doc)
-	s.Signature = oneLine(x.file.Source[x.offset(d.Pos()):x.offset(d.Type.End())])
+	s.Head = x.lines(d.Pos(), d.Type.End())
+	s.Signature = oneLine(x.part.Source[x.offset(d.Pos()):x.offset(d.Type.End())])
 	s.Params, s.Results = d.Type.Params.NumFields(), d.Type.Results.NumFields()
 	if d.Body != nil {
 		s.Callees = x.callees(d.Body)
@@ -200,6 +225,7 @@ func receiverName(e ast.Expr) string {
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (x *extractor) group(d *ast.GenDecl) {
+	var governs *ast.ValueSpec // whose expressions the constants below repeat
 	for _, spec := range d.Specs {
 		var from, to ast.Node = spec, spec
 		if !d.Lparen.IsValid() {
@@ -207,19 +233,26 @@ func (x *extractor) group(d *ast.GenDecl) {
 		}
 		switch spec := spec.(type) {
 		case *ast.TypeSpec:
-			doc := spec.Doc
-			if doc == nil && !d.Lparen.IsValid() {
-				doc = d.Doc
-			}
-			x.typeSpec(spec, from.Pos(), to.End(), doc)
+			x.typeSpec(spec, from.Pos(), to.End(), docOf(d, spec.Doc))
 		case *ast.ValueSpec:
-			doc := spec.Doc
-			if doc == nil && !d.Lparen.IsValid() {
-				doc = d.Doc
+			if len(spec.Values) > 0 {
+				governs = spec
 			}
-			x.valueSpec(d.Tok, spec, from.Pos(), to.End(), doc)
+			for _, s := range x.valueSpec(d.Tok, spec, from.Pos(), to.End(), docOf(d, spec.Doc)) {
+				if s.Kind == Const && len(spec.Names) == 1 && governs != nil {
+					s.Value = x.constant(s, spec, governs)
+				}
+			}
 		}
 	}
+}
+
+// docOf is a specification's comment: its own, or that of a declaration that holds it alone.
+func docOf(d *ast.GenDecl, own *ast.CommentGroup) *ast.CommentGroup {
+	if own == nil && !d.Lparen.IsValid() {
+		return d.Doc
+	}
+	return own
 }
 
 func (x *extractor) typeSpec(spec *ast.TypeSpec, from, to token.Pos, doc *ast.CommentGroup) {
@@ -242,7 +275,7 @@ func (x *extractor) typeSpec(spec *ast.TypeSpec, from, to token.Pos, doc *ast.Co
 func (x *extractor) fields(t *ast.StructType) []Field {
 	var fields []Field
 	for _, f := range t.Fields.List {
-		written := oneLine(x.file.Source[x.offset(f.Type.Pos()):x.offset(f.Type.End())])
+		written := oneLine(x.part.Source[x.offset(f.Type.Pos()):x.offset(f.Type.End())])
 		if len(f.Names) == 0 {
 			fields = append(fields, Field{Name: embeddedName(f.Type), Type: written, Embedded: true})
 		}
@@ -275,7 +308,8 @@ func methods(t *ast.InterfaceType) []string {
 }
 
 func (x *extractor) valueSpec(tok token.Token, spec *ast.ValueSpec, from, to token.Pos,
-	doc *ast.CommentGroup) {
+	doc *ast.CommentGroup) []*Symbol {
+	var all []*Symbol
 	for i, n := range spec.Names {
 		if n.Name == "_" {
 			continue
@@ -284,15 +318,48 @@ func (x *extractor) valueSpec(tok token.Token, spec *ast.ValueSpec, from, to tok
 		if tok == token.CONST {
 			s.Kind = Const
 		}
-		x.add(s, from, to, doc)
+		all = append(all, x.add(s, from, to, doc))
 		s.Object = x.info.Defs[n]
-		if c, ok := s.Object.(*types.Const); ok {
-			s.Value = c.Val().ExactString()
-		}
 		if len(spec.Values) == len(spec.Names) {
-			v := spec.Values[i]
-			s.Expr = oneLine(x.file.Source[x.offset(v.Pos()):x.offset(v.End())])
-			s.Message = x.errorText(v)
+			s.Message = x.errorText(spec.Values[i], "errors", "New")
 		}
 	}
+	return all
+}
+
+// constant is what is known of a constant that is alone in its specification; nil if it is neither a
+// whole number nor a text.
+func (x *extractor) constant(s *Symbol, spec, governs *ast.ValueSpec) *Value {
+	c, ok := s.Object.(*types.Const)
+	if !ok || len(governs.Values) != 1 ||
+		c.Val().Kind() != constant.Int && c.Val().Kind() != constant.String {
+		return nil
+	}
+	e := governs.Values[0]
+	v := &Value{
+		Text: c.Val().ExactString(), Own: spec == governs, Plain: plain(e),
+		Expr:  oneLine(x.part.Source[x.offset(e.Pos()):x.offset(e.End())]),
+		Range: x.lines(governs.Pos(), spec.End()),
+	}
+	for _, name := range names(e) {
+		if name != "iota" {
+			v.Refs = append(v.Refs, name)
+		}
+	}
+	return v
+}
+
+// plain reports whether an expression has nothing but literals, names and binary operators.
+func plain(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return e.Kind == token.INT || e.Kind == token.STRING || e.Kind == token.CHAR
+	case *ast.Ident:
+		return e.Name != "true" && e.Name != "false"
+	case *ast.ParenExpr:
+		return plain(e.X)
+	case *ast.BinaryExpr:
+		return plain(e.X) && plain(e.Y)
+	}
+	return false
 }

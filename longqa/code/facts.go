@@ -3,6 +3,8 @@ package code
 import (
 	"go/types"
 	"strings"
+
+	"longlora/longqa/material"
 )
 
 // Program is a type-checked tree. It is immutable.
@@ -13,64 +15,38 @@ type Program struct {
 	// Broken are the packages that do not type-check, with the first error.
 	Broken map[string]string
 
-	symbols map[string]*Symbol
+	symbols    map[string]*Symbol
+	byDocument map[string]*Package
 }
+
+// Package returns the package that is a document, nil if none is.
+func (p *Program) Package(docID string) *Package { return p.byDocument[docID] }
 
 // Symbol returns the symbol with a key, nil if the documents declare none.
 func (p *Program) Symbol(key string) *Symbol { return p.symbols[key] }
 
 // Package is one document's code.
 type Package struct {
-	Path, Name string
-	Files      []*File
+	Path string
+	// Name is that of the package clause; of a command, the last element of its path.
+	Name    string
+	Command bool
+	// Document has the package's files as parts. The first piece of each is its head, to the end of
+	// the imports; each other ends with a declaration and begins where the one before ended, so that
+	// it holds the declaration's comment. A file without some of its other pieces is still a Go file.
+	Document *material.Document
 	// Doc is the package comment, nil if there is none or several.
 	Doc   *Comment
 	Types *types.Package
 	// Symbols are the package's declarations in source order.
 	Symbols []*Symbol
+	// Names are the identifiers in each piece's code, each once.
+	Names map[*material.Piece][]string
 }
-
-// DocID is the package's document id.
-func (p *Package) DocID() string { return "goroot:" + p.Path }
-
-// File is a source file cut into pieces.
-type File struct {
-	Name   string
-	Source string
-	// Pieces cover the source without gaps. The first is the head, to the end of the imports; each
-	// other ends with a declaration, and begins where the one before ended, so that it holds the
-	// declaration's comment. A file without some of its other pieces is still a Go file.
-	Pieces []*Piece
-}
-
-// Piece is a part of a file that is kept or left out as a whole.
-type Piece struct {
-	Package *Package
-	File    *File
-	Index   int // in File.Pieces
-	Start   int // bytes of File.Source, half-open
-	End     int
-	// Names are the identifiers in its code, sorted, each once.
-	Names []string
-	// Symbols are what it declares, in source order.
-	Symbols []*Symbol
-}
-
-// Text is the piece's source.
-func (p *Piece) Text() string { return p.File.Source[p.Start:p.End] }
-
-// Range is a half-open range of bytes of a file, within one piece.
-type Range struct {
-	Piece      *Piece
-	Start, End int // of File.Source
-}
-
-// Text is the range's source.
-func (r Range) Text() string { return r.Piece.File.Source[r.Start:r.End] }
 
 // Comment is a comment that documents something.
 type Comment struct {
-	Range Range // whole lines
+	Range material.Range // whole lines
 	Text  string
 }
 
@@ -91,12 +67,13 @@ const (
 // Symbol is one declared name with what is known about it.
 type Symbol struct {
 	Package *Package
-	Piece   *Piece
+	Piece   *material.Piece
 	Kind    Kind
 	Name    string
 	Recv    string // of a method: its type's name
-	// Range is the declaration without its comment; Head its first line.
-	Range, Head Range
+	// Range is the declaration without its comment; Head is a function's signature, else the first
+	// line. Both are whole lines.
+	Range, Head material.Range
 	Doc         *Comment // nil if there is none
 
 	// Signature is a function's or method's, from "func" on one line.
@@ -105,16 +82,16 @@ type Symbol struct {
 	// Callees are what a function or method calls directly, each once, in source order. Calls within
 	// function literals count as its own.
 	Callees []Call
-	// Returns are the package-level variables that its return statements give as their last result,
-	// each once. Function literals' return statements do not count.
+	// Returns are the errors that its return statements give as their last result by name or make on
+	// the spot, each once. Function literals' return statements do not count.
 	Returns []Return
 
 	Fields  []Field  // of a struct
 	Methods []string // an interface's own, and embedded names
 
-	Value   string // of a constant, as Go prints it exactly
-	Expr    string // of a constant: the expression of its own specification, "" if implied
-	Message string // of a variable: the text, if it is set by errors.New("text")
+	Value *Value // of a constant that is a whole number or a text
+	// Message is the text of a variable that is set by errors.New("text").
+	Message string
 
 	Object types.Object // nil for methods
 }
@@ -145,15 +122,29 @@ func isUpper(name string) bool {
 
 // Call is a call of a function or method that is known before the program runs.
 type Call struct {
-	Callee string // key; it may lie outside of the documents
-	Range  Range  // the lines of the first call
+	Callee string         // key; it may lie outside of the documents
+	Range  material.Range // the lines of the first call
 }
 
-// Return is a package-level variable in a return statement.
+// Return is an error in a return statement: a package-level variable, or one that errors.New or
+// fmt.Errorf makes of a literal text.
 type Return struct {
-	Variable string // key
-	Written  string // as the statement writes it, as "io.EOF"
-	Range    Range  // the lines of the first such statement
+	Variable string         // key; "" if it is made on the spot
+	Written  string         // the variable as the statement writes it, as "io.EOF"
+	Text     string         // the literal, if it is made on the spot
+	Range    material.Range // the lines of the first such statement
+}
+
+// Value is what is known of a constant.
+type Value struct {
+	Text  string         // as Go prints it exactly
+	Expr  string         // the governing expression as written
+	Own   bool           // the expression stands in the constant's own line, not in one above
+	Range material.Range // from the expression's line to the constant's
+	// Refs are the names in the expression, iota excepted, in order.
+	Refs []string
+	// Plain: the expression is made of literals, names of constants, iota and binary operators.
+	Plain bool
 }
 
 // Field is a struct's field.

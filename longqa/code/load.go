@@ -232,7 +232,7 @@ func (i nodeImporter) Import(path string) (*types.Package, error) {
 func (l *loader) program() *Program {
 	p := &Program{
 		Version: l.tree.Version(), GOOS: l.tree.GOOS(), GOARCH: l.tree.GOARCH(),
-		Broken: map[string]string{}, symbols: map[string]*Symbol{},
+		Broken: map[string]string{}, symbols: map[string]*Symbol{}, byDocument: map[string]*Package{},
 	}
 	for _, path := range l.paths() {
 		n := l.nodes[path]
@@ -243,8 +243,11 @@ func (l *loader) program() *Program {
 			continue
 		}
 		p.Packages = append(p.Packages, n.facts)
+		p.byDocument[n.facts.Document.ID] = n.facts
 		for _, s := range n.facts.Symbols {
-			p.symbols[s.Key()] = s
+			if p.symbols[s.Key()] == nil {
+				p.symbols[s.Key()] = s
+			}
 		}
 	}
 	return p

@@ -1,0 +1,166 @@
+package build
+
+import (
+	"context"
+	"fmt"
+
+	"longlora/longqa/dice"
+	"longlora/longqa/material"
+	"longlora/longqa/rule"
+	"longlora/longqa/task"
+)
+
+// propose asks every task about every view and drops what the rules reject.
+func (b *builder) propose(ctx context.Context) error {
+	return parallel(ctx, len(b.views), func(i int) error {
+		c := b.views[i]
+		c.scope = task.NewScope(c.view, b.program, b.texts)
+		var grams *rule.Grams
+		for _, t := range task.All() {
+			if b.Recipe.Shares[t.Name()] == 0 {
+				continue
+			}
+			for n, candidate := range t.Propose(c.scope, dice.New(t.Name(), c.view.ID)) {
+				if len(candidate.Remove) > 0 && grams == nil {
+					grams = rule.GramsOf(c.view.Render(nil).Text)
+				}
+				if reason := reject(candidate, grams); reason != "" {
+					c.reject = append(c.reject,
+						rejected{c.view.ID + " " + candidate.Key, reason, ""})
+					continue
+				}
+				c.offers = append(c.offers, offer{Candidate: candidate, task: t.Name(), number: n})
+			}
+		}
+		return nil
+	})
+}
+
+// reject returns why a summary is none, "" for all else.
+func reject(c task.Candidate, context *rule.Grams) string {
+	if len(c.Remove) == 0 {
+		return ""
+	}
+	if reason := rule.Summary(c.Answer, c.Meta["name"]); reason != "" {
+		return reason
+	}
+	var removed []string
+	for _, r := range c.Remove {
+		removed = append(removed, r.Text())
+	}
+	if context.Left(c.Answer, removed) >= rule.MaxGramsLeft {
+		return rule.Leaks
+	}
+	return ""
+}
+
+// depthBins is the number of equal parts of a context that evidence is counted in.
+const depthBins = 10
+
+// chooser balances the dataset as it grows.
+type chooser struct {
+	recipe Recipe
+	rows   int
+	far    int
+	task   map[string]int
+	depth  [depthBins]float64
+	asked  map[string]bool
+}
+
+// choose picks each view's questions, view by view in an order that mixes bands and splits.
+func (b *builder) choose(context.Context) error {
+	c := &chooser{recipe: b.Recipe, task: map[string]int{}, asked: map[string]bool{}}
+	for _, v := range dice.Shuffled(dice.New("choose"), b.views) {
+		for len(v.picked) < b.Recipe.PerView {
+			o, ok := c.next(v)
+			if !ok {
+				break
+			}
+			c.take(v, o)
+		}
+		for _, r := range v.reject {
+			b.out.Reject(r.id, r.reason, r.detail)
+		}
+		v.offers = nil
+	}
+	if c.rows == 0 {
+		return fmt.Errorf("no question can be asked about %d contexts", len(b.views))
+	}
+	return nil
+}
+
+// next is the best offer of the task that is most behind its share. One view is asked twice for a
+// task at most.
+func (c *chooser) next(v *chosen) (offer, bool) {
+	best, found := offer{}, false
+	bestTask, bestFit := 0.0, 0.0
+	for _, o := range v.offers {
+		if c.asked[o.task+" "+o.Key] || count(v.picked, o.task) >= 2 {
+			continue
+		}
+		behind := c.recipe.Shares[o.task]*float64(c.rows+1) - float64(c.task[o.task])
+		fit := c.fit(v.scope, o)
+		if !found || behind > bestTask || behind == bestTask && fit > bestFit {
+			best, bestTask, bestFit, found = o, behind, fit, true
+		}
+	}
+	return best, found
+}
+
+func count(picked []offer, task string) int {
+	n := 0
+	for _, o := range picked {
+		if o.task == task {
+			n++
+		}
+	}
+	return n
+}
+
+// fit is how much an offer helps: evidence where there is little so far, and far apart.
+func (c *chooser) fit(s *task.Scope, o offer) float64 {
+	if len(o.Evidence) == 0 {
+		return 0
+	}
+	mean := 0.0
+	for _, n := range c.depth {
+		mean += n / depthBins
+	}
+	fit := 0.0
+	for _, r := range o.Evidence {
+		fit += (mean - c.depth[bin(s.Position(r))]) / float64(len(o.Evidence))
+	}
+	if isFar(s, o.Evidence, c.recipe.Limits.FarApart+0.02) &&
+		float64(c.far) < (c.recipe.Limits.MinFarShare+0.05)*float64(c.rows) {
+		fit += farBonus
+	}
+	return fit
+}
+
+func bin(position float64) int { return min(int(position*depthBins), depthBins-1) }
+
+// farBonus puts evidence far apart before any depth, while there is too little of it.
+const farBonus = 1e6
+
+// isFar reports whether two of the ranges lie at least a part of the view apart.
+func isFar(s *task.Scope, evidence []material.Range, apart float64) bool {
+	low, high := 1.0, 0.0
+	for _, r := range evidence {
+		low, high = min(low, s.Position(r)), max(high, s.Position(r))
+	}
+	return high-low >= apart
+}
+
+func (c *chooser) take(v *chosen, o offer) {
+	o.first = c.task[o.task]%2 == 0
+	v.picked = append(v.picked, o)
+	c.asked[o.task+" "+o.Key] = true
+	c.task[o.task]++
+	c.rows++
+	for _, r := range o.Evidence {
+		c.depth[bin(v.scope.Position(r))] += 1 / float64(len(o.Evidence))
+	}
+	if isFar(v.scope, o.Evidence, c.recipe.Limits.FarApart) {
+		c.far++
+	}
+}

@@ -1,0 +1,164 @@
+package build
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"sort"
+	"strings"
+
+	"longlora/longqa/material"
+	"longlora/pipeline/split"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// viewsPerFile is the number of contexts in one Parquet file: the unit of parallel work.
+const viewsPerFile = 64
+
+// write renders and writes the rows, file by file on all processors, and sums the figures up.
+func (b *builder) write(ctx context.Context) error {
+	type job struct {
+		split string
+		index int
+		views []*chosen
+		seen  []*seen
+	}
+	var jobs []*job
+	for _, name := range []string{split.Train, split.Validation, split.Test} {
+		var views []*chosen
+		for _, v := range b.views {
+			if v.split == name && len(v.picked) > 0 {
+				views = append(views, v)
+			}
+		}
+		for i := 0; i < len(views); i += viewsPerFile {
+			jobs = append(jobs, &job{
+				split: name, index: i / viewsPerFile, views: views[i:min(i+viewsPerFile, len(views))],
+			})
+		}
+	}
+	err := parallel(ctx, len(jobs), func(i int) error {
+		var err error
+		jobs[i].seen, err = b.writeFile(jobs[i].split, jobs[i].index, jobs[i].views)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.figures = newFigures(b.Recipe)
+	for _, j := range jobs {
+		for _, s := range j.seen {
+			b.figures.add(s)
+		}
+	}
+	b.figures.finish()
+	return nil
+}
+
+func (b *builder) writeFile(name string, index int, views []*chosen) ([]*seen, error) {
+	w, err := shard.NewFile[schemas.Example](b.out, name, index)
+	if err != nil {
+		return nil, err
+	}
+	var all []*seen
+	encoder := b.Tokenizer.NewEncoder()
+	var ids []int32
+	for _, v := range views {
+		rows, err := b.rows(v)
+		if err != nil {
+			return nil, err
+		}
+		ids = encoder.Encode(ids[:0], rows[0].Context, false)
+		for i := range rows {
+			rows[i].NTokens = int32(len(ids))
+			all = append(all, newSeen(&rows[i], v.view.ID))
+		}
+		if err := w.Write(rows...); err != nil {
+			return nil, err
+		}
+	}
+	return all, w.Close()
+}
+
+// rows renders a view's context, without what would give answers away, and its questions.
+func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
+	var removed []material.Range
+	for _, o := range v.picked {
+		removed = append(removed, o.Remove...)
+	}
+	r := v.view.Render(removed)
+	base := schemas.Example{
+		Context: r.Text, Split: v.split, Genre: v.view.Docs[0].Document.Genre,
+		Licence: licenceOf(v.view),
+	}
+	for _, k := range v.view.Docs {
+		base.DocIDs = append(base.DocIDs, k.Document.ID)
+	}
+	rows := make([]schemas.Example, len(v.picked))
+	for i, o := range v.picked {
+		row := base
+		row.Task, row.AnswerSource, row.QuestionFirst = o.task, o.Source, o.first
+		row.Instruction, row.Output = o.Question, o.Answer
+		row.Meta = map[string]string{
+			"go_version": b.Tree.Version(), "goos": b.Tree.GOOS(), "goarch": b.Tree.GOARCH(),
+			"band": v.band.String(),
+		}
+		for k, value := range o.Meta {
+			row.Meta[k] = value
+		}
+		var err error
+		if row.Evidence, err = spans(r, o.Evidence); err != nil {
+			return nil, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
+		}
+		row.ID = rowID(&row)
+		rows[i] = row
+	}
+	return rows, nil
+}
+
+// spans are the places of evidence in a context, in order, each once.
+func spans(r *material.Rendered, evidence []material.Range) ([]schemas.Span, error) {
+	all := []schemas.Span{}
+	for _, e := range evidence {
+		s, err := r.Span(e)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		return all[i].Start < all[j].Start || all[i].Start == all[j].Start && all[i].End < all[j].End
+	})
+	out := all[:0]
+	for i, s := range all {
+		if i == 0 || s != all[i-1] {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// rowID names a row by its content, so that it is the same wherever the row is made.
+func rowID(row *schemas.Example) string {
+	h := sha256.New()
+	for _, s := range []string{row.Task, row.Instruction, row.Output, row.Context} {
+		fmt.Fprintf(h, "%d\n%s", len(s), s)
+	}
+	return "longqa-" + hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// licenceOf is an expression over all documents of a view.
+func licenceOf(v *material.View) string {
+	seen := map[string]bool{}
+	var all []string
+	for _, k := range v.Docs {
+		if l := k.Document.Licence; !seen[l] {
+			seen[l] = true
+			all = append(all, l)
+		}
+	}
+	sort.Strings(all)
+	return strings.Join(all, " AND ")
+}

@@ -1,0 +1,219 @@
+package material
+
+import (
+	"fmt"
+	"sort"
+
+	"longlora/longqa/dice"
+)
+
+// Band is a range of context lengths in tokens, [From, To).
+type Band struct{ From, To int }
+
+// String is as "4k-8k".
+func (b Band) String() string { return fmt.Sprintf("%dk-%dk", b.From/1000, b.To/1000) }
+
+// Composer makes views within bands, spending documents evenly. It must not be used concurrently.
+type Composer struct {
+	docs []*Document
+	// left is the number of questions that may still be asked about a document.
+	left map[*Document]int
+	size map[*Document]int
+	d    *dice.Dice
+	n    int
+	name string
+}
+
+const (
+	// margin keeps a view's sum of tokens away from the band's ends, as a part of them: the whole
+	// is not quite the sum of its pieces.
+	margin = 0.03
+	// maxDocuments bounds the documents of a view.
+	maxDocuments = 6
+	// minShare is the least part of a view's target that a document is added for.
+	minShare = 0.02
+)
+
+// NewComposer returns a composer over documents, each for at most rows questions.
+func NewComposer(name string, docs []*Document, rows int) *Composer {
+	c := &Composer{
+		docs: docs, left: map[*Document]int{}, size: map[*Document]int{},
+		d: dice.New("compose", name), name: name,
+	}
+	for _, d := range docs {
+		c.left[d], c.size[d] = rows, d.Tokens()
+	}
+	return c
+}
+
+// Next returns a view within the band about which n questions may be asked; nil if the documents
+// are spent.
+func (c *Composer) Next(b Band, n int) *View {
+	low, high := float64(b.From)*(1+margin), float64(b.To)*(1-margin)
+	target := int(low + (high-low)*c.d.Float())
+	var docs []Kept
+	room := target
+	for len(docs) < maxDocuments && float64(room) > minShare*float64(target) {
+		d := c.choose(docs, room, n)
+		if d == nil {
+			break
+		}
+		alone := len(docs) == 0 && c.standsAlone(d, low, high)
+		k := c.keep(d, c.portion(d, room, len(docs), int(high)-target))
+		if alone {
+			k = Whole(d).Docs[0]
+		}
+		if len(k.Pieces) == 0 {
+			break
+		}
+		docs = append(docs, k)
+		for _, p := range k.Pieces {
+			room -= p.Tokens
+		}
+		if alone {
+			break
+		}
+	}
+	c.n++
+	v := NewView(fmt.Sprintf("%s-%s-%d", c.name, b, c.n), sortedByID(docs))
+	if t := float64(v.Tokens()); t < low || t > high {
+		return nil
+	}
+	return v
+}
+
+// Spend counts n questions about every document of a view.
+func (c *Composer) Spend(v *View, n int) {
+	for _, k := range v.Docs {
+		c.left[k.Document] -= n
+	}
+}
+
+func sortedByID(docs []Kept) []Kept {
+	sort.Slice(docs, func(i, j int) bool { return docs[i].Document.ID < docs[j].Document.ID })
+	return docs
+}
+
+// choose draws a document by what it can still give to the room that is left. After the first, a
+// related one is much more likely.
+func (c *Composer) choose(docs []Kept, room, n int) *Document {
+	weights := make([]float64, len(c.docs))
+	for i, d := range c.docs {
+		if c.left[d] < n || !fits(docs, d) {
+			continue
+		}
+		size := float64(min(c.size[d], room))
+		weights[i] = float64(c.left[d]) * size
+		if len(docs) > 0 && related(docs, d) {
+			weights[i] *= 20
+		}
+	}
+	if i := c.d.Weighted(weights); i >= 0 {
+		return c.docs[i]
+	}
+	return nil
+}
+
+// fits reports whether a document can stand beside others: all are of its genre, and code is told
+// apart by name. Other genres stand alone.
+func fits(docs []Kept, d *Document) bool {
+	for _, k := range docs {
+		if k.Document == d || k.Document.Name == d.Name || k.Document.Genre != d.Genre ||
+			d.Genre != "code" {
+			return false
+		}
+	}
+	return true
+}
+
+func related(docs []Kept, d *Document) bool {
+	for _, k := range docs {
+		if k.Document.Related[d.ID] || d.Related[k.Document.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// standsAlone draws whether a document whose length is within the band is a view by itself.
+func (c *Composer) standsAlone(d *Document, low, high float64) bool {
+	size := float64(c.size[d])
+	return size >= low && size <= high && c.d.Float() < 0.75
+}
+
+// portion is the number of tokens to take of a document: all of it if it fits, with slack; of a
+// larger one the room, or, of a first one, sometimes a part, so that others stand beside it.
+func (c *Composer) portion(d *Document, room, index, slack int) int {
+	if c.size[d] <= room+slack {
+		return room + slack
+	}
+	if index == 0 && d.Genre == "code" && c.d.Float() < 0.3 {
+		return int(float64(room) * (0.4 + 0.3*c.d.Float()))
+	}
+	return room
+}
+
+// keep takes whole pieces of a document up to a number of tokens: from a drawn part on, the parts in
+// order, the last as far as it goes.
+func (c *Composer) keep(d *Document, tokens int) Kept {
+	if c.size[d] <= tokens {
+		return Whole(d).Docs[0]
+	}
+	first := c.d.Int(len(d.Parts))
+	chosen := map[*Piece]bool{}
+	for i := range d.Parts {
+		part := d.Parts[(first+i)%len(d.Parts)]
+		taken := c.keepPart(chosen, part, tokens)
+		if tokens -= taken; taken < part.Tokens() {
+			break
+		}
+	}
+	k := Kept{Document: d}
+	for _, part := range d.Parts {
+		for _, p := range part.Pieces {
+			if chosen[p] {
+				k.Pieces = append(k.Pieces, p)
+			}
+		}
+	}
+	return k
+}
+
+// keepPart takes a part whole, or its first piece and a run of the others that begins at a drawn
+// place. It returns the tokens taken.
+func (c *Composer) keepPart(chosen map[*Piece]bool, part *Part, tokens int) int {
+	start := 1
+	if part.Tokens() > tokens {
+		start += c.d.Int(lastStart(part, tokens))
+	}
+	taken := 0
+	for i, p := range part.Pieces {
+		if i > 0 && i < start {
+			continue
+		}
+		if taken+p.Tokens > tokens {
+			if i == 0 {
+				return 0
+			}
+			break
+		}
+		chosen[p] = true
+		taken += p.Tokens
+	}
+	if taken > 0 && taken == part.Pieces[0].Tokens && len(part.Pieces) > 1 {
+		delete(chosen, part.Pieces[0]) // a head alone says nothing
+		return 0
+	}
+	return taken
+}
+
+// lastStart is the number of pieces after the first from which on a part still fills the tokens; at
+// least 1.
+func lastStart(part *Part, tokens int) int {
+	left := tokens - part.Pieces[0].Tokens
+	i := len(part.Pieces) - 1
+	for ; i > 1 && left > 0; i-- {
+		left -= part.Pieces[i].Tokens
+	}
+	return max(i, 1)
+}

@@ -1,0 +1,140 @@
+package material
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"longlora/schemas"
+)
+
+// View is a choice of pieces of one or more documents.
+type View struct {
+	ID   string
+	Docs []Kept
+	kept map[*Piece]bool
+}
+
+// Kept is what a view keeps of a document.
+type Kept struct {
+	Document *Document
+	Pieces   []*Piece // in the document's order
+}
+
+// NewView returns the view of some documents' pieces, given in the documents' order.
+func NewView(id string, docs []Kept) *View {
+	v := &View{ID: id, Docs: docs, kept: map[*Piece]bool{}}
+	for _, d := range docs {
+		for _, p := range d.Pieces {
+			v.kept[p] = true
+		}
+	}
+	return v
+}
+
+// Whole is the view of one whole document.
+func Whole(d *Document) *View {
+	k := Kept{Document: d}
+	for _, p := range d.Parts {
+		k.Pieces = append(k.Pieces, p.Pieces...)
+	}
+	return NewView(d.ID, []Kept{k})
+}
+
+// Has reports whether a piece is kept.
+func (v *View) Has(p *Piece) bool { return v.kept[p] }
+
+// Tokens is the sum over the kept pieces.
+func (v *View) Tokens() int {
+	n := 0
+	for _, d := range v.Docs {
+		for _, p := range d.Pieces {
+			n += p.Tokens
+		}
+	}
+	return n
+}
+
+// Rendered is a view as a text.
+type Rendered struct {
+	Text   string
+	Chars  int64 // code points
+	blocks map[*Piece][]block
+}
+
+// block is a run of a piece's source that stands in the text.
+type block struct {
+	start, end int   // of the part's source
+	char       int64 // where it begins, in code points
+}
+
+// Render writes the view without the removed ranges.
+func (v *View) Render(removed []Range) *Rendered {
+	gaps := map[*Piece][]Range{}
+	for _, r := range removed {
+		gaps[r.Piece] = append(gaps[r.Piece], r)
+	}
+	w := &writer{out: &Rendered{blocks: map[*Piece][]block{}}}
+	for _, d := range v.Docs {
+		w.write(d.Document.Heading)
+		var part *Part
+		for _, p := range d.Pieces {
+			if p.Part != part {
+				part = p.Part
+				w.endLine()
+				w.write(part.Heading)
+			}
+			w.piece(p, gaps[p])
+		}
+		w.endLine()
+	}
+	w.out.Text, w.out.Chars = w.b.String(), w.chars
+	return w.out
+}
+
+type writer struct {
+	b     strings.Builder
+	chars int64
+	out   *Rendered
+}
+
+func (w *writer) write(s string) {
+	w.b.WriteString(s)
+	w.chars += int64(utf8.RuneCountInString(s))
+}
+
+// endLine begins a new line unless one begins here.
+func (w *writer) endLine() {
+	if s := w.b.String(); s != "" && s[len(s)-1] != '\n' {
+		w.write("\n")
+	}
+}
+
+func (w *writer) piece(p *Piece, gaps []Range) {
+	sort.Slice(gaps, func(i, j int) bool { return gaps[i].Start < gaps[j].Start })
+	at := p.Start
+	for _, g := range append(slices.Clip(gaps), Range{p, p.End, p.End}) {
+		if g.Start > at {
+			w.out.blocks[p] = append(w.out.blocks[p], block{at, g.Start, w.chars})
+			w.write(p.Part.Source[at:g.Start])
+		}
+		at = max(at, g.End)
+	}
+}
+
+// Span returns where a range stands in the text.
+func (r *Rendered) Span(at Range) (schemas.Span, error) {
+	for _, b := range r.blocks[at.Piece] {
+		if at.Start >= b.start && at.End <= b.end {
+			source := at.Piece.Part.Source
+			from := b.char + int64(utf8.RuneCountInString(source[b.start:at.Start]))
+			return schemas.Span{
+				Start: from, End: from + int64(utf8.RuneCountInString(source[at.Start:at.End])),
+			}, nil
+		}
+	}
+	return schemas.Span{}, fmt.Errorf("bytes %d to %d of %s in %s are not in the context",
+		at.Start, at.End, at.Piece.Part.Name, at.Piece.Document.ID)
+}

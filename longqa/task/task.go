@@ -1,0 +1,41 @@
+package task
+
+import (
+	"longlora/longqa/dice"
+	"longlora/longqa/material"
+)
+
+// Task proposes questions of one kind.
+type Task interface {
+	// Name is the row's task, as "callers".
+	Name() string
+	// Propose returns some questions about a scope, at most about a dozen, drawn evenly over it. It may be called
+	// concurrently.
+	Propose(s *Scope, d *dice.Dice) []Candidate
+}
+
+// Candidate is a question with its answer.
+type Candidate struct {
+	// Key names what is asked; the same is not asked twice in a dataset.
+	Key string
+	// Source is where the answer comes from, as "derived:callers".
+	Source           string
+	Question, Answer string
+	// Evidence are the places that give the answer, in the view; none if the view has no answer.
+	Evidence []material.Range
+	// Remove are the places that would give the answer away.
+	Remove []material.Range
+	// Meta is for a checker.
+	Meta map[string]string
+}
+
+// All is the table of tasks.
+func All() []Task {
+	return []Task{
+		summary{}, callers{}, chain{}, implementers{}, methodsOf{}, declaration{}, constant{},
+		returned{}, comparison{}, ordering{}, unanswerable{}, section{},
+	}
+}
+
+// proposals is about how many questions a task proposes for one scope.
+const proposals = 14

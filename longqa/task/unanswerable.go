@@ -1,0 +1,153 @@
+package task
+
+import (
+	"strings"
+
+	"longlora/longqa/code"
+	"longlora/longqa/dice"
+)
+
+// unanswerable asks what the view does not answer, in the words of the other tasks: about something
+// that it does not have, or about something that it uses but does not declare.
+type unanswerable struct{}
+
+func (unanswerable) Name() string { return "unanswerable" }
+
+// shortName is the length below which a name may be a word.
+const shortName = 5
+
+func (t unanswerable) Propose(s *Scope, d *dice.Dice) []Candidate {
+	if s.Text != nil {
+		return nil
+	}
+	absent := t.absent(s, d)
+	undeclared := t.undeclared(s, d)
+	return append(absent, undeclared...)
+}
+
+// absent asks about declarations of the view's packages, or of others that belong with them, that
+// were left out and are not mentioned.
+func (unanswerable) absent(s *Scope, d *dice.Dice) []Candidate {
+	var choice []*code.Symbol
+	for _, p := range s.Packages {
+		for _, sym := range p.Symbols {
+			if !s.View.Has(sym.Piece) {
+				choice = append(choice, sym)
+			}
+		}
+		for _, q := range dice.Shuffled(d, s.Program.Packages) {
+			if p.Document.Related[q.Document.ID] && len(choice) < 2000 {
+				choice = append(choice, q.Symbols...)
+			}
+		}
+	}
+	var found []Candidate
+	for tries := 0; tries < 8*proposals && len(choice) > 0 && len(found) < proposals/2; tries++ {
+		sym := dice.Pick(d, choice)
+		if s.View.Has(sym.Piece) || len(sym.Name) < shortName || !sym.IsFunc() && !sym.IsType() ||
+			s.contains(sym.Name) || !s.nameable(sym) {
+			continue
+		}
+		name := "`" + s.outsideName(sym) + "`"
+		found = append(found, Candidate{
+			Key: sym.Key() + " " + s.View.ID, Source: "derived:unanswerable",
+			Question: anyQuestion(s, d, sym, name),
+			Answer: dice.Pick(d, []string{
+				"The given code does not say: nothing called " + name + " occurs in it.",
+				"That cannot be answered from the given code, which does not mention " + name + ".",
+				name + " does not occur in the given code, so it does not tell.",
+			}),
+			Meta: map[string]string{"symbol": sym.Key(), "unanswerable": "absent"},
+		})
+	}
+	return found
+}
+
+// undeclared asks about functions that the view calls and does not declare.
+func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
+	var found []Candidate
+	seen := map[string]bool{}
+	for _, caller := range dice.Shuffled(d, s.symbols) {
+		for _, call := range caller.Callees {
+			if len(found) == proposals/2 {
+				return found
+			}
+			sym := s.Program.Symbol(call.Callee)
+			if sym == nil || seen[call.Callee] || s.View.Has(sym.Piece) ||
+				len(s.byName[sym.Name]) > 0 || len(sym.Name) < shortName || !s.nameable(sym) {
+				continue
+			}
+			seen[call.Callee] = true
+			name := "`" + s.outsideName(sym) + "`"
+			found = append(found, Candidate{
+				Key: sym.Key() + " " + s.View.ID, Source: "derived:unanswerable",
+				Question: dice.Pick(d, []string{
+					"In which file is the " + kindOf(sym) + " " + name + " declared, and what is its signature?",
+					"Which functions does the " + kindOf(sym) + " " + name + " itself call?",
+					"How many lines long is the " + kindOf(sym) + " " + name + "?",
+				}),
+				Answer: dice.Pick(d, []string{
+					"The given code does not say: it uses " + name + ", but the declaration is not part of it.",
+					"That cannot be answered from the given code: " + name + " is called there but declared elsewhere.",
+				}),
+				Meta: map[string]string{"symbol": sym.Key(), "unanswerable": "undeclared"},
+			})
+			break
+		}
+	}
+	return found
+}
+
+// anyQuestion asks about a symbol as one of the other tasks would.
+func anyQuestion(s *Scope, d *dice.Dice, sym *code.Symbol, name string) string {
+	kind := kindOf(sym)
+	if sym.IsFunc() {
+		return dice.Pick(d, []string{
+			"What does the " + kind + " " + name + " do?",
+			"Which functions and methods in " + s.where() + " call " + name + "?",
+			"In which file is the " + kind + " " + name + " declared, and what is its signature?",
+			"Which errors do the return statements of " + name + " name or create directly, and what are their texts?",
+		})
+	}
+	questions := []string{
+		"What is the " + kind + " " + name + " for?",
+		"Which methods are declared on the type " + name + " in " + s.where() +
+			"? List them in the order in which they come.",
+	}
+	if sym.Kind == code.Struct {
+		questions = append(questions, "In which file is the struct type "+name+
+			" declared, and what are its fields called?")
+	}
+	return dice.Pick(d, questions)
+}
+
+// contains reports whether a name occurs anywhere in the view, be it within a word.
+func (s *Scope) contains(name string) bool {
+	for _, k := range s.View.Docs {
+		for _, p := range k.Pieces {
+			if strings.Contains(p.Text(), name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// nameable reports whether a name for a symbol of another package is understood: no package of the
+// view has that package's name.
+func (s *Scope) nameable(sym *code.Symbol) bool {
+	for _, p := range s.Packages {
+		if p != sym.Package && p.Name == sym.Package.Name {
+			return false
+		}
+	}
+	return true
+}
+
+// outsideName is how a question names a symbol that is not in the view.
+func (s *Scope) outsideName(sym *code.Symbol) string {
+	if len(s.Packages) == 1 && s.Packages[0] == sym.Package {
+		return sym.Local()
+	}
+	return sym.Package.Name + "." + sym.Local()
+}
