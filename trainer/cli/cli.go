@@ -17,5 +17,7 @@ func New() *cobra.Command {
 
 // commands is the table of subcommands, one a file.
 func commands() []*cobra.Command {
-	return []*cobra.Command{newSFT(), newPretrain(), evalCommand(), generateCommand()}
+	return []*cobra.Command{
+		newSFT(), newPretrain(), evalCommand(), generateCommand(), mergeCommand(), inspectCommand(),
+	}
 }

@@ -9,7 +9,7 @@ import (
 
 func evalCommand() *cobra.Command {
 	c := &cobra.Command{Use: "eval", Short: "Measure a model"}
-	c.AddCommand(evalPerplexity(), evalFarCopy(), evalPassKey())
+	c.AddCommand(evalPerplexity(), evalFarCopy(), evalPassKey(), evalLogits())
 	return c
 }
 

@@ -58,6 +58,21 @@ func Folder(name string) fs.FS {
 	return os.DirFS(inside(name, hf.ConfigName, "model"))
 }
 
+// Adapter opens the adapter in a folder, or in the output directory of a run.
+func Adapter(name string) (*peft.Adapter, error) {
+	dir := inside(name, peft.ConfigName, "adapter")
+	return peft.Open(os.DirFS(dir), dir)
+}
+
+// Any returns the file system of a model or an adapter.
+func Any(name string) fs.FS {
+	if name == Base {
+		return base.FS()
+	}
+	dir := inside(name, hf.ConfigName, "model")
+	return os.DirFS(inside(dir, peft.ConfigName, "adapter"))
+}
+
 // inside returns dir, or its subdirectory if that holds the file and dir does not.
 func inside(dir, file, sub string) string {
 	if _, err := os.Stat(filepath.Join(dir, file)); err == nil {
@@ -77,8 +92,7 @@ func Open(o Options) (*Model, error) {
 		}
 		return open(o, nil)
 	}
-	dir := inside(o.Adapter, peft.ConfigName, "adapter")
-	a, err := peft.Open(os.DirFS(dir), dir)
+	a, err := Adapter(o.Adapter)
 	if err != nil {
 		return nil, err
 	}
