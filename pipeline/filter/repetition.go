@@ -27,7 +27,7 @@ var maxRepeatedNGrams = [...]float64{5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11
 // minWords is the number of words below which n-grams say nothing.
 const minWords = 50
 
-// repetition is the filter. It keeps its working memory from document to document, about 12 bytes a
+// repetition is the filter. It keeps its working memory from document to document, at most 40 bytes a
 // word of the largest.
 type repetition struct {
 	words  []word
@@ -118,14 +118,24 @@ func (f *repetition) split(text string) (total float64) {
 	return total
 }
 
-// eachNGram calls f with the hash of the n-gram that begins at each word, and that word's place.
+// ngramBase is the base of the n-grams' polynomial hash, odd so that it is invertible.
+const ngramBase = 0x9E3779B97F4A7C15
+
+// eachNGram calls f with the hash of the n-gram that begins at each word, and that word's place. The
+// hash rolls on (Karp and Rabin 1987), modulo 2^64.
 func (f *repetition) eachNGram(n int, call func(at int, hash uint64)) {
-	for i := 0; i+n <= len(f.words); i++ {
-		h := uint64(n)
-		for _, w := range f.words[i : i+n] {
-			h = mix(h ^ w.hash)
+	h, power := uint64(0), uint64(1) // power is ngramBase^n
+	for range n {
+		power *= ngramBase
+	}
+	for i, w := range f.words {
+		h = h*ngramBase + w.hash
+		if i >= n {
+			h -= power * f.words[i-n].hash
 		}
-		call(i, h)
+		if i >= n-1 {
+			call(i-n+1, mix(h))
+		}
 	}
 }
 
@@ -162,35 +172,40 @@ func (f *repetition) bytes(from, n int) (sum int) {
 	return sum
 }
 
-// hashCounts counts hashes by open addressing.
+// hashCounts counts hashes by open addressing. A slot holds the upper 40 bits of a hash and a count.
 type hashCounts struct {
-	hashes []uint64 // 0: free
-	counts []uint32
-	mask   uint64
+	slots []uint64 // 0: free
+	mask  uint64
 }
+
+// maxCount is the greatest count of a slot; it stays there.
+const maxCount = 1<<24 - 1
 
 // reset empties the table and makes room for n different hashes.
 func (c *hashCounts) reset(n int) {
 	size := 1 << bits.Len(uint(n)+uint(n)/2)
-	if cap(c.hashes) < size {
-		c.hashes, c.counts = make([]uint64, size), make([]uint32, size)
+	if cap(c.slots) < size {
+		c.slots = make([]uint64, size)
 	}
-	c.hashes, c.counts = c.hashes[:size], c.counts[:size]
-	clear(c.hashes)
-	clear(c.counts)
+	c.slots = c.slots[:size]
+	clear(c.slots)
 	c.mask = uint64(size - 1)
 }
 
 // add counts a hash and returns how often it has come.
 func (c *hashCounts) add(h uint64) uint32 {
-	h = max(h, 1)
+	tag := h &^ maxCount
 	for i := h & c.mask; ; i = (i + 1) & c.mask {
-		if c.hashes[i] == 0 {
-			c.hashes[i] = h
+		slot := c.slots[i]
+		if slot == 0 {
+			slot = tag
 		}
-		if c.hashes[i] == h {
-			c.counts[i]++
-			return c.counts[i]
+		if slot&^maxCount == tag {
+			if slot&maxCount < maxCount {
+				slot++
+			}
+			c.slots[i] = slot
+			return uint32(slot & maxCount)
 		}
 	}
 }
