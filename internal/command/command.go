@@ -38,6 +38,7 @@ func Usagef(format string, args ...any) error {
 func Main(root *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	ignoreFileLimit()
 	context.AfterFunc(ctx, stop) // from now on a signal has its default effect
 	return Run(ctx, root, os.Args[1:], os.Stdout, os.Stderr)
 }
@@ -52,7 +53,11 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", root.Name(), oneLine(err))
+	hint := ""
+	if isFull(err) {
+		hint = "; free some space and run the command again"
+	}
+	fmt.Fprintf(stderr, "%s: %s%s\n", root.Name(), oneLine(err), hint)
 	if _, ok := errors.AsType[usageError](err); ok {
 		fmt.Fprintf(stderr, "run '%s --help' for usage\n", root.Name())
 		return exitUsage

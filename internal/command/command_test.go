@@ -3,7 +3,9 @@ package command
 import (
 	"context"
 	"errors"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,8 @@ func testRoot() *cobra.Command {
 		switch args[0] {
 		case "fails":
 			return errors.Join(errors.New("read x: gone"), errors.New("close x: gone"))
+		case "full":
+			return &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}
 		case "misused":
 			return Usagef("--n is %d, want more", 0)
 		}
@@ -36,6 +40,8 @@ func TestRun(t *testing.T) {
 	}{
 		{"group run x", "", 0},
 		{"group run fails", "tool: read x: gone; close x: gone\n", 1},
+		{"group run full", "tool: write x: no space left on device; free some space and run the command " +
+			"again\n", 1},
 		{"group run misused", "tool: --n is 0, want more\n", 2},
 		{"group run", "accepts 1 arg(s)", 2},
 		{"group run x --m 1", "unknown flag: --m", 2},
