@@ -1,6 +1,9 @@
 package run
 
 import (
+	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -20,7 +23,8 @@ var free = []string{
 func (r *Run) identity() (map[string]any, error) {
 	id := map[string]any{"command": r.Command, "dataset": r.dataset.Manifest().Digest}
 	for _, f := range r.Config.Fields() {
-		if !slices.Contains(free, f.Key) {
+		longer := f.Key == "steps" && r.Config.Schedule == "constant" // no step depends on their number
+		if !longer && !slices.Contains(free, f.Key) {
 			id[f.Key] = reflect.ValueOf(f.Value).Elem().Interface()
 		}
 	}
@@ -37,5 +41,9 @@ func (r *Run) identity() (map[string]any, error) {
 // Recorded returns the configuration of the run in an output directory.
 func Recorded(out string) (Config, error) {
 	c := Defaults()
-	return c, c.Read(filepath.Join(out, configName))
+	path := filepath.Join(out, configName)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return c, fmt.Errorf("%s holds no run to continue: it has no %s", out, configName)
+	}
+	return c, c.Read(path)
 }

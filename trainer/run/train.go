@@ -12,6 +12,7 @@ import (
 	"longlora/internal/atomicfile"
 	"longlora/kernels"
 	"longlora/kernels/cpu"
+	"longlora/kernels/machine"
 	"longlora/kernels/pattern"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
@@ -171,6 +172,9 @@ func (r *Run) compare(dir string, now checkpoint.State) error {
 	differ, err := checkpoint.Differences(then, now)
 	if err != nil {
 		return err
+	}
+	if then.Backend != now.Backend {
+		differ = append(differ, "the environment variable "+machine.TierVariable+" chooses the backend")
 	}
 	if len(differ) > 0 {
 		return fmt.Errorf("cannot resume %s: %s; set these as they were, or start another run in "+

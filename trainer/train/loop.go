@@ -228,9 +228,10 @@ func (l *Loop) apply(m Metrics) {
 	}
 }
 
-// save writes a checkpoint of the last finished step unless there is one.
+// save writes a checkpoint of the last finished step unless there is one. All ranks hold the same
+// state; the first writes it.
 func (l *Loop) save() error {
-	if l.saved == l.State.Step {
+	if l.saved == l.State.Step || l.World.Rank() > 0 {
 		return nil
 	}
 	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.State, l.Keep)
