@@ -43,27 +43,29 @@ func gemmKernels() {
 	}
 }
 
-// tile writes C[rows, cols] (+)= A·B for cols = n vectors. B is packed: k rows of cols floats. A is
-// read where it lies, by broadcasts: element (r, k) is rowStride·r + kStride·k floats on, so that a
+// tile writes C[rows, cols] (+)= A·B for cols = n vectors. Row k of B is ldb floats on. A is read
+// where it lies, by broadcasts: element (r, k) is rowStride·r + kStride·k floats on, so that a
 // transposed A costs nothing.
 func tile(prefix string, v vector, rows, n int) {
 	cols := n * v.bytes / 4
 	name := fmt.Sprintf("%s%dx%d", prefix, rows, cols)
 	TEXT(name, NOSPLIT,
-		"func(k int64, a *float32, rowStride, kStride int64, b, c *float32, ldc, accumulate int64)")
+		"func(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, "+
+			"ldc, accumulate int64)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s computes C[%d, %d] = A·B, or adds it to C.", name, rows, cols))
 	k, rowStride, kStride := reg.RCX, reg.RSI, reg.RDX
-	b, c, ldc := reg.RDI, reg.R8, reg.R9
+	b, c, ldb, ldc := reg.RDI, reg.R8, reg.RBX, reg.R9
 	bases := []reg.GPPhysical{reg.RAX, reg.R10, reg.R11, reg.R12, reg.R13}[:(rows+2)/3]
 	Load(Param("k"), k)
 	Load(Param("a"), bases[0])
 	Load(Param("rowStride"), rowStride)
 	Load(Param("kStride"), kStride)
 	Load(Param("b"), b)
+	Load(Param("ldb"), ldb)
 	Load(Param("c"), c)
 	Load(Param("ldc"), ldc)
-	for _, s := range []reg.GPPhysical{rowStride, kStride, ldc} {
+	for _, s := range []reg.GPPhysical{rowStride, kStride, ldb, ldc} {
 		SHLQ(Imm(2), s)
 	}
 	for i := 1; i < len(bases); i++ { // each base is three rows on
@@ -94,7 +96,7 @@ func tile(prefix string, v vector, rows, n int) {
 	for _, p := range bases {
 		ADDQ(kStride, p)
 	}
-	ADDQ(Imm(uint64(n*v.bytes)), b)
+	ADDQ(ldb, b)
 	DECQ(k)
 	JNZ(LabelRef(name + "_loop"))
 	Label(name + "_store")

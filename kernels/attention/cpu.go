@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"longlora/kernels"
+	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
 )
 
@@ -21,7 +22,7 @@ const (
 // later.
 func CPU(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
 	f := newForward(m, o, lse, q, k, v, s, scale)
-	f.pack()
+	f.prepare()
 	tasks := f.tasks(s)
 	m.Pool.Run(len(tasks), func(worker, i int) { f.block(worker, tasks[i]) })
 }
@@ -37,7 +38,7 @@ type forward struct {
 	scale      float32
 	share      int // query heads a key head
 	keys       span
-	kT, vRows  []float32 // packed keys and values, one key head after the other
+	kT         []float32 // packed keys, one key head after the other; nil for few queries
 }
 
 func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
@@ -70,28 +71,45 @@ func (f *forward) visible(s kernels.Segments) span {
 	return span{least / keyTile * keyTile, q.to}
 }
 
-// stride returns the floats from one key head's packed keys or values to the next one's.
-func (f *forward) stride() int {
-	n := f.keys.to - f.keys.from
-	return (n + f.tiles.Wide) * f.padded
+// few is the number of queries that are not worth packing all keys for.
+const few = 4
+
+// packedSize returns the floats of one head's packed keys.
+func (f *forward) packedSize() int { return (f.keys.to - f.keys.from + f.tiles.Wide) * f.d }
+
+// prepare packs the keys, and copies the values where their layout needs it.
+func (f *forward) prepare() {
+	n, queries := f.keys.to-f.keys.from, span{0, f.q.t}
+	packed := f.k.h * f.packedSize()
+	if f.q.t <= few {
+		packed = 0
+	}
+	s := f.Shared(packed + f.copySize(f.v, n) + f.copySize(f.q, f.q.t))
+	if packed > 0 {
+		f.kT, s = s[:packed], s[packed:]
+		f.packAll(f.kT, f.k)
+	}
+	q, v := f.q, f.v
+	f.q, f.v = f.copied(q, queries, &s), f.copied(v, f.keys, &s)
+	f.fill(f.Machine, f.q, q, queries)
+	f.fill(f.Machine, f.v, v, f.keys)
 }
 
-// packedRows is the keys that one task packs.
-const packedRows = 1024
-
-func (f *forward) pack() {
-	stride := f.stride()
-	s := f.Shared(2 * f.k.h * stride)
-	f.kT, f.vRows = s[:f.k.h*stride], s[f.k.h*stride:]
-	chunks := machine.Chunks(f.keys.to-f.keys.from, packedRows)
-	f.Pool.Run(f.k.h*chunks, func(_, i int) {
-		h, from := i/chunks, f.keys.from+i%chunks*packedRows
-		to := min(from+packedRows, f.keys.to)
-		f.packTransposed(f.kT[h*stride+(from-f.keys.from)*f.d:], f.k, h, from, to)
-		if i%chunks == 0 {
-			f.packRows(f.vRows[h*stride:], f.v, h, f.keys.from, f.keys.to)
-		}
+// packAll packs the transposes of all heads of x.
+func (f *forward) packAll(dst []float32, x heads) {
+	const rows = 1024 // of a task
+	chunks := machine.Chunks(f.keys.to-f.keys.from, rows)
+	f.Pool.Run(x.h*chunks, func(_, i int) {
+		h, from := i/chunks, f.keys.from+i%chunks*rows
+		to := min(from+rows, f.keys.to)
+		f.packTransposed(dst[h*f.packedSize()+(from-f.keys.from)*f.d:], x, h, span{from, to})
 	})
+}
+
+// transposed returns head h's panel of keys from row t on, a multiple of Wide, out of what packAll
+// packed.
+func (f *forward) transposed(packed []float32, t, h int) gemm.Panel {
+	return gemm.Panel{Data: packed[h*f.packedSize()+(t-f.keys.from)*f.d:], Row: f.tiles.Wide}
 }
 
 // task is a block of queries of one head.
@@ -119,22 +137,24 @@ func (f *forward) tasks(s kernels.Segments) []task {
 
 // scratch is a worker's memory for a block of n queries.
 type scratch struct {
-	q      []float32 // [n, Dh], for heads.left
 	scores []float32 // [n, keyTile]
-	o      []float32 // [n, padded Dh]
+	o      []float32 // [n, padded]
 	most   []float32 // [n] greatest score so far, scaled
 	sum    []float32 // [n] the softmax's denominator so far
+	q      []float32 // [Dh, Narrow], for few queries: their transpose
+	tile   []float32 // [Rows, Narrow], for few queries: the transposes of some scores
 }
 
 func (f *forward) scratch(worker, n int) *scratch {
-	s := f.Own(worker, n*(f.d+keyTile+f.padded+2))
+	narrow := f.tiles.Narrow
+	s := f.Own(worker, n*(keyTile+f.padded+2)+(f.d+f.tiles.Rows)*narrow)
 	cut := func(size int) []float32 {
 		part := s[:size]
 		s = s[size:]
 		return part
 	}
-	return &scratch{scores: cut(n * keyTile), o: cut(n * f.padded), q: cut(n * f.d), most: cut(n),
-		sum: cut(n)}
+	return &scratch{scores: cut(n * keyTile), o: cut(n * f.padded), q: cut(f.d * narrow),
+		tile: cut(f.tiles.Rows * narrow), most: cut(n), sum: cut(n)}
 }
 
 // block computes the attention of a block of queries.
@@ -145,9 +165,17 @@ func (f *forward) block(worker int, t task) {
 	for r := range n {
 		w.most[r], w.sum[r] = float32(math.Inf(-1)), 0
 	}
+	if f.kT == nil {
+		src := gemm.B{F32: f.q.from(first, t.head), Row: 1, Col: f.q.row}
+		f.tiles.Pack(w.q, src, f.d, n, f.tiles.Narrow)
+	}
 	for from := t.start / keyTile * keyTile; from < t.queries.to; from += keyTile {
 		tile := span{max(from, t.start), min(from+keyTile, t.queries.to)}
-		f.multiplyKeys(w, t, from, tile)
+		if f.kT == nil {
+			f.multiplyByKeys(w, t, from, tile)
+		} else {
+			f.multiplyKeys(w, t, from, tile)
+		}
 		f.softmax(w, t, from, tile)
 		f.multiplyValues(w, t, from, tile)
 	}
@@ -163,14 +191,27 @@ func (f *forward) block(worker int, t task) {
 // multiplyKeys computes the scores of the panels that tile touches, in the tile that begins at key
 // from.
 func (f *forward) multiplyKeys(w *scratch, t task, from int, tile span) {
-	n, wide := t.queries.to-t.queries.from, f.tiles.Wide
-	kT := f.kT[t.head/f.share*f.stride():]
-	q, stride := f.q.left(w.q, t.queries.from-f.offset, t.head, n)
+	n, wide, first := t.queries.to-t.queries.from, f.tiles.Wide, t.queries.from-f.offset
 	for j := (tile.from - from) / wide * wide; j < tile.to-from; j += wide {
-		b := kT[(from+j-f.keys.from)*f.d:]
+		keys := f.transposed(f.kT, from+j, t.head/f.share)
 		for r := 0; r < n; r += f.tiles.Rows {
-			f.tiles.Tile(min(f.tiles.Rows, n-r), wide, f.d, q[r*stride:], stride, 1, b,
-				w.scores[r*keyTile+j:], keyTile, false)
+			f.tiles.Tile(min(f.tiles.Rows, n-r), wide, f.d, f.q.left(first+r, t.head), keys,
+				gemm.C{Data: w.scores[r*keyTile+j:], Row: keyTile}, false)
+		}
+	}
+}
+
+// multiplyByKeys computes the same scores, bit for bit, with keys where they lie as left operand.
+func (f *forward) multiplyByKeys(w *scratch, t task, from int, tile span) {
+	n, narrow := t.queries.to-t.queries.from, f.tiles.Narrow
+	for key := tile.from; key < tile.to; key += f.tiles.Rows {
+		rows := min(f.tiles.Rows, tile.to-key)
+		f.tiles.Tile(rows, narrow, f.d, f.k.left(key, t.head/f.share), gemm.Panel{Data: w.q, Row: narrow},
+			gemm.C{Data: w.tile, Row: narrow}, false)
+		for i := range rows {
+			for r := range n {
+				w.scores[r*keyTile+key-from+i] = w.tile[i*narrow+r]
+			}
 		}
 	}
 }
@@ -211,17 +252,16 @@ func hide(x []float32) {
 // multiplyValues adds the tile's probabilities times values to the block's output.
 func (f *forward) multiplyValues(w *scratch, t task, from int, tile span) {
 	n := t.queries.to - t.queries.from
-	values := byRow{f.vRows[t.head/f.share*f.stride():], f.keys.to - f.keys.from}
 	for r := 0; r < n; r += f.tiles.Rows {
 		rows := min(f.tiles.Rows, n-r)
 		k := min(tile.to, t.queries.from+r+rows) - tile.from
 		if k <= 0 {
 			continue // none of these queries sees the tile
 		}
+		scores := gemm.A{Data: w.scores[r*keyTile+tile.from-from:], Row: keyTile, Col: 1}
 		for _, p := range f.columns {
-			f.tiles.Tile(rows, p.width, k, w.scores[r*keyTile+tile.from-from:], keyTile, 1,
-				values.panel(p, tile.from-f.keys.from), w.o[r*f.padded+p.from:], f.padded,
-				tile.from > t.start)
+			f.tiles.Tile(rows, p.width, k, scores, p.right(f.v, tile.from, t.head/f.share),
+				gemm.C{Data: w.o[r*f.padded+p.from:], Row: f.padded}, tile.from > t.start)
 		}
 	}
 }

@@ -101,6 +101,14 @@ func TestCPUOffset(t *testing.T) {
 	})
 }
 
+// TestCPUConflictingStrides has rows a page of a cache apart, so that operands are copied.
+func TestCPUConflictingStrides(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		p := newProblem(t, 35, pageFloats/32, pageFloats/32, 32, one(pageFloats/32, 0, 20, 35))
+		p.check(t, m)
+	})
+}
+
 // TestCPUNoLeak requires that a query's output has the same bits whatever the later tokens hold, and
 // however many there are.
 func TestCPUNoLeak(t *testing.T) {

@@ -2,6 +2,7 @@ package attention
 
 import (
 	"longlora/kernels"
+	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
 )
 
@@ -16,89 +17,89 @@ func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	machine.Want("AttentionGrad", "do", do, q.Shape()...)
 	machine.Want("AttentionGrad", "dk", dk, k.Shape()...)
 	machine.Want("AttentionGrad", "dv", dv, v.Shape()...)
-	b.pack()
+	b.prepare()
 	tasks := b.tasks(s)
 	b.Pool.Run(len(tasks), func(worker, i int) {
 		for _, j := range tasks[i] {
 			b.segment(worker, j)
 		}
 	})
-	b.unpack()
+	b.finish(view(dq), b.dq, span{0, b.q.t})
+	b.finish(view(dk), b.dk, b.keys)
+	b.finish(view(dv), b.dv, b.keys)
 }
 
-// backward is one call of CPUGrad. Operands are packed one head after the other.
+// backward is one call of CPUGrad. All operands lie as the tiles need them: the caller's own, or
+// copies.
 type backward struct {
 	*forward
-	dq, dk, dv, do   heads
-	kRows, vT        []float32 // keys and values as right operands
-	qRows, doRows    []float32 // queries and output gradients as right operands
-	sumQ, sumK, sumV []float32 // gradients, rows of padded floats
-	delta            []float32 // [H, T] Σ do·o
+	dq, dk, dv, do heads
+	vT             []float32 // packed values
+	delta          []float32 // [H, T] Σ do·o
 }
 
-// keyStride and queryStride are the floats from one head's operands to the next one's.
-func (b *backward) keyStride() int   { return b.stride() }
-func (b *backward) queryStride() int { return b.q.t * b.padded }
-
-func (b *backward) pack() {
-	keys, queries := b.k.h*b.keyStride(), b.q.h*b.queryStride()
-	s := b.Shared(5*keys + 3*queries + b.q.h*b.q.t)
-	cut := func(n int) []float32 {
-		part := s[:n]
-		s = s[n:]
-		return part
+// prepare packs keys and values, and copies what the tiles cannot use where it lies.
+func (b *backward) prepare() {
+	packed, n, queries := b.k.h*b.packedSize(), b.keys.to-b.keys.from, span{0, b.q.t}
+	q, do, k := b.q, b.do, b.k
+	size := 2*packed + b.q.h*b.q.t
+	for _, x := range []heads{q, do, b.dq} {
+		size += b.copySize(x, b.q.t)
 	}
-	b.kT, b.kRows, b.vT, b.sumK, b.sumV = cut(keys), cut(keys), cut(keys), cut(keys), cut(keys)
-	b.qRows, b.doRows, b.sumQ = cut(queries), cut(queries), cut(queries)
-	b.delta = s
-	b.Pool.Run(b.k.h+b.q.h, func(_, i int) {
-		if i < b.k.h {
-			b.packKeys(i)
-		} else {
-			b.packQueries(i - b.k.h)
+	for _, x := range []heads{k, b.dk, b.dv} {
+		size += b.copySize(x, n)
+	}
+	s := b.Shared(size)
+	b.kT, b.vT, s = s[:packed], s[packed:2*packed], s[2*packed:]
+	b.delta, s = s[:b.q.h*b.q.t], s[b.q.h*b.q.t:]
+	b.packAll(b.kT, k)
+	b.packAll(b.vT, b.v)
+	b.sumDelta()
+	b.q, b.do, b.dq = b.copied(q, queries, &s), b.copied(do, queries, &s), b.copied(b.dq, queries, &s)
+	b.k, b.dk, b.dv = b.copied(k, b.keys, &s), b.copied(b.dk, b.keys, &s), b.copied(b.dv, b.keys, &s)
+	b.fill(b.Machine, b.q, q, queries)
+	b.fill(b.Machine, b.do, do, queries)
+	b.fill(b.Machine, b.k, k, b.keys)
+	b.clear(b.dk)
+	b.clear(b.dv)
+}
+
+// sumDelta computes delta.
+func (b *backward) sumDelta() {
+	b.Rows(b.q.t, b.q.h*b.d, func(_, from, to int) {
+		for t := from; t < to; t++ {
+			for h := range b.q.h {
+				b.delta[h*b.q.t+t] = b.Ops.Dot(b.do.at(t, h), b.o.at(t, h))
+			}
 		}
 	})
 }
 
-func (b *backward) packKeys(h int) {
-	at, from, to := h*b.keyStride(), b.keys.from, b.keys.to
-	b.packTransposed(b.kT[at:], b.k, h, from, to)
-	b.packTransposed(b.vT[at:], b.v, h, from, to)
-	b.packRows(b.kRows[at:], b.k, h, from, to)
-	clear(b.sumK[at:][:b.keyStride()])
-	clear(b.sumV[at:][:b.keyStride()])
-}
-
-func (b *backward) packQueries(h int) {
-	at := h * b.queryStride()
-	b.packRows(b.qRows[at:], b.q, h, 0, b.q.t)
-	b.packRows(b.doRows[at:], b.do, h, 0, b.q.t)
-	clear(b.sumQ[at:][:b.queryStride()])
-	for t := range b.q.t {
-		b.delta[h*b.q.t+t] = b.Ops.Dot(b.do.at(t, h), b.o.at(t, h))
-	}
-}
-
-// unpack copies the gradients to where they are wanted.
-func (b *backward) unpack() {
-	b.Pool.Run(b.q.h, func(_, h int) {
-		b.copyOut(b.dq, h, b.sumQ[h*b.queryStride():], span{0, b.q.t})
-	})
-	b.Pool.Run(b.k.h, func(_, h int) {
-		b.copyOut(b.dk, h, b.sumK[h*b.keyStride():], b.keys)
-		b.copyOut(b.dv, h, b.sumV[h*b.keyStride():], b.keys)
-	})
-}
-
-// copyOut writes head h of dst: rows from sums, zeros outside of them.
-func (b *backward) copyOut(dst heads, h int, sums []float32, rows span) {
-	for t := range dst.t {
-		if t < rows.from || t >= rows.to {
-			clear(dst.at(t, h))
-			continue
+// clear zeroes the keys' rows of x.
+func (b *backward) clear(x heads) {
+	b.Rows(b.keys.to-b.keys.from, x.h*b.padded, func(_, from, to int) {
+		for t := b.keys.from + from; t < b.keys.from+to; t++ {
+			for h := range x.h {
+				clear(x.from(t, h)[:b.padded])
+			}
 		}
-		copy(dst.at(t, h), sums[(t-rows.from)*b.padded:])
-	}
+	})
+}
+
+// finish writes a gradient that was computed in a copy to where it is wanted, and zeros to the rows
+// that have none.
+func (b *backward) finish(dst, sums heads, rows span) {
+	b.Rows(dst.t, dst.h*b.d, func(_, from, to int) {
+		for t := from; t < to; t++ {
+			for h := range dst.h {
+				if t < rows.from || t >= rows.to {
+					clear(dst.at(t, h))
+				} else if !b.inPlace(dst) {
+					copy(dst.at(t, h), sums.at(t, h))
+				}
+			}
+		}
+	})
 }
 
 // job is a segment of one query head.
@@ -137,15 +138,13 @@ func (b *backward) tasks(s kernels.Segments) [][]job {
 
 // gradScratch is a worker's memory for a block of n queries and a tile of keys.
 type gradScratch struct {
-	q, do      []float32 // [n, Dh], for heads.left
 	p, dp      []float32 // [n, keyTile] probabilities, their gradients; then the scores' gradients
 	begin, end int       // columns of p and dp that are in use
 }
 
 func (b *backward) scratch(worker, n int) *gradScratch {
-	s := b.Own(worker, 2*n*(b.d+keyTile))
-	p := n * keyTile
-	return &gradScratch{p: s[:p], dp: s[p : 2*p], q: s[2*p : 2*p+n*b.d], do: s[2*p+n*b.d:]}
+	s := b.Own(worker, 2*n*keyTile)
+	return &gradScratch{p: s[:n*keyTile], dp: s[n*keyTile:]}
 }
 
 // segment adds the gradients of a query head's segment.
@@ -170,17 +169,15 @@ func (b *backward) segment(worker int, j job) {
 // scores computes q·kᵀ and do·vᵀ of a block and the panels [begin, end) of the tile at key from.
 func (b *backward) scores(w *gradScratch, t task, from int) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
-	q, qStride := b.q.left(w.q, first, t.head, n)
-	do, doStride := b.do.left(w.do, first, t.head, n)
-	at, rows, wide := t.head/b.share*b.keyStride(), b.tiles.Rows, b.tiles.Wide
+	wide, kh := b.tiles.Wide, t.head/b.share
 	for j := w.begin; j < w.end; j += wide {
-		k, v := b.kT[at+(from+j-b.keys.from)*b.d:], b.vT[at+(from+j-b.keys.from)*b.d:]
-		for r := 0; r < n; r += rows {
-			height := min(rows, n-r)
-			b.tiles.Tile(height, wide, b.d, q[r*qStride:], qStride, 1, k, w.p[r*keyTile+j:], keyTile,
-				false)
-			b.tiles.Tile(height, wide, b.d, do[r*doStride:], doStride, 1, v, w.dp[r*keyTile+j:],
-				keyTile, false)
+		keys, values := b.transposed(b.kT, from+j, kh), b.transposed(b.vT, from+j, kh)
+		for r := 0; r < n; r += b.tiles.Rows {
+			height, at := min(b.tiles.Rows, n-r), r*keyTile+j
+			b.tiles.Tile(height, wide, b.d, b.q.left(first+r, t.head), keys,
+				gemm.C{Data: w.p[at:], Row: keyTile}, false)
+			b.tiles.Tile(height, wide, b.d, b.do.left(first+r, t.head), values,
+				gemm.C{Data: w.dp[at:], Row: keyTile}, false)
 		}
 	}
 }
@@ -203,32 +200,31 @@ func (b *backward) scoreGradients(w *gradScratch, t task, from int, tile span) {
 // do not see it.
 func (b *backward) addKeys(w *gradScratch, t task, from int, tile span) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
-	queries := t.head * b.queryStride()
-	qs, dos := byRow{b.qRows[queries:], b.q.t}, byRow{b.doRows[queries:], b.q.t}
-	sums := t.head / b.share * b.keyStride()
+	kh := t.head / b.share
 	for key := tile.from; key < tile.to; key += b.tiles.Rows {
 		rows, skip := min(b.tiles.Rows, tile.to-key), max(0, key-t.queries.from)
-		a, at := skip*keyTile+key-from, sums+(key-b.keys.from)*b.padded
+		at := skip*keyTile + key - from
+		probabilities := gemm.A{Data: w.p[at:], Row: 1, Col: keyTile}
+		gradients := gemm.A{Data: w.dp[at:], Row: 1, Col: keyTile}
 		for _, p := range b.columns {
-			b.tiles.Tile(rows, p.width, n-skip, w.p[a:], 1, keyTile, dos.panel(p, first+skip),
-				b.sumV[at+p.from:], b.padded, true)
-			b.tiles.Tile(rows, p.width, n-skip, w.dp[a:], 1, keyTile, qs.panel(p, first+skip),
-				b.sumK[at+p.from:], b.padded, true)
+			b.tiles.Tile(rows, p.width, n-skip, probabilities, p.right(b.do, first+skip, t.head),
+				p.result(b.dv, key, kh), true)
+			b.tiles.Tile(rows, p.width, n-skip, gradients, p.right(b.q, first+skip, t.head),
+				p.result(b.dk, key, kh), true)
 		}
 	}
 }
 
-// addQueries adds ds·k to the queries' gradients.
+// addQueries adds ds·k to the queries' gradients, which begin with a segment's first tile.
 func (b *backward) addQueries(w *gradScratch, t task, from int, tile span) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
-	keys := byRow{b.kRows[t.head/b.share*b.keyStride():], b.keys.to - b.keys.from}
-	sums := b.sumQ[t.head*b.queryStride()+first*b.padded:]
 	for r := 0; r < n; r += b.tiles.Rows {
 		rows := min(b.tiles.Rows, n-r)
 		k := min(tile.to, t.queries.from+r+rows) - tile.from
+		gradients := gemm.A{Data: w.dp[r*keyTile+tile.from-from:], Row: keyTile, Col: 1}
 		for _, p := range b.columns {
-			b.tiles.Tile(rows, p.width, k, w.dp[r*keyTile+tile.from-from:], keyTile, 1,
-				keys.panel(p, tile.from-b.keys.from), sums[r*b.padded+p.from:], b.padded, true)
+			b.tiles.Tile(rows, p.width, k, gradients, p.right(b.k, tile.from, t.head/b.share),
+				p.result(b.dq, first+r, t.head), tile.from > t.start)
 		}
 	}
 }

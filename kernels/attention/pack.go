@@ -8,40 +8,32 @@ import (
 	"longlora/kernels/machine"
 )
 
-// heads is a view of a tensor [T, H, Dh] whose last axis is contiguous.
+// heads is a view of a tensor [T, H, Dh], or of its rows from first on, whose last axis is contiguous.
 type heads struct {
 	data      []float32
 	t, h, d   int
 	row, head int // strides
+	first     int // the row that data begins with
 }
 
 func view(t kernels.Tensor) heads {
 	if t.Rank() != 3 || t.Stride(2) != 1 && t.Dim(2) > 1 {
 		panic(fmt.Sprintf("Attention: %v is not [T, H, Dh] with contiguous heads", t))
 	}
-	return heads{machine.F32(t), t.Dim(0), t.Dim(1), t.Dim(2), t.Stride(0), t.Stride(1)}
+	return heads{data: machine.F32(t), t: t.Dim(0), h: t.Dim(1), d: t.Dim(2), row: t.Stride(0),
+		head: t.Stride(1)}
 }
 
 // from returns the elements from row t of head h on.
-func (x heads) from(t, h int) []float32 { return x.data[t*x.row+h*x.head:] }
+func (x heads) from(t, h int) []float32 { return x.data[(t-x.first)*x.row+h*x.head:] }
 
 // at returns row t of head h.
 func (x heads) at(t, h int) []float32 { return x.from(t, h)[:x.d:x.d] }
 
-// left returns n rows from row t of head h as left operand, and their stride: where they lie, or
-// copied to scratch if their addresses would all fall on the same few sets of a cache.
-func (x heads) left(scratch []float32, t, h, n int) (rows []float32, stride int) {
-	const page = 1024 // floats
-	if x.row%page != 0 {
-		return x.from(t, h), x.row
-	}
-	for r := range n {
-		copy(scratch[r*x.d:(r+1)*x.d], x.at(t+r, h))
-	}
-	return scratch, x.d
-}
+// left returns the rows from row t of head h on as left operand.
+func (x heads) left(t, h int) gemm.A { return gemm.A{Data: x.from(t, h), Row: x.row, Col: 1} }
 
-// shape is what all of a call's packed operands have in common.
+// shape is what the operands of a call have in common.
 type shape struct {
 	tiles   *gemm.Kernels
 	d       int // size of a head
@@ -52,6 +44,16 @@ type shape struct {
 // panel is a range of a head's dimensions, [from, from+width).
 type panel struct{ from, width int }
 
+// right returns the rows from row t of head h on as right operand, of the dimensions of p.
+func (p panel) right(x heads, t, h int) gemm.Panel {
+	return gemm.Panel{Data: x.from(t, h)[p.from:], Row: x.row}
+}
+
+// result returns the same as result.
+func (p panel) result(x heads, t, h int) gemm.C {
+	return gemm.C{Data: x.from(t, h)[p.from:], Row: x.row}
+}
+
 func newShape(tiles *gemm.Kernels, d int) shape {
 	s := shape{tiles: tiles, d: d, padded: tiles.Padded(d)}
 	for j := 0; j < d; j += tiles.Wide {
@@ -60,36 +62,58 @@ func newShape(tiles *gemm.Kernels, d int) shape {
 	return s
 }
 
-// byRow is a head's rows as right operand of a product along rows: a panel for each range of
-// dimensions, over all rows.
-type byRow struct {
-	data []float32
-	rows int
+const (
+	// pageFloats is the distance at which addresses share a set of a first-level cache.
+	pageFloats = 1024
+	lineFloats = 16
+)
+
+// inPlace reports whether the tiles may use x where it lies: heads are whole panels, and rows do not
+// all fall on the same few sets of a cache.
+func (s shape) inPlace(x heads) bool { return s.padded == s.d && x.row%pageFloats != 0 }
+
+// copySize returns the floats of a copy of n rows of x for the tiles, 0 if they need none.
+func (s shape) copySize(x heads, n int) int {
+	if s.inPlace(x) {
+		return 0
+	}
+	return n * (x.h*s.padded + lineFloats)
 }
 
-// panel returns the part of panel p that begins at a row.
-func (b byRow) panel(p panel, row int) []float32 { return b.data[p.from*b.rows+row*p.width:] }
-
-// packRows packs rows [from, to) of head h, the first as row 0.
-func (s shape) packRows(dst []float32, x heads, h, from, to int) byRow {
-	b := byRow{dst, to - from}
-	if from == to {
-		return b
+// copied returns the place for a copy of rows [from, to) of x with padded heads, cut off scratch, or
+// x itself if it needs none.
+func (s shape) copied(x heads, rows span, scratch *[]float32) heads {
+	size := s.copySize(x, rows.to-rows.from)
+	if size == 0 {
+		return x
 	}
-	for _, p := range s.columns {
-		src := gemm.B{F32: x.from(from, h)[p.from:], Row: x.row, Col: 1}
-		s.tiles.Pack(b.panel(p, 0), src, b.rows, min(p.width, s.d-p.from), p.width)
-	}
-	return b
+	x.data, *scratch = (*scratch)[:size], (*scratch)[size:]
+	x.row, x.head, x.first = x.h*s.padded+lineFloats, s.padded, rows.from
+	return x
 }
 
-// packTransposed packs rows [from, to) of head h as right operand of a product along dimensions:
-// panels of Wide rows each, the last one padded with zeros.
-func (s shape) packTransposed(dst []float32, x heads, h, from, to int) {
+// fill copies rows of x to dst, the place that copied returned for it, on all threads.
+func (s shape) fill(m *machine.Machine, dst, x heads, rows span) {
+	if s.inPlace(x) {
+		return
+	}
+	m.Rows(rows.to-rows.from, x.h*s.padded, func(_, from, to int) {
+		for t := rows.from + from; t < rows.from+to; t++ {
+			for h := range x.h {
+				row := dst.from(t, h)[:s.padded]
+				clear(row[copy(row, x.at(t, h)):])
+			}
+		}
+	})
+}
+
+// packTransposed packs rows of head h as right operand of a product along dimensions: panels of Wide
+// rows each, the last one padded with zeros. A panel's first row is a multiple of Wide.
+func (s shape) packTransposed(dst []float32, x heads, h int, rows span) {
 	wide := s.tiles.Wide
-	for i := from; i < to; i += wide {
+	for i := rows.from; i < rows.to; i += wide {
 		src := gemm.B{F32: x.from(i, h), Row: 1, Col: x.row}
-		s.tiles.Pack(dst[(i-from)*s.d:], src, s.d, min(wide, to-i), wide)
+		s.tiles.Pack(dst[(i-rows.from)*s.d:], src, s.d, min(wide, rows.to-i), wide)
 	}
 }
 

@@ -11,6 +11,12 @@ type Shape struct{ Queries, Keys, Heads, KVHeads, HeadDim int }
 
 // Sees reports whether the query at row i of a head sees the key at row j.
 func Sees(s kernels.Segments, head, i, j int) bool {
+	first, last := seen(s, head, i)
+	return first <= j && j <= last
+}
+
+// seen returns the first and the last key that the query at row i of a head sees.
+func seen(s kernels.Segments, head, i int) (first, last int) {
 	p := i + s.Offset
 	for _, g := range s.Groups {
 		if head < g.From || head >= g.To {
@@ -18,19 +24,19 @@ func Sees(s kernels.Segments, head, i, j int) bool {
 		}
 		for n := range len(g.Bounds) - 1 {
 			if from, to := int(g.Bounds[n]), int(g.Bounds[n+1]); from <= p && p < to {
-				return from <= j && j <= p
+				return from, p
 			}
 		}
 	}
-	return false
+	return 0, -1
 }
 
 // Reference computes o, and lse [Heads, Queries].
-func Reference(o, lse, q, k, v []float64, d Shape, s kernels.Segments, scale float64) {
+func Reference[F float32 | float64](o, lse, q, k, v []F, d Shape, s kernels.Segments, scale F) {
 	clear(o)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			p, sum := d.probabilities(q, k, s, scale, h, i)
+			p, sum := probabilities(d, q, k, s, scale, h, i)
 			lse[h*d.Queries+i] = sum
 			for j, weight := range p {
 				for e := range d.HeadDim {
@@ -42,15 +48,16 @@ func Reference(o, lse, q, k, v []float64, d Shape, s kernels.Segments, scale flo
 }
 
 // ReferenceGrad overwrites dq, dk and dv.
-func ReferenceGrad(dq, dk, dv, do, q, k, v []float64, d Shape, s kernels.Segments, scale float64) {
+func ReferenceGrad[F float32 | float64](dq, dk, dv, do, q, k, v []F, d Shape,
+	s kernels.Segments, scale F) {
 	clear(dq)
 	clear(dk)
 	clear(dv)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			p, _ := d.probabilities(q, k, s, scale, h, i)
-			dp := make([]float64, d.Keys)
-			var delta float64
+			p, _ := probabilities(d, q, k, s, scale, h, i)
+			dp := make([]F, d.Keys)
+			var delta F
 			for j := range p {
 				dp[j] = dot(do[d.query(i, h):], v[d.key(j, h):], d.HeadDim)
 				delta += p[j] * dp[j]
@@ -69,26 +76,27 @@ func ReferenceGrad(dq, dk, dv, do, q, k, v []float64, d Shape, s kernels.Segment
 
 // probabilities returns the softmax over all keys, 0 where the query sees none, and the log of its
 // denominator.
-func (d Shape) probabilities(q, k []float64, s kernels.Segments, scale float64, h, i int) (
-	p []float64, lse float64) {
-	p = make([]float64, d.Keys)
-	most := math.Inf(-1)
+func probabilities[F float32 | float64](d Shape, q, k []F, s kernels.Segments, scale F, h, i int) (
+	p []F, lse F) {
+	p = make([]F, d.Keys)
+	most := F(math.Inf(-1))
+	first, last := seen(s, h, i)
 	for j := range p {
-		p[j] = math.Inf(-1)
-		if Sees(s, h, i, j) {
+		p[j] = F(math.Inf(-1))
+		if first <= j && j <= last {
 			p[j] = scale * dot(q[d.query(i, h):], k[d.key(j, h):], d.HeadDim)
 		}
 		most = max(most, p[j])
 	}
-	var sum float64
+	var sum F
 	for j, z := range p {
-		p[j] = math.Exp(z - most)
+		p[j] = F(math.Exp(float64(z - most)))
 		sum += p[j]
 	}
 	for j := range p {
 		p[j] /= sum
 	}
-	return p, most + math.Log(sum)
+	return p, most + F(math.Log(float64(sum)))
 }
 
 // query returns the place of query i of head h in q and o.
@@ -99,8 +107,8 @@ func (d Shape) key(j, h int) int {
 	return (j*d.KVHeads + h/(d.Heads/d.KVHeads)) * d.HeadDim
 }
 
-func dot(x, y []float64, n int) float64 {
-	var sum float64
+func dot[F float32 | float64](x, y []F, n int) F {
+	var sum F
 	for e := range n {
 		sum += x[e] * y[e]
 	}

@@ -157,24 +157,24 @@ func (p *product) columnTask(w *workspace) {
 func (p *product) strip(w *workspace, i, rows, from, to, k, kc int, packed []float32,
 	depth, skip int) {
 	g := p.tiles
-	a, rowStride, kStride := p.left(w, i, rows, k, kc)
+	a := p.left(w, i, rows, k, kc)
 	add := p.accumulate || k > 0
 	for j := from; j < to; j += g.Wide {
 		width := g.Width(p.n - j)
-		b, c := packed[j*depth+skip*width:], p.c.Data[i*p.c.Row+j:]
+		b, c := Panel{packed[j*depth+skip*width:], width}, C{p.c.Data[i*p.c.Row+j:], p.c.Row}
 		if cols := p.n - j; cols < width {
-			g.Tile(rows, width, kc, a, rowStride, kStride, b, w.edge, width, false)
-			p.store(c, w.edge, rows, cols, width, add)
+			g.Tile(rows, width, kc, a, b, C{w.edge, width}, false)
+			c.store(w.edge, rows, cols, width, add)
 			continue
 		}
-		g.Tile(rows, width, kc, a, rowStride, kStride, b, c, p.c.Row, add)
+		g.Tile(rows, width, kc, a, b, c, add)
 	}
 }
 
-// store writes or adds a tile's first cols columns to C.
-func (p *product) store(c, tile []float32, rows, cols, width int, add bool) {
+// store writes or adds a tile's first cols columns to c.
+func (c C) store(tile []float32, rows, cols, width int, add bool) {
 	for r := range rows {
-		to, from := c[r*p.c.Row:][:cols], tile[r*width:][:cols]
+		to, from := c.Data[r*c.Row:][:cols], tile[r*width:][:cols]
 		if !add {
 			copy(to, from)
 			continue
@@ -185,29 +185,28 @@ func (p *product) store(c, tile []float32, rows, cols, width int, add bool) {
 	}
 }
 
-// left returns rows [i, i+rows) of block k of A and their strides: where they lie, or copied if
-// their addresses would all fall on the same few sets of a first-level cache.
-func (p *product) left(w *workspace, i, rows, k, kc int) (a []float32, rowStride, kStride int) {
-	a = p.a.Data[i*p.a.Row+k*p.a.Col:]
-	if p.n <= p.tiles.Wide || p.a.Row%pageFloats != 0 && p.a.Col%pageFloats != 0 {
-		return a, p.a.Row, p.a.Col
+// left returns rows [i, i+rows) of block k of A: where they lie, or copied if their addresses would
+// all fall on the same few sets of a first-level cache.
+func (p *product) left(w *workspace, i, rows, k, kc int) A {
+	a := A{p.a.Data[i*p.a.Row+k*p.a.Col:], p.a.Row, p.a.Col}
+	if p.n <= p.tiles.Wide || a.Row%pageFloats != 0 && a.Col%pageFloats != 0 {
+		return a
 	}
-	if p.a.Col == 1 {
+	if a.Col == 1 {
 		stride := kc + lineFloats
 		w.rows = grow(w.rows, p.tiles.Rows*stride)
 		for r := range rows {
-			copy(w.rows[r*stride:], a[r*p.a.Row:][:kc])
+			copy(w.rows[r*stride:], a.Data[r*a.Row:][:kc])
 		}
-		return w.rows, stride, 1
+		return A{w.rows, stride, 1}
 	}
-	stride := lineFloats
-	w.rows = grow(w.rows, kc*stride)
+	w.rows = grow(w.rows, kc*lineFloats)
 	for x := range kc {
 		for r := range rows {
-			w.rows[x*stride+r] = a[r*p.a.Row+x*p.a.Col]
+			w.rows[x*lineFloats+r] = a.Data[r*a.Row+x*a.Col]
 		}
 	}
-	return w.rows, 1, stride
+	return A{w.rows, 1, lineFloats}
 }
 
 const (

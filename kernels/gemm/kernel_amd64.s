@@ -4,18 +4,20 @@
 
 #include "textflag.h"
 
-// func zmm14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm14x32(SB), NOSPLIT, $0-64
+TEXT ·zmm14x32(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -106,12 +108,12 @@ zmm14x32_loop:
 	ADDQ         DX, R11
 	ADDQ         DX, R12
 	ADDQ         DX, R13
-	ADDQ         $0x80, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm14x32_loop
 
 zmm14x32_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm14x32_overwrite
 	VADDPS  (R8), Z4, Z4
@@ -233,18 +235,20 @@ zmm14x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm8x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm8x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm8x32(SB), NOSPLIT, $0-64
+TEXT ·zmm8x32(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -299,12 +303,12 @@ zmm8x32_loop:
 	ADDQ         DX, AX
 	ADDQ         DX, R10
 	ADDQ         DX, R11
-	ADDQ         $0x80, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm8x32_loop
 
 zmm8x32_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm8x32_overwrite
 	VADDPS  (R8), Z16, Z16
@@ -378,18 +382,20 @@ zmm8x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm4x32(SB), NOSPLIT, $0-64
+TEXT ·zmm4x32(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -421,12 +427,12 @@ zmm4x32_loop:
 	VFMADD231PS  Z5, Z1, Z31
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x80, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm4x32_loop
 
 zmm4x32_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm4x32_overwrite
 	VADDPS  (R8), Z24, Z24
@@ -468,18 +474,20 @@ zmm4x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm2x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm2x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm2x32(SB), NOSPLIT, $0-64
+TEXT ·zmm2x32(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VPXORD Z28, Z28, Z28
 	VPXORD Z29, Z29, Z29
@@ -498,12 +506,12 @@ zmm2x32_loop:
 	VFMADD231PS  Z3, Z0, Z30
 	VFMADD231PS  Z3, Z1, Z31
 	ADDQ         DX, AX
-	ADDQ         $0x80, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm2x32_loop
 
 zmm2x32_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm2x32_overwrite
 	VADDPS  (R8), Z28, Z28
@@ -529,18 +537,20 @@ zmm2x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm1x32(SB), NOSPLIT, $0-64
+TEXT ·zmm1x32(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
@@ -554,12 +564,12 @@ zmm1x32_loop:
 	VFMADD231PS  Z2, Z0, Z30
 	VFMADD231PS  Z2, Z1, Z31
 	ADDQ         DX, AX
-	ADDQ         $0x80, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm1x32_loop
 
 zmm1x32_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm1x32_overwrite
 	VADDPS  (R8), Z30, Z30
@@ -577,18 +587,20 @@ zmm1x32_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm6x16(SB), NOSPLIT, $0-64
+TEXT ·ymm6x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -630,12 +642,12 @@ ymm6x16_loop:
 	VFMADD231PS  Y3, Y1, Y15
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm6x16_loop
 
 ymm6x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm6x16_overwrite
 	VADDPS  (R8), Y4, Y4
@@ -693,18 +705,20 @@ ymm6x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm4x16(SB), NOSPLIT, $0-64
+TEXT ·ymm4x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -736,12 +750,12 @@ ymm4x16_loop:
 	VFMADD231PS  Y5, Y1, Y15
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm4x16_loop
 
 ymm4x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm4x16_overwrite
 	VADDPS  (R8), Y8, Y8
@@ -783,18 +797,20 @@ ymm4x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm2x16(SB), NOSPLIT, $0-64
+TEXT ·ymm2x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
@@ -813,12 +829,12 @@ ymm2x16_loop:
 	VFMADD231PS  Y3, Y0, Y14
 	VFMADD231PS  Y3, Y1, Y15
 	ADDQ         DX, AX
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm2x16_loop
 
 ymm2x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm2x16_overwrite
 	VADDPS  (R8), Y12, Y12
@@ -844,18 +860,20 @@ ymm2x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm1x16(SB), NOSPLIT, $0-64
+TEXT ·ymm1x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
@@ -869,12 +887,12 @@ ymm1x16_loop:
 	VFMADD231PS  Y2, Y0, Y14
 	VFMADD231PS  Y2, Y1, Y15
 	ADDQ         DX, AX
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm1x16_loop
 
 ymm1x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm1x16_overwrite
 	VADDPS  (R8), Y14, Y14
@@ -892,18 +910,20 @@ ymm1x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm14x16(SB), NOSPLIT, $0-64
+TEXT ·zmm14x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -965,12 +985,12 @@ zmm14x16_loop:
 	ADDQ         DX, R11
 	ADDQ         DX, R12
 	ADDQ         DX, R13
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm14x16_loop
 
 zmm14x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm14x16_overwrite
 	VADDPS  (R8), Z18, Z18
@@ -1050,18 +1070,20 @@ zmm14x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm8x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm8x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm8x16(SB), NOSPLIT, $0-64
+TEXT ·zmm8x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -1099,12 +1121,12 @@ zmm8x16_loop:
 	ADDQ         DX, AX
 	ADDQ         DX, R10
 	ADDQ         DX, R11
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm8x16_loop
 
 zmm8x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm8x16_overwrite
 	VADDPS  (R8), Z24, Z24
@@ -1154,18 +1176,20 @@ zmm8x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm4x16(SB), NOSPLIT, $0-64
+TEXT ·zmm4x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -1188,12 +1212,12 @@ zmm4x16_loop:
 	VFMADD231PS  Z4, Z0, Z31
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm4x16_loop
 
 zmm4x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm4x16_overwrite
 	VADDPS  (R8), Z28, Z28
@@ -1223,18 +1247,20 @@ zmm4x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm2x16(SB), NOSPLIT, $0-64
+TEXT ·zmm2x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
@@ -1248,12 +1274,12 @@ zmm2x16_loop:
 	VBROADCASTSS (AX)(SI*1), Z2
 	VFMADD231PS  Z2, Z0, Z31
 	ADDQ         DX, AX
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm2x16_loop
 
 zmm2x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm2x16_overwrite
 	VADDPS  (R8), Z30, Z30
@@ -1273,18 +1299,20 @@ zmm2x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func zmm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func zmm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
-TEXT ·zmm1x16(SB), NOSPLIT, $0-64
+TEXT ·zmm1x16(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VPXORD Z31, Z31, Z31
 	TESTQ  CX, CX
@@ -1295,12 +1323,12 @@ zmm1x16_loop:
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z1, Z0, Z31
 	ADDQ         DX, AX
-	ADDQ         $0x40, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          zmm1x16_loop
 
 zmm1x16_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      zmm1x16_overwrite
 	VADDPS  (R8), Z31, Z31
@@ -1315,18 +1343,20 @@ zmm1x16_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm6x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm6x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm6x8(SB), NOSPLIT, $0-64
+TEXT ·ymm6x8(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -1355,12 +1385,12 @@ ymm6x8_loop:
 	VFMADD231PS  Y6, Y0, Y15
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x20, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm6x8_loop
 
 ymm6x8_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm6x8_overwrite
 	VADDPS  (R8), Y10, Y10
@@ -1400,18 +1430,20 @@ ymm6x8_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm4x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm4x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm4x8(SB), NOSPLIT, $0-64
+TEXT ·ymm4x8(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
@@ -1434,12 +1466,12 @@ ymm4x8_loop:
 	VFMADD231PS  Y4, Y0, Y15
 	ADDQ         DX, AX
 	ADDQ         DX, R10
-	ADDQ         $0x20, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm4x8_loop
 
 ymm4x8_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm4x8_overwrite
 	VADDPS  (R8), Y12, Y12
@@ -1469,18 +1501,20 @@ ymm4x8_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm2x8(SB), NOSPLIT, $0-64
+TEXT ·ymm2x8(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
@@ -1494,12 +1528,12 @@ ymm2x8_loop:
 	VBROADCASTSS (AX)(SI*1), Y2
 	VFMADD231PS  Y2, Y0, Y15
 	ADDQ         DX, AX
-	ADDQ         $0x20, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm2x8_loop
 
 ymm2x8_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm2x8_overwrite
 	VADDPS  (R8), Y14, Y14
@@ -1519,18 +1553,20 @@ ymm2x8_overwrite:
 	VZEROUPPER
 	RET
 
-// func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, c *float32, ldc int64, accumulate int64)
+// func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, FMA3
-TEXT ·ymm1x8(SB), NOSPLIT, $0-64
+TEXT ·ymm1x8(SB), NOSPLIT, $0-72
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
-	MOVQ   c+40(FP), R8
-	MOVQ   ldc+48(FP), R9
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
 	SHLQ   $0x02, R9
 	VXORPS Y15, Y15, Y15
 	TESTQ  CX, CX
@@ -1541,12 +1577,12 @@ ymm1x8_loop:
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y1, Y0, Y15
 	ADDQ         DX, AX
-	ADDQ         $0x20, DI
+	ADDQ         BX, DI
 	DECQ         CX
 	JNZ          ymm1x8_loop
 
 ymm1x8_store:
-	MOVQ    accumulate+56(FP), AX
+	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
 	JZ      ymm1x8_overwrite
 	VADDPS  (R8), Y15, Y15

@@ -3,8 +3,9 @@ package gemm
 import "longlora/kernels/simd"
 
 // tile computes C (+)= A·B for a fixed number of rows and columns. Element (r, k) of A is at
-// a[r*rowStride+k*kStride], row k of B at b[k*columns], row r of C at c[r*ldc].
-type tile func(k int64, a *float32, rowStride, kStride int64, b, c *float32, ldc, accumulate int64)
+// a[r*rowStride+k*kStride], row k of B at b[k*ldb], row r of C at c[r*ldc].
+type tile func(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32,
+	ldc, accumulate int64)
 
 // height is the pair of tiles that compute a number of rows.
 type height struct {
@@ -56,13 +57,17 @@ func (g *Kernels) Padded(n int) int {
 	return whole + g.Width(n-whole)
 }
 
-// Tile computes C[rows, width] (+)= A[rows, k]·B[k, width]. Element (r, k) of A is at
-// a[r*rowStride+k*kStride]; b is a packed panel, row k at b[k*width]; row r of C is at c[r*ldc]. rows is at
-// most Rows and width is Wide or Narrow. k is positive.
-func (g *Kernels) Tile(rows, width, k int, a []float32, rowStride, kStride int, b, c []float32,
-	ldc int, accumulate bool) {
-	_, _ = a[(rows-1)*rowStride+(k-1)*kStride], b[k*width-1]
-	_ = c[(rows-1)*ldc+width-1]
+// Panel is a right operand of Wide or Narrow columns as the tiles read it: row k at Data[k*Row].
+type Panel struct {
+	Data []float32
+	Row  int
+}
+
+// Tile computes C[rows, width] (+)= A[rows, k]·B[k, width]. rows is at most Rows, width is Wide or
+// Narrow, and k is positive.
+func (g *Kernels) Tile(rows, width, k int, a A, b Panel, c C, accumulate bool) {
+	_, _ = a.Data[(rows-1)*a.Row+(k-1)*a.Col], b.Data[(k-1)*b.Row+width-1]
+	_ = c.Data[(rows-1)*c.Row+width-1]
 	add := int64(0)
 	if accumulate {
 		add = 1
@@ -73,11 +78,12 @@ func (g *Kernels) Tile(rows, width, k int, a []float32, rowStride, kStride int, 
 			if width == g.Narrow {
 				run = h.narrow
 			}
-			run(int64(k), &a[0], int64(rowStride), int64(kStride), &b[0], &c[0], int64(ldc), add)
+			run(int64(k), &a.Data[0], int64(a.Row), int64(a.Col), &b.Data[0], int64(b.Row), &c.Data[0],
+				int64(c.Row), add)
 			if rows -= h.rows; rows == 0 {
 				return
 			}
-			a, c = a[h.rows*rowStride:], c[h.rows*ldc:]
+			a.Data, c.Data = a.Data[h.rows*a.Row:], c.Data[h.rows*c.Row:]
 		}
 	}
 }
