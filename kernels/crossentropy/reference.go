@@ -4,11 +4,11 @@ import "math"
 
 // Reference computes the losses [T] of h [T, d] under the head w [V, d], and, unless dh is nil, the
 // gradients of scale·Σ weights·losses: dh [T, d] is overwritten, dw (nil: not wanted) added to.
-func Reference(losses, dh, dw, h, w []float64, targets []int32, weights []float64, scale float64,
-	d int) {
+func Reference[F float32 | float64](losses, dh, dw, h, w []F, targets []int32, weights []F,
+	scale F, d int) {
 	clear(losses)
 	clear(dh)
-	p := make([]float64, len(w)/d)
+	p := make([]F, len(w)/d)
 	for t, target := range targets {
 		if target < 0 {
 			continue
@@ -32,8 +32,8 @@ func Reference(losses, dh, dw, h, w []float64, targets []int32, weights []float6
 }
 
 // softmax fills p [V] with the probabilities after h [D] and returns -log p[target].
-func softmax(p, h, w []float64, target int) float64 {
-	most := math.Inf(-1)
+func softmax[F float32 | float64](p, h, w []F, target int) F {
+	most := F(math.Inf(-1))
 	for v := range p {
 		p[v] = 0
 		for j, x := range h {
@@ -42,13 +42,13 @@ func softmax(p, h, w []float64, target int) float64 {
 		most = max(most, p[v])
 	}
 	aim := p[target]
-	var sum float64
+	var sum F
 	for v, z := range p {
-		p[v] = math.Exp(z - most)
+		p[v] = F(math.Exp(float64(z - most)))
 		sum += p[v]
 	}
 	for v := range p {
 		p[v] /= sum
 	}
-	return most + math.Log(sum) - aim
+	return most + F(math.Log(float64(sum))) - aim
 }

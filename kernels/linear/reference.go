@@ -1,18 +1,21 @@
 package linear
 
-// Operand is a linear layer in float64; A and B are nil without an adapter.
-type Operand struct {
+// Operand is a linear layer in float64.
+type Operand = OperandOf[float64]
+
+// OperandOf is a linear layer; A and B are nil without an adapter.
+type OperandOf[F float32 | float64] struct {
 	In, Out, Rank int
-	W             []float64 // [Out, In]
-	A, B          []float64 // [Rank, In], [Out, Rank]
-	Scale         float64   // alpha/r
+	W             []F // [Out, In]
+	A, B          []F // [Rank, In], [Out, Rank]
+	Scale         F   // alpha/r
 	Dropout       float32
 	Seed          uint64
 }
 
 // Reference computes y = x Wᵀ + Scale·u Bᵀ, or adds it to y, with u = x' Aᵀ. x [T, In], y [T, Out],
 // u [T, Rank] (nil without an adapter).
-func Reference(y, u, x []float64, l Operand, accumulate bool) {
+func Reference[F float32 | float64](y, u, x []F, l OperandOf[F], accumulate bool) {
 	if !accumulate {
 		clear(y)
 	}
@@ -25,11 +28,14 @@ func Reference(y, u, x []float64, l Operand, accumulate bool) {
 	multiply(y, u, l.B, l.Out, l.Rank, l.Scale)
 }
 
-// Gradients are what ReferenceGrad adds to; nil members are not wanted.
-type Gradients struct{ DX, DW, DA, DB []float64 }
+// Gradients are GradientsOf in float64.
+type Gradients = GradientsOf[float64]
+
+// GradientsOf are what ReferenceGrad adds to; nil members are not wanted.
+type GradientsOf[F float32 | float64] struct{ DX, DW, DA, DB []F }
 
 // ReferenceGrad adds to the members of g. u is Reference's.
-func ReferenceGrad(g Gradients, dy, x, u []float64, l Operand) {
+func ReferenceGrad[F float32 | float64](g GradientsOf[F], dy, x, u []F, l OperandOf[F]) {
 	if g.DX != nil {
 		multiply(g.DX, dy, transpose(l.W, l.Out, l.In), l.In, l.Out, 1)
 	}
@@ -39,10 +45,10 @@ func ReferenceGrad(g Gradients, dy, x, u []float64, l Operand) {
 	if l.A == nil {
 		return
 	}
-	v := make([]float64, len(dy)/l.Out*l.Rank)
+	v := make([]F, len(dy)/l.Out*l.Rank)
 	multiply(v, dy, transpose(l.B, l.Out, l.Rank), l.Rank, l.Out, l.Scale)
 	if g.DX != nil {
-		masked := make([]float64, len(x))
+		masked := make([]F, len(x))
 		multiply(masked, v, transpose(l.A, l.Rank, l.In), l.In, l.Rank, 1)
 		for i, d := range l.dropped(masked) {
 			g.DX[i] += d
@@ -57,21 +63,21 @@ func ReferenceGrad(g Gradients, dy, x, u []float64, l Operand) {
 }
 
 // dropped returns x'.
-func (l Operand) dropped(x []float64) []float64 {
-	y := make([]float64, len(x))
+func (l OperandOf[F]) dropped(x []F) []F {
+	y := make([]F, len(x))
 	for i := range x {
 		if Keep(l.Seed, uint64(i), l.Dropout) {
-			y[i] = x[i] / (1 - float64(l.Dropout))
+			y[i] = x[i] / (1 - F(l.Dropout))
 		}
 	}
 	return y
 }
 
 // multiply computes y += s·x Wᵀ for W [out, in].
-func multiply(y, x, w []float64, out, in int, s float64) {
+func multiply[F float32 | float64](y, x, w []F, out, in int, s F) {
 	for t := range len(x) / in {
 		for o := range out {
-			var sum float64
+			var sum F
 			for i := range in {
 				sum += x[t*in+i] * w[o*in+i]
 			}
@@ -81,10 +87,10 @@ func multiply(y, x, w []float64, out, in int, s float64) {
 }
 
 // outer computes dw += s·dyᵀ x for dw [out, in].
-func outer(dw, dy, x []float64, out, in int, s float64) {
+func outer[F float32 | float64](dw, dy, x []F, out, in int, s F) {
 	for o := range out {
 		for i := range in {
-			var sum float64
+			var sum F
 			for t := range len(x) / in {
 				sum += dy[t*out+o] * x[t*in+i]
 			}
@@ -94,8 +100,8 @@ func outer(dw, dy, x []float64, out, in int, s float64) {
 }
 
 // transpose returns w [rows, columns] as [columns, rows].
-func transpose(w []float64, rows, columns int) []float64 {
-	t := make([]float64, len(w))
+func transpose[F float32 | float64](w []F, rows, columns int) []F {
+	t := make([]F, len(w))
 	for r := range rows {
 		for c := range columns {
 			t[c*rows+r] = w[r*columns+c]

@@ -15,14 +15,14 @@ type block struct {
 	released bool
 }
 
-// arena gives each tensor memory of its own.
+// arena gives each tensor memory of its own: float64s, which hold any value of any type.
 type arena struct {
 	*stack.Stack
 	blocks []*block
 }
 
 // NewArena reserves size bytes: a bound, the memory comes with the tensors.
-func (b *Backend) NewArena(size int64) (kernels.Arena, error) {
+func (b *Of[F]) NewArena(size int64) (kernels.Arena, error) {
 	s, err := stack.New(size)
 	if err != nil {
 		return nil, err
@@ -94,34 +94,43 @@ func each(t kernels.Tensor, f func(at int)) {
 }
 
 // load returns a copy of t's elements, row-major; nil if t is absent.
-func load(t kernels.Tensor) []float64 {
+func load[F float32 | float64](t kernels.Tensor) []F {
 	if t.IsZero() {
 		return nil
 	}
-	x := make([]float64, 0, t.Len())
+	x := make([]F, 0, t.Len())
 	from := elements(t)
-	each(t, func(at int) { x = append(x, from[at]) })
+	each(t, func(at int) { x = append(x, F(from[at])) })
 	return x
 }
 
 // store writes t's elements. It does nothing if t is absent.
-func store(t kernels.Tensor, x []float64) {
+func store[F float32 | float64](t kernels.Tensor, x []F) {
 	if t.IsZero() {
 		return
 	}
 	to, i := elements(t), 0
 	each(t, func(at int) {
-		to[at] = x[i]
+		to[at] = float64(x[i])
 		if t.DType() == kernels.BF16 {
-			to[at] = roundBF16(x[i])
+			to[at] = roundBF16(to[at])
 		}
 		i++
 	})
 }
 
+// convert returns src in another type.
+func convert[F, G float32 | float64](src []G) []F {
+	x := make([]F, len(src))
+	for i, v := range src {
+		x[i] = F(v)
+	}
+	return x
+}
+
 // ints returns a copy of an I32 tensor's elements.
 func ints(t kernels.Tensor) []int32 {
-	x := load(t)
+	x := load[float64](t)
 	v := make([]int32, len(x))
 	for i, f := range x {
 		if math.IsNaN(f) {

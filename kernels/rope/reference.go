@@ -2,7 +2,8 @@ package rope
 
 // Reference rotates x [T, heads, headDim] in place; inverse applies the transpose. cos and sin are
 // [P, headDim/2], pos [T].
-func Reference(x, cos, sin []float64, pos []int32, heads, headDim int, inverse bool) {
+func Reference[F float32 | float64](x, cos, sin []F, pos []int32, heads, headDim int,
+	inverse bool) {
 	half := headDim / 2
 	for t, p := range pos {
 		for h := range heads {

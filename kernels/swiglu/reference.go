@@ -3,14 +3,14 @@ package swiglu
 import "math"
 
 // Reference computes y = silu(gate)·up.
-func Reference(y, gate, up []float64) {
+func Reference[F float32 | float64](y, gate, up []F) {
 	for i, g := range gate {
 		y[i] = g * sigmoid(g) * up[i]
 	}
 }
 
 // ReferenceGrad overwrites dgate and dup, which may be gate and up themselves.
-func ReferenceGrad(dgate, dup, dy, gate, up []float64) {
+func ReferenceGrad[F float32 | float64](dgate, dup, dy, gate, up []F) {
 	for i, g := range gate {
 		s, u := sigmoid(g), up[i]
 		dgate[i] = dy[i] * u * s * (1 + g*(1-s))
@@ -18,4 +18,4 @@ func ReferenceGrad(dgate, dup, dy, gate, up []float64) {
 	}
 }
 
-func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+func sigmoid[F float32 | float64](x F) F { return 1 / (1 + F(math.Exp(float64(-x)))) }
