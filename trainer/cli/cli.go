@@ -19,5 +19,6 @@ func New() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newSFT(), newPretrain(), evalCommand(), generateCommand(), mergeCommand(), inspectCommand(),
+		reportCommand(),
 	}
 }

@@ -21,12 +21,22 @@ type Report struct {
 	// PassKey is the fine-tuned model's recall; it may be empty.
 	PassKey []eval.Recall
 	Stages  []Stage
-	// Question and Answer are one example of what the model says.
-	Question, Answer string
+	// Example is one answer of the model; it may be empty.
+	Example Example
 	// Seconds is the time of everything.
 	Seconds float64
 	// Places says where what was made is.
 	Places []Place
+}
+
+// Example is a line of predict: a question over a long context, the model's answer, and the right
+// one.
+type Example struct {
+	ID          string `json:"id"`
+	Tokens      int    `json:"prompt_tokens"`
+	Instruction string `json:"instruction"`
+	Prediction  string `json:"prediction"`
+	Reference   string `json:"reference"`
 }
 
 // Stage is one training run.

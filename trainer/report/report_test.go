@@ -50,10 +50,14 @@ func sample() *Report {
 				{Baseline: "interpolated", Mean: 2.375, CI95: [2]float64{2, 2.7}},
 			},
 		},
-		PassKey:  []eval.Recall{{Tokens: 1024, Trials: 10, Correct: 3, Accuracy: 0.3}},
-		Stages:   []Stage{stage("pretrain", 4, 2.5, 90), stage("sft", 3.4, 2.2, 40)},
-		Question: "Which <T> implements \"A & B\"?", Answer: "None.", Seconds: 251.5,
-		Places: []Place{{"merged model", "build/quickstart/model"}},
+		PassKey: []eval.Recall{{Tokens: 1024, Trials: 10, Correct: 3, Accuracy: 0.3}},
+		Stages:  []Stage{stage("pretrain", 4, 2.5, 90), stage("sft", 3.4, 2.2, 40)},
+		Example: Example{
+			ID: "q1", Tokens: 3900, Instruction: "Which <T> implements \"A & B\"?",
+			Prediction: "None.", Reference: "The type T.",
+		},
+		Seconds: 251.5,
+		Places:  []Place{{"merged model", "build/quickstart/model"}},
 	}
 }
 
@@ -146,7 +150,7 @@ func TestTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"far-copy loss (nats)", "8.250", "95 % interval [0.900, 1.300]", "passed", "FAILED", "30 % of 10",
-		"pretrain", "812 identifiers in 16 sequences", "252 s",
+		"asked over 3900 tokens", "it says", "The type T.", "pretrain", "812 identifiers in 16 sequences", "252 s",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -33,11 +34,26 @@ func (r *Report) Table(w io.Writer) error {
 		line("%s\t%d steps, %d tokens, %.0f tokens/s, loss %.3f to %.3f",
 			g.Name, g.Steps, g.Tokens, g.TokensPerSecond, g.FirstLoss, g.LastLoss)
 	}
+	if e := r.Example; e.ID != "" {
+		line("asked over %d tokens\t%s", e.Tokens, oneLine(e.Instruction))
+		line("it says\t%s", oneLine(e.Prediction))
+		line("right is\t%s", oneLine(e.Reference))
+	}
 	line("time\t%.0f s", s.Seconds)
 	for _, p := range r.Places {
 		line("%s\t%s", p.What, p.Path)
 	}
 	return t.Flush()
+}
+
+// oneLine shortens a text to one line of at most 90 characters.
+func oneLine(text string) string {
+	const most = 90
+	runes := []rune(strings.Join(strings.Fields(text), " "))
+	if len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return string(runes)
 }
 
 func verdict(beats bool) string {
