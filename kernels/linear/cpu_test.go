@@ -120,6 +120,26 @@ func TestCPUAbsent(t *testing.T) {
 	}
 }
 
+// TestCPURowAlone requires that a token has the same bits alone, as in generation, as among others.
+func TestCPURowAlone(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		for _, brain := range []bool{false, true} {
+			p := newProblem(t, 30, 700, 67, 3, 0, brain)
+			y := kerneltest.Float32s(p.y)
+			CPU(m, p.y, p.x, p.l, p.u, true)
+			want := kerneltest.Float32s(p.y)
+			for i := range 30 {
+				row := p.y.Slice(0, i, i+1)
+				copy(machine.F32(row), y[i*67:])
+				CPU(m, row, p.x.Slice(0, i, i+1), p.l, p.u.Slice(0, i, i+1), true)
+			}
+			if at := kerneltest.Differ(kerneltest.Float32s(p.y), want); at >= 0 {
+				t.Errorf("brain=%v: element %d differs", brain, at)
+			}
+		}
+	})
+}
+
 func TestCPUSameBits(t *testing.T) {
 	kerneltest.SameBits(t, func(m *machine.Machine) []float32 {
 		p := newProblem(t, 2*maskedRows+1, 70, 81, 8, 0.1, true)
