@@ -3,19 +3,20 @@ package simd
 import "math"
 
 // ExpSum computes dst = exp(src·scale - shift) and returns its sum. Results below 2^-126 are 0;
-// the relative error is at most 2^-22.
+// the relative error is at most 2^-22. Elements outside whole vectors are summed in float64: without
+// vectors that is a whole row, and one by one in float32 its error would grow with its length.
 func (o *Ops) ExpSum(dst, src []float32, scale, shift float32) float32 {
 	dst = dst[:len(src)]
-	var sum float32
+	var sum float64
 	n := o.whole(len(src), 1)
 	if n > 0 {
-		sum = o.asm.expSum(&dst[0], &src[0], int64(n), scale, shift)
+		sum = float64(o.asm.expSum(&dst[0], &src[0], int64(n), scale, shift))
 	}
 	for i := n; i < len(src); i++ {
 		dst[i] = exp(src[i]*scale - shift)
-		sum += dst[i]
+		sum += float64(dst[i])
 	}
-	return sum
+	return float32(sum)
 }
 
 // exp has results below 2^-126 as 0, as the assembly has it.
