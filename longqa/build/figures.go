@@ -55,7 +55,7 @@ type seen struct {
 func newSeen(row *schemas.Example, view string) *seen {
 	s := &seen{
 		docs: row.DocIDs, task: row.Task, genre: row.Genre, view: view, tokens: int(row.NTokens),
-		bytes: len(row.Context), first: row.QuestionFirst, unanswerable: len(row.Evidence) == 0,
+		bytes: len(row.Context), first: row.QuestionFirst, unanswerable: row.Task == "unanswerable",
 	}
 	chars := float64(len([]rune(row.Context)))
 	for _, e := range row.Evidence {

@@ -1,14 +1,17 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
 	"longlora/longqa/material"
+	"longlora/longqa/task"
 	"longlora/pipeline/split"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -109,7 +112,7 @@ func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
 			row.Meta[k] = value
 		}
 		var err error
-		if row.Evidence, err = spans(r, o.Evidence); err != nil {
+		if row.Evidence, err = spans(r, o.Candidate, len(v.view.Docs) > 1); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
 		}
 		row.ID = rowID(&row)
@@ -119,25 +122,22 @@ func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
 }
 
 // spans are the places of evidence in a context, in order, each once.
-func spans(r *material.Rendered, evidence []material.Range) ([]schemas.Span, error) {
+func spans(r *material.Rendered, c task.Candidate, several bool) ([]schemas.Span, error) {
 	all := []schemas.Span{}
-	for _, e := range evidence {
+	for _, e := range c.Evidence {
 		s, err := r.Span(e)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, s)
-	}
-	sort.Slice(all, func(i, j int) bool {
-		return all[i].Start < all[j].Start || all[i].Start == all[j].Start && all[i].End < all[j].End
-	})
-	out := all[:0]
-	for i, s := range all {
-		if i == 0 || s != all[i-1] {
-			out = append(out, s)
+		if c.Located {
+			all = append(all, r.Headings(e.Piece.Part, e.Piece.Document, several)...)
 		}
 	}
-	return out, nil
+	slices.SortFunc(all, func(a, b schemas.Span) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+	})
+	return slices.Compact(all), nil
 }
 
 // rowID names a row by its content, so that it is the same wherever the row is made.

@@ -50,16 +50,21 @@ func newBuild() *cobra.Command {
 	f.StringVar(&root, "goroot", "", "root of the Go tree (default: what 'go env GOROOT' prints)")
 	f.StringVar(&tree.GOOS, "goos", "linux", "operating system whose files are read")
 	f.StringVar(&tree.GOARCH, "goarch", "amd64", "architecture whose files are read")
-	f.StringVar(&tokenizerPath, "tokenizer", "", "tokenizer that counts tokens (default: the built-in one)")
+	f.StringVar(&tokenizerPath, "tokenizer", defaultTokenizer, tokenizerUsage)
 	f.IntVar(&o.Limit, "limit", 0, "make a sample of about so many rows, not held to the recipe's figures")
 	_ = c.MarkFlagRequired("out")
 	return c
 }
 
-// openTokenizer opens a tokenizer, or the built-in one if path is empty.
-func openTokenizer(path string) (*tokenizer.Tokenizer, error) {
-	if path == "" {
+const (
+	// defaultTokenizer names the embedded tokenizer.
+	defaultTokenizer = "default"
+	tokenizerUsage   = "tokenizer.json or SentencePiece .model file, or the directory that holds one"
+)
+
+func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
+	if name == defaultTokenizer {
 		return defaults.Tokenizer()
 	}
-	return tokenizer.Open(path)
+	return tokenizer.Open(name)
 }

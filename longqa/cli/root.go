@@ -9,6 +9,6 @@ func New() *cobra.Command {
 		Use:   "longqa",
 		Short: "Build LongQA: long contexts, questions, and answers that can be checked",
 	}
-	root.AddCommand(newBuild())
+	root.AddCommand(newBuild(), newEncode())
 	return root
 }

@@ -62,6 +62,7 @@ type Rendered struct {
 	Text   string
 	Chars  int64 // code points
 	blocks map[*Piece][]block
+	heads  map[any]schemas.Span // of documents and parts
 }
 
 // block is a run of a piece's source that stands in the text.
@@ -76,15 +77,15 @@ func (v *View) Render(removed []Range) *Rendered {
 	for _, r := range removed {
 		gaps[r.Piece] = append(gaps[r.Piece], r)
 	}
-	w := &writer{out: &Rendered{blocks: map[*Piece][]block{}}}
+	w := &writer{out: &Rendered{blocks: map[*Piece][]block{}, heads: map[any]schemas.Span{}}}
 	for _, d := range v.Docs {
-		w.write(d.Document.Heading)
+		w.head(d.Document, d.Document.Heading)
 		var part *Part
 		for _, p := range d.Pieces {
 			if p.Part != part {
 				part = p.Part
 				w.endLine()
-				w.write(part.Heading)
+				w.head(part, part.Heading)
 			}
 			w.piece(p, gaps[p])
 		}
@@ -103,6 +104,17 @@ type writer struct {
 func (w *writer) write(s string) {
 	w.b.WriteString(s)
 	w.chars += int64(utf8.RuneCountInString(s))
+}
+
+// head writes the heading of a document or part.
+func (w *writer) head(of any, heading string) {
+	from := w.chars
+	w.write(heading)
+	if line := strings.TrimRight(heading, "\n"); line != "" {
+		w.out.heads[of] = schemas.Span{
+			Start: from, End: from + int64(utf8.RuneCountInString(line)),
+		}
+	}
 }
 
 // endLine begins a new line unless one begins here.
@@ -137,4 +149,14 @@ func (r *Rendered) Span(at Range) (schemas.Span, error) {
 	}
 	return schemas.Span{}, fmt.Errorf("bytes %d to %d of %s in %s are not in the context",
 		at.Start, at.End, at.Piece.Part.Name, at.Piece.Document.ID)
+}
+
+// Headings returns where the heading of a part stands in the text, and its document's too if there
+// are several.
+func (r *Rendered) Headings(of *Part, document *Document, several bool) []schemas.Span {
+	spans := []schemas.Span{r.heads[of]}
+	if several {
+		spans = append(spans, r.heads[document])
+	}
+	return spans
 }

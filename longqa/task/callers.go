@@ -51,7 +51,7 @@ func (callers) Propose(s *Scope, d *dice.Dice) []Candidate {
 			})
 		}
 		for _, caller := range by {
-			c.Evidence = append(c.Evidence, callRange(caller, f))
+			c.Evidence = append(c.Evidence, caller.Head, callRange(caller, f))
 		}
 		found = append(found, c)
 	}

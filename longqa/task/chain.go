@@ -79,7 +79,9 @@ func chainOf(s *Scope, d *dice.Dice, first, middle, last *code.Symbol) Candidate
 			"It is " + s.quoted(middle) + ": " + s.quoted(first) + " calls it, and it calls " + s.quoted(last) + ".",
 			"Through " + s.quoted(middle) + ", which " + s.quoted(first) + " calls and which calls " + s.quoted(last) + ".",
 		}),
-		Evidence: []material.Range{callRange(first, middle), callRange(middle, last)},
-		Meta:     map[string]string{"first": first.Key(), "last": last.Key()},
+		Evidence: []material.Range{
+			first.Head, callRange(first, middle), middle.Head, callRange(middle, last),
+		},
+		Meta: map[string]string{"first": first.Key(), "last": last.Key()},
 	}
 }

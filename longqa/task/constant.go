@@ -59,7 +59,7 @@ func (s *Scope) constants(sym *code.Symbol) ([]*code.Symbol, bool) {
 func (constant) candidate(s *Scope, d *dice.Dice, sym *code.Symbol, refs []*code.Symbol) Candidate {
 	v := sym.Value
 	c := Candidate{
-		Key: sym.Key(), Source: "derived:constant",
+		Key: sym.Key(), Located: true, Source: "derived:constant",
 		Question: dice.Pick(d, []string{
 			"What is the value of the constant " + s.quoted(sym) + "?",
 			"Which value does the constant " + s.quoted(sym) + " have in " + s.where() + "?",

@@ -37,7 +37,7 @@ func (t declaration) Propose(s *Scope, d *dice.Dice) []Candidate {
 
 func (declaration) function(s *Scope, d *dice.Dice, f *code.Symbol) Candidate {
 	return Candidate{
-		Key: f.Key(), Source: "derived:declaration",
+		Key: f.Key(), Located: true, Source: "derived:declaration",
 		Question: dice.Pick(d, []string{
 			"Where in " + s.where() + " is the " + kindOf(f) + " " + s.quoted(f) +
 				" declared, and with what signature?",
@@ -55,7 +55,7 @@ func (declaration) function(s *Scope, d *dice.Dice, f *code.Symbol) Candidate {
 
 func (declaration) structType(s *Scope, d *dice.Dice, t *code.Symbol) Candidate {
 	return Candidate{
-		Key: t.Key(), Source: "derived:declaration",
+		Key: t.Key(), Located: true, Source: "derived:declaration",
 		Question: dice.Pick(d, []string{
 			"Where in " + s.where() + " is the struct type " + s.quoted(t) +
 				" declared, and which fields does it have?",

@@ -43,7 +43,8 @@ func (returned) candidate(s *Scope, d *dice.Dice, f *code.Symbol) (Candidate, bo
 		}),
 		Meta: map[string]string{"symbol": f.Key()},
 	}
-	var parts []string
+	parts := []string{}
+	c.Evidence = append(c.Evidence, f.Head)
 	for _, r := range f.Returns {
 		c.Evidence = append(c.Evidence, r.Range)
 		if r.Variable == "" {

@@ -9,8 +9,8 @@ import (
 type Task interface {
 	// Name is the row's task, as "callers".
 	Name() string
-	// Propose returns some questions about a scope, at most about a dozen, drawn evenly over it. It may be called
-	// concurrently.
+	// Propose returns some questions about a scope, drawn evenly over it, about as many as
+	// proposals. It may be called concurrently.
 	Propose(s *Scope, d *dice.Dice) []Candidate
 }
 
@@ -23,6 +23,9 @@ type Candidate struct {
 	Question, Answer string
 	// Evidence are the places that give the answer, in the view; none if the view has no answer.
 	Evidence []material.Range
+	// Located: the answer names files, so the headings of the files that hold the evidence are
+	// evidence too.
+	Located bool
 	// Remove are the places that would give the answer away.
 	Remove []material.Range
 	// Meta is for a checker.

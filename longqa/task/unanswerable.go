@@ -5,6 +5,7 @@ import (
 
 	"longlora/longqa/code"
 	"longlora/longqa/dice"
+	"longlora/longqa/material"
 )
 
 // unanswerable asks what the view does not answer, in the words of the other tasks: about something
@@ -90,7 +91,8 @@ func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
 					"The given code does not say: it uses " + name + ", but the declaration is not part of it.",
 					"That cannot be answered from the given code: " + name + " is called there but declared elsewhere.",
 				}),
-				Meta: map[string]string{"symbol": sym.Key(), "unanswerable": "undeclared"},
+				Evidence: []material.Range{call.Range},
+				Meta:     map[string]string{"symbol": sym.Key(), "unanswerable": "undeclared"},
 			})
 			break
 		}

@@ -145,6 +145,13 @@ func (b *Builder) Report(key string, value any) {
 	b.report[key] = value
 }
 
+// Describe sets the card, where it depends on what was built.
+func (b *Builder) Describe(c Card) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.options.Card = c
+}
+
 // Abort removes what was written. It does nothing after Publish or a first Abort, so it may be
 // deferred.
 func (b *Builder) Abort() error {

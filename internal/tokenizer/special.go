@@ -1,0 +1,4 @@
+package tokenizer
+
+// IsSpecial reports whether an id is that of a special token, which stands for no text.
+func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.special[id] }
