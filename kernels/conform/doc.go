@@ -1,2 +1,3 @@
-// Package conform holds what every backend must keep, as tests that run on any of them.
+// Package conform holds what every backend must keep, as tests that run on any of them: NoLeak, that
+// no output depends on later tokens, and Agree, that operators err no more than plain float32 may.
 package conform

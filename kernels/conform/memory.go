@@ -42,8 +42,18 @@ func (m *memory) fresh(seed ...int) {
 }
 
 // normal returns an F32 tensor of normally distributed values.
-func (m *memory) normal(shape ...int) kernels.Tensor {
-	x := m.arena.Alloc(kernels.F32, shape...)
+func (m *memory) normal(shape ...int) kernels.Tensor { return m.typed(kernels.F32, shape...) }
+
+// brain is normal in BF16.
+func (m *memory) brain(shape ...int) kernels.Tensor { return m.typed(kernels.BF16, shape...) }
+
+// gapped is normal with gaps between rows.
+func (m *memory) gapped(rows, width int) kernels.Tensor {
+	return m.normal(rows, width+5).Slice(1, 2, 2+width)
+}
+
+func (m *memory) typed(d kernels.DType, shape ...int) kernels.Tensor {
+	x := m.arena.Alloc(d, shape...)
 	values := make([]float32, x.Len())
 	for i := range values {
 		values[i] = float32(m.rng.NormFloat64())
@@ -58,6 +68,19 @@ func (m *memory) ints(n, below int) kernels.Tensor {
 	values := make([]int32, n)
 	for i := range values {
 		values[i] = m.rng.Int32N(int32(below))
+	}
+	m.b.WriteInts(x, values)
+	return x
+}
+
+// targets is ints in which some values are -1.
+func (m *memory) targets(n, below int) kernels.Tensor {
+	x := m.arena.Alloc(kernels.I32, n)
+	values := make([]int32, n)
+	for i := range values {
+		if values[i] = m.rng.Int32N(int32(below)); m.rng.IntN(4) == 0 {
+			values[i] = -1
+		}
 	}
 	m.b.WriteInts(x, values)
 	return x
