@@ -13,7 +13,6 @@ import (
 	"sort"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 
 	"longlora/schemas"
 )
@@ -59,8 +58,12 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 		return nil, fmt.Errorf("dataset %s: %w", b.dir, err)
 	}
 	w.buffer = bufio.NewWriterSize(w.file, 1<<20)
+	codec, err := newZstdCodec()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("dataset %s: %w", b.dir, err), w.file.Close())
+	}
 	out := io.MultiWriter(w.buffer, w.sum, (*counter)(&w.bytes))
-	w.parquet = parquet.NewGenericWriter[T](out, writerOptions()...)
+	w.parquet = parquet.NewGenericWriter[T](out, writerOptions(codec)...)
 	w.done = finished{
 		file:    schemas.File{Path: w.path, Split: split},
 		mixture: map[mixtureKey]*schemas.MixturePart{},
@@ -72,9 +75,9 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 // longTexts are columns of which a page's least and greatest value would be as long as the page.
 var longTexts = []string{"text", "instruction", "context", "output"}
 
-func writerOptions() []parquet.WriterOption {
+func writerOptions(codec *zstdCodec) []parquet.WriterOption {
 	options := []parquet.WriterOption{
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.Compression(codec),
 		parquet.CreatedBy("longlora", "1", ""),
 		parquet.DataPageVersion(2),
 	}
@@ -167,7 +170,8 @@ func (w *FileWriter[T]) Close() error {
 	}
 	w.done.file.Bytes = w.bytes
 	w.done.file.SHA256 = hex.EncodeToString(w.sum.Sum(nil))
-	w.b.files[w.key] = &w.done
+	done := w.done // a copy, for the writer has large buffers
+	w.b.files[w.key] = &done
 	return nil
 }
 
