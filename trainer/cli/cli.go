@@ -18,7 +18,7 @@ func New() *cobra.Command {
 // commands is the table of subcommands, one a file.
 func commands() []*cobra.Command {
 	return []*cobra.Command{
-		newSFT(), newPretrain(), evalCommand(), generateCommand(), mergeCommand(), inspectCommand(),
-		reportCommand(),
+		newSFT(), newPretrain(), evalCommand(), generateCommand(), predictCommand(),
+		mergeCommand(), inspectCommand(), reportCommand(),
 	}
 }

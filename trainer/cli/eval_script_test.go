@@ -17,8 +17,8 @@ import (
 	"longlora/trainer/base"
 )
 
-// packages writes a dataset of invented Go packages, encoded with the default tokenizer, in the split
-// test, and of one more in the split train:
+// packages writes a dataset of invented Go packages, encoded with the default tokenizer, in the
+// split test, and of the first of them in the split train too:
 //
 //	packages DIR COUNT LENGTH
 //
@@ -57,6 +57,27 @@ func packages(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		ts.Check(w.Close())
 	}
+	_, err = b.Publish()
+	ts.Check(err)
+}
+
+// examples writes a dataset of two questions over invented code, one short and one of many tokens:
+// examples DIR.
+func examples(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := shard.Create(ts.MkAbs(args[0]), shard.Options{
+		Kind: schemas.KindExample, Name: "examples", Config: map[string]any{},
+	})
+	ts.Check(err)
+	defer b.Abort() //nolint:errcheck // it does nothing after Publish
+	w, err := shard.NewFile[schemas.Example](b, "test", 0)
+	ts.Check(err)
+	for i, n := range []int{10, 700} {
+		ts.Check(w.Write(schemas.Example{
+			ID: fmt.Sprint("q", i), Instruction: "What comes next?", Context: invented(1, n),
+			Output: "Nothing.", Licence: "MIT", Split: "test", DocIDs: []string{"pkg1"},
+		}))
+	}
+	ts.Check(w.Close())
 	_, err = b.Publish()
 	ts.Check(err)
 }

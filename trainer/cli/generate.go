@@ -20,7 +20,7 @@ func (f *samplingFlags) add(c *cobra.Command, maxNew int) {
 	flags.IntVar(&f.MaxNew, "max-new", maxNew, "greatest number of new tokens")
 	flags.Float64Var(&f.Temperature, "temperature", 0, "divides the logits; 0: greedy")
 	flags.IntVar(&f.TopK, "top-k", 0, "choose among the K most probable tokens; 0: all")
-	flags.Float64Var(&f.TopP, "top-p", 0, "choose among the most probable tokens that sum to P; 0: all")
+	flags.Float64Var(&f.TopP, "top-p", 0, "choose among the most probable that sum to P; 0: all")
 	flags.Uint64Var(&f.Seed, "seed", 1, "seed of the choices")
 }
 

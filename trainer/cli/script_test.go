@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"shards": shards, "poison": poison, "lock": lock, "await": await,
-			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size,
+			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size, "examples": examples,
 		},
 	})
 }

@@ -70,7 +70,7 @@ func uncached(t testing.TB, m *model.Model, prompt []int32, n int) (ids []int32)
 	return ids
 }
 
-func prompt(n int) []int32 {
+func ramp(n int) []int32 {
 	ids := make([]int32, n)
 	for i := range ids {
 		ids[i] = int32(i*i*7+i) % 97
@@ -81,11 +81,11 @@ func prompt(n int) []int32 {
 func TestCachedEqualsUncached(t *testing.T) {
 	m := tiny(t, 700)
 	for _, n := range []int{1, 2, 63, 64, 65, 513} { // around the tile sizes and the reading chunk
-		got, err := Run(context.Background(), m, prompt(n), Options{MaxNew: 24}, nil)
+		got, err := Run(context.Background(), m, ramp(n), Options{MaxNew: 24}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := uncached(t, m, prompt(n), 24); !slices.Equal(got, want) {
+		if want := uncached(t, m, ramp(n), 24); !slices.Equal(got, want) {
 			t.Errorf("prompt of %d: got %v, want %v", n, got, want)
 		}
 	}
@@ -93,7 +93,7 @@ func TestCachedEqualsUncached(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	m := tiny(t, 100)
-	all, err := Run(context.Background(), m, prompt(5), Options{MaxNew: 20}, nil)
+	all, err := Run(context.Background(), m, ramp(5), Options{MaxNew: 20}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,14 +103,14 @@ func TestRunStops(t *testing.T) {
 	for slices.Contains(all, unused) {
 		unused++
 	}
-	got, err := Run(context.Background(), m, prompt(5),
+	got, err := Run(context.Background(), m, ramp(5),
 		Options{MaxNew: 20, Stop: []int32{unused, stop}}, nil)
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0
-	_, err = Run(ctx, m, prompt(5), Options{MaxNew: 20}, func(int32) error {
+	_, err = Run(ctx, m, ramp(5), Options{MaxNew: 20}, func(int32) error {
 		if n++; n == 3 {
 			cancel()
 		}
@@ -129,10 +129,10 @@ func TestRunRefuses(t *testing.T) {
 		want   string
 	}{
 		{nil, Options{MaxNew: 1}, "a prompt of 0 tokens"},
-		{prompt(4), Options{}, "0 new ones"},
-		{prompt(10), Options{MaxNew: 7}, "at most 16 together"},
+		{ramp(4), Options{}, "0 new ones"},
+		{ramp(10), Options{MaxNew: 7}, "at most 16 together"},
 		{[]int32{3, 97}, Options{MaxNew: 2}, "token 97 at 1 outside vocabulary 97"},
-		{prompt(4), Options{MaxNew: 1, Sampling: Sampling{Temperature: -1}}, "temperature is -1"},
+		{ramp(4), Options{MaxNew: 1, Sampling: Sampling{Temperature: -1}}, "temperature is -1"},
 	} {
 		_, err := Run(context.Background(), m, c.prompt, c.o, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -144,7 +144,7 @@ func TestRunRefuses(t *testing.T) {
 func TestSampledRunsRepeat(t *testing.T) {
 	m := tiny(t, 100)
 	run := func(seed uint64) []int32 {
-		ids, err := Run(context.Background(), m, prompt(9),
+		ids, err := Run(context.Background(), m, ramp(9),
 			Options{MaxNew: 40, Sampling: Sampling{Temperature: 1, TopK: 20, Seed: seed}}, nil)
 		if err != nil {
 			t.Fatal(err)
