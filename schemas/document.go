@@ -1,5 +1,13 @@
 package schemas
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
 // Document is one text of a corpus with its origin.
 type Document struct {
 	// DocID is unique in its dataset and stable across runs and machines.
@@ -20,4 +28,33 @@ type Document struct {
 	// NChars is the number of Unicode code points in Text.
 	NChars int64             `parquet:"n_chars" json:"n_chars"`
 	Meta   map[string]string `parquet:"meta" json:"meta"`
+}
+
+// Seal sets NChars and SHA256 to those of Text.
+func (d *Document) Seal() {
+	sum := sha256.Sum256([]byte(d.Text))
+	d.NChars, d.SHA256 = int64(utf8.RuneCountInString(d.Text)), hex.EncodeToString(sum[:])
+}
+
+// Validate reports the first invariant that the document breaks.
+func (d *Document) Validate() error {
+	if d.DocID == "" {
+		return errors.New("a document has no doc_id")
+	}
+	if d.Licence == "" {
+		return fmt.Errorf("document %q has no licence", d.DocID)
+	}
+	if !utf8.ValidString(d.Text) {
+		return fmt.Errorf("document %q: text is not UTF-8", d.DocID)
+	}
+	sealed := Document{Text: d.Text}
+	sealed.Seal()
+	if d.NChars != sealed.NChars {
+		return fmt.Errorf("document %q: n_chars is %d, its text has %d", d.DocID, d.NChars, sealed.NChars)
+	}
+	if d.SHA256 != sealed.SHA256 {
+		return fmt.Errorf("document %q: sha256 is %.12s…, that of its text %.12s…",
+			d.DocID, d.SHA256, sealed.SHA256)
+	}
+	return nil
 }

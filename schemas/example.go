@@ -1,5 +1,11 @@
 package schemas
 
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
 // Span is the half-open range [Start, End) of Unicode code points in a text, as Python slices it.
 type Span struct {
 	Start int64 `parquet:"start" json:"start"`
@@ -34,4 +40,27 @@ type Example struct {
 	QuestionFirst bool `parquet:"question_first" json:"question_first"`
 	// Meta is what a checker needs beside the row's texts.
 	Meta map[string]string `parquet:"meta" json:"meta"`
+}
+
+// Validate reports the first invariant that the example breaks.
+func (e *Example) Validate() error {
+	if e.ID == "" {
+		return errors.New("an example has no id")
+	}
+	if e.Licence == "" {
+		return fmt.Errorf("example %q has no licence", e.ID)
+	}
+	for _, text := range []string{e.Instruction, e.Context, e.Output} {
+		if !utf8.ValidString(text) {
+			return fmt.Errorf("example %q: a text is not UTF-8", e.ID)
+		}
+	}
+	n := int64(utf8.RuneCountInString(e.Context))
+	for i, s := range e.Evidence {
+		if s.Start < 0 || s.End <= s.Start || s.End > n {
+			return fmt.Errorf("example %q: evidence[%d] is [%d, %d), and its context has %d characters",
+				e.ID, i, s.Start, s.End, n)
+		}
+	}
+	return nil
 }

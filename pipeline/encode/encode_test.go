@@ -30,11 +30,11 @@ func documents(t *testing.T, texts ...string) *shard.Dataset {
 		if i%5 == 4 {
 			name = "test"
 		}
+		doc := schemas.Document{DocID: fmt.Sprint("doc-", i), Source: "s", Licence: "MIT", Text: text}
+		doc.Seal()
 		w, err := shard.NewFile[schemas.Document](b, name, i)
 		if err == nil {
-			err = w.Write(schemas.Document{
-				DocID: fmt.Sprint("doc-", i), Source: "s", Licence: "MIT", Text: text,
-			})
+			err = w.Write(doc)
 		}
 		if err == nil {
 			err = w.Close()

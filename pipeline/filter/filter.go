@@ -2,13 +2,10 @@
 package filter
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -86,11 +83,11 @@ func Validate(names []string, o Options) error {
 	return errors.Join(errs...)
 }
 
-// Apply brings the text into Unicode NFC, fills in NChars and SHA256, and runs the filters. A reason
+// Apply brings the text into Unicode NFC, seals the document and runs the filters. A reason
 // that is not empty says that the document is to be dropped.
 func (c *Chain) Apply(d *schemas.Document) (reason, detail string) {
 	d.Text = norm.NFC.String(d.Text) // returns its argument if it is in NFC
-	d.NChars = int64(utf8.RuneCountInString(d.Text))
+	d.Seal()
 	if strings.TrimSpace(d.Text) == "" {
 		return "empty", ""
 	}
@@ -99,7 +96,5 @@ func (c *Chain) Apply(d *schemas.Document) (reason, detail string) {
 			return reason, detail
 		}
 	}
-	sum := sha256.Sum256([]byte(d.Text))
-	d.SHA256 = hex.EncodeToString(sum[:])
 	return "", ""
 }

@@ -63,9 +63,11 @@ func writeParquet(t *testing.T, dir string, texts ...string) {
 		t.Fatal(err)
 	}
 	for i, text := range texts {
+		doc := schemas.Document{DocID: fmt.Sprint("row-", i), Text: text, Licence: "MIT"}
+		doc.Seal()
 		w, err := shard.NewFile[schemas.Document](b, "train", i)
 		if err == nil {
-			err = w.Write(schemas.Document{DocID: fmt.Sprint("row-", i), Text: text, Licence: "MIT"})
+			err = w.Write(doc)
 		}
 		if err == nil {
 			err = w.Close()

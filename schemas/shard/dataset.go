@@ -104,10 +104,12 @@ func (d *Dataset) verifyTokenizer() error {
 func (d *Dataset) verifyFile(ctx context.Context, f schemas.File) error {
 	switch d.manifest.Kind {
 	case schemas.KindDocument:
-		return verifyRows(ctx, d, f, func(*schemas.Document) (int64, error) { return 0, nil })
+		return verifyRows(ctx, d, f, func(d *schemas.Document) (int64, error) {
+			return 0, d.Validate()
+		})
 	case schemas.KindExample:
 		return verifyRows(ctx, d, f, func(e *schemas.Example) (int64, error) {
-			return int64(e.NTokens), nil
+			return int64(e.NTokens), e.Validate()
 		})
 	}
 	vocab := 0

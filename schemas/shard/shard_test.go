@@ -199,7 +199,9 @@ func TestMapsAreWrittenInOrder(t *testing.T) {
 		for k := range 20 {
 			meta[fmt.Sprint("key", k)] = fmt.Sprint(k)
 		}
-		if err := w.Write(schemas.Document{DocID: "a", Licence: "MIT", Meta: meta}); err != nil {
+		doc := schemas.Document{DocID: "a", Licence: "MIT", Meta: meta}
+		doc.Seal()
+		if err := w.Write(doc); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {

@@ -121,13 +121,9 @@ func (w *FileWriter[T]) Write(rows ...T) error {
 func (w *FileWriter[T]) check(row *T) error {
 	switch r := any(row).(type) {
 	case *schemas.Document:
-		if r.Licence == "" {
-			return fmt.Errorf("document %q has no licence", r.DocID)
-		}
+		return r.Validate()
 	case *schemas.Example:
-		if r.Licence == "" {
-			return fmt.Errorf("example %q has no licence", r.ID)
-		}
+		return r.Validate()
 	case *schemas.Sequence:
 		vocab := 0
 		if w.b.options.Tokenizer != nil {
