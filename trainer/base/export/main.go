@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/template"
 
 	"longlora/internal/atomicfile"
@@ -106,7 +107,8 @@ func trainedOn(d *shard.Dataset) ([]string, error) {
 			return nil, err
 		}
 		for _, doc := range s.Docs {
-			seen[doc.SampleID] = true
+			id, _, _ := strings.Cut(doc.SampleID, "#") // what package recall made of a document
+			seen[id] = true
 		}
 	}
 	var all []string
