@@ -10,12 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"longlora/internal/command"
+	"longlora/schemas"
+	"longlora/schemas/shard"
 	"longlora/trainer/report"
 )
 
 // reportFlags are those of report.
 type reportFlags struct {
-	farCopy, passKey, answer, out string
+	farCopy, passKey, answer, examples, out string
 	stages, places                []string
 	seconds                       float64
 }
@@ -33,7 +35,8 @@ func reportCommand() *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&f.farCopy, "far-copy", "", "what eval far-copy --json wrote (required)")
 	flags.StringVar(&f.passKey, "passkey", "", "what eval passkey --json wrote")
-	flags.StringVar(&f.answer, "answer", "", "a line of predict --json to show as an example")
+	flags.StringVar(&f.answer, "answer", "", "a line of predict to show as an example")
+	flags.StringVar(&f.examples, "examples", "", "example dataset that holds the answer's question")
 	flags.StringArrayVar(&f.stages, "stage", nil,
 		"NAME=DIR: a training run to show (repeatable, at least one)")
 	flags.StringArrayVar(&f.places, "place", nil, "WHAT=PATH: something to point to (repeatable)")
@@ -75,7 +78,7 @@ func (f *reportFlags) gather() (*report.Report, error) {
 		}
 	}
 	if f.answer != "" {
-		if err := readJSON(f.answer, &r.Example); err != nil {
+		if err := f.example(&r.Example); err != nil {
 			return nil, err
 		}
 	}
@@ -98,6 +101,27 @@ func (f *reportFlags) gather() (*report.Report, error) {
 		r.Places = append(r.Places, report.Place{What: what, Path: path})
 	}
 	return r, nil
+}
+
+// example reads the answer and looks its question up.
+func (f *reportFlags) example(e *report.Example) error {
+	if err := readJSON(f.answer, e); err != nil || f.examples == "" {
+		return err
+	}
+	d, err := shard.Open(f.examples)
+	if err != nil {
+		return err
+	}
+	for row, err := range shard.Rows[schemas.Example](d, "") {
+		if err != nil {
+			return err
+		}
+		if row.ID == e.ID {
+			e.Instruction = row.Instruction
+			return nil
+		}
+	}
+	return fmt.Errorf("report: %s holds no example %q", f.examples, e.ID)
 }
 
 func readJSON(path string, v any) error {

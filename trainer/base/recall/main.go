@@ -1,7 +1,7 @@
-// Command recall reads documents as JSON lines (doc_id, text, licence) and writes short documents made
-// of their lines: a passage, other lines, the passage again. Only by looking back can a model predict
-// the second time, so it learns early to do so; in plain documents of 512 tokens the occasion is too
-// rare for a small model and a short training.
+// Command recall reads documents as JSON lines (doc_id, text, licence) and writes short documents
+// made of their lines: a passage, other lines, the passage again. Only by looking back can a model
+// predict the second time, so it learns early to do so; in plain documents of 512 tokens the
+// occasion is too rare for a small model and a short training.
 package main
 
 import (
