@@ -25,10 +25,9 @@ type activations struct {
 	q, o         kernels.Tensor // [T, H·Dh]
 	kv           keyValues
 	lse          kernels.Tensor          // [H, T]
-	x1, h2       kernels.Tensor          // after attention, normalised: [T, D]
-	rstd2        kernels.Tensor          // [T]
-	gate, up, a  kernels.Tensor          // [T, F]
+	x1           kernels.Tensor          // after attention [T, D]
 	u            [linears]kernels.Tensor // [T, r], absent without adapter
+	mlp          *mlpActivations         // of all tokens; nil: not kept
 }
 
 func (m *Model) f32(shape ...int) kernels.Tensor {
@@ -50,25 +49,12 @@ func (m *Model) newKeyValues(tokens int) keyValues {
 func (m *Model) apply(p *pass, y *layer, i int, a *activations, out, x kernels.Tensor, add bool) {
 	l := &y.linear[i]
 	a.u[i] = l.low(m.work.arena, p.tokens)
-	m.b.Linear(out, x, l.operand(p.seed), a.u[i], add)
+	m.b.Linear(out, x, l.operand(p.seed, 0), a.u[i], add)
 }
 
-// forward runs a layer up to the SwiGLU product.
+// forward runs a layer's first half: x1 = x + attention(norm(x)).
 func (m *Model) forward(p *pass, y *layer, x kernels.Tensor, kv keyValues) *activations {
 	a := &activations{x: x, kv: kv}
-	m.attend(p, y, a)
-	c, t := m.config, p.tokens
-	a.h2, a.rstd2 = m.f32(t, c.Hidden), m.f32(t)
-	m.b.RMSNorm(a.h2, a.rstd2, a.x1, y.postNorm.Value, c.Eps)
-	a.gate, a.up, a.a = m.f32(t, c.FFN), m.f32(t, c.FFN), m.f32(t, c.FFN)
-	m.apply(p, y, gateProj, a, a.gate, a.h2, false)
-	m.apply(p, y, upProj, a, a.up, a.h2, false)
-	m.b.SwiGLU(a.a, a.gate, a.up)
-	return a
-}
-
-// attend computes x1 = x + attention(norm(x)).
-func (m *Model) attend(p *pass, y *layer, a *activations) {
 	c, t := m.config, p.tokens
 	a.h1, a.rstd1 = m.f32(t, c.Hidden), m.f32(t)
 	m.b.RMSNorm(a.h1, a.rstd1, a.x, y.inputNorm.Value, c.Eps)
@@ -83,12 +69,7 @@ func (m *Model) attend(p *pass, y *layer, a *activations) {
 	a.x1 = m.f32(t, c.Hidden)
 	m.b.Copy(a.x1, a.x)
 	m.apply(p, y, oProj, a, a.x1, a.o, true)
-}
-
-// finish computes the layer's output: out = x1 + down(SwiGLU).
-func (m *Model) finish(p *pass, y *layer, a *activations, out kernels.Tensor) {
-	m.b.Copy(out, a.x1)
-	m.apply(p, y, downProj, a, out, a.a, true)
+	return a
 }
 
 // perHead views [T, H·Dh] as [T, H, Dh].
@@ -98,20 +79,9 @@ func (m *Model) perHead(t kernels.Tensor) kernels.Tensor { return t.SplitLast(m.
 // gradients of its parameters.
 func (m *Model) backward(p *pass, y *layer, a *activations, dx kernels.Tensor) {
 	mark := m.work.arena.Mark()
-	m.backwardMLP(p, y, a, dx)
-	m.work.arena.Release(mark)
+	m.mlpBackward(p, y, a, dx)
 	m.backwardAttention(p, y, a, dx)
 	m.work.arena.Release(mark)
-}
-
-func (m *Model) backwardMLP(p *pass, y *layer, a *activations, dx kernels.Tensor) {
-	dh := m.cleared(p.tokens, m.config.Hidden)
-	da := m.cleared(p.tokens, m.config.FFN)
-	m.derive(p, y, downProj, a, da, dx, a.a)
-	m.b.SwiGLUGrad(a.gate, a.up, da, a.gate, a.up)
-	m.derive(p, y, gateProj, a, dh, a.gate, a.h2)
-	m.derive(p, y, upProj, a, dh, a.up, a.h2)
-	m.b.RMSNormGrad(dx, y.postNorm.Grad, dh, a.x1, y.postNorm.Value, a.rstd2)
 }
 
 func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.Tensor) {
@@ -134,7 +104,7 @@ func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.
 // derive adds a linear layer's input gradient to dx and those of its parameters to theirs.
 func (m *Model) derive(p *pass, y *layer, i int, a *activations, dx, dy, x kernels.Tensor) {
 	l := &y.linear[i]
-	m.b.LinearGrad(dx, l.gradients(), dy, x, l.operand(p.seed), a.u[i])
+	m.b.LinearGrad(dx, l.gradients(), dy, x, l.operand(p.seed, 0), a.u[i])
 }
 
 func (m *Model) cleared(shape ...int) kernels.Tensor {

@@ -87,7 +87,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	for l := range m.layers {
 		mark := arena.Mark()
 		kept[l] = m.forward(p, &m.layers[l], inputs[l], m.newKeyValues(p.tokens))
-		m.finish(p, &m.layers[l], kept[l], inputs[l+1])
+		m.mlpForward(p, &m.layers[l], kept[l], inputs[l+1], !m.options.Recompute)
 		if m.options.Recompute {
 			arena.Release(mark)
 			kept[l] = nil
@@ -111,9 +111,6 @@ func (m *Model) backwardLayer(p *pass, y *layer, a *activations, x, dx kernels.T
 	mark := m.work.arena.Mark()
 	if a == nil {
 		a = m.forward(p, y, x, m.newKeyValues(p.tokens))
-		if y.linear[downProj].a != nil { // its adapter's inner activation is wanted
-			m.finish(p, y, a, m.f32(p.tokens, m.config.Hidden))
-		}
 	}
 	m.backward(p, y, a, dx)
 	m.work.arena.Release(mark)
@@ -126,7 +123,7 @@ func (m *Model) hidden(p *pass, kv func(layer int) keyValues) kernels.Tensor {
 	for l := range m.layers {
 		mark := m.work.arena.Mark()
 		a := m.forward(p, &m.layers[l], x, kv(l))
-		m.finish(p, &m.layers[l], a, next)
+		m.mlpForward(p, &m.layers[l], a, next, false)
 		m.work.arena.Release(mark)
 		x, next = next, x
 	}

@@ -10,8 +10,9 @@ type linear struct {
 	lora *LoRA
 }
 
-// operand returns what the backend needs. Without a seed there is no dropout.
-func (l *linear) operand(seed uint64) kernels.Linear {
+// operand returns what the backend needs for rows that begin at token from. Without a seed there is
+// no dropout.
+func (l *linear) operand(seed uint64, from int) kernels.Linear {
 	k := kernels.Linear{W: kernels.Dense{Tensor: l.w.Value}}
 	if l.a == nil {
 		return k
@@ -20,7 +21,7 @@ func (l *linear) operand(seed uint64) kernels.Linear {
 	k.Scale = float32(l.lora.Alpha / float64(l.lora.Rank))
 	if seed != 0 {
 		k.Dropout = float32(l.lora.Dropout)
-		k.Seed = mix(seed, uint64(l.id))
+		k.Seed = mix(mix(seed, uint64(l.id)), uint64(from))
 	}
 	return k
 }

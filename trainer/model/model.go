@@ -22,6 +22,7 @@ type Model struct {
 	arenas   []kernels.Arena // parameters, training state, tables
 	cos, sin kernels.Tensor  // [Context, HeadDim/2]
 	work     workspace
+	mlpRows  int
 }
 
 // layer is one decoder layer's parameters.
@@ -37,7 +38,7 @@ func New(b kernels.Backend, c Config, o Options) (*Model, error) {
 	if err := errors.Join(c.Validate(), o.Validate()); err != nil {
 		return nil, err
 	}
-	m := &Model{b: b, config: c, options: o, params: list(c, o)}
+	m := &Model{b: b, config: c, options: o, params: list(c, o), mlpRows: defaultMLPRows}
 	if err := m.allocate(); err != nil {
 		return nil, errors.Join(fmt.Errorf("model: %w", err), m.Close())
 	}

@@ -90,6 +90,7 @@ func newModel(t testing.TB, b kernels.Backend, c Config, o Options) *Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m.mlpRows = 16 // so that tests cross its borders
 	t.Cleanup(func() {
 		if err := m.Close(); err != nil {
 			t.Error(err)

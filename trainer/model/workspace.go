@@ -100,6 +100,7 @@ func (m *Model) count(call func(*Model) error) (int64, error) {
 	if err != nil {
 		return 0, errors.Join(err, b.Close())
 	}
+	twin.mlpRows = m.mlpRows
 	err = twin.resize(math.MaxInt64)
 	if err == nil {
 		err = call(twin)
