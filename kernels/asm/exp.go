@@ -84,6 +84,10 @@ func (l *lanes) exp(x reg.VecPhysical) {
 	}
 	VFMADD213PS(l.constant(one), x, l.p)
 	VFMADD213PS(l.constant(one), x, l.p)
+	if l.v.bytes == 64 {
+		VSCALEFPS(l.t, l.p, l.p)
+		return
+	}
 	VCVTPS2DQ(l.t, l.t)
 	VPBROADCASTD(l.bias, l.k)
 	VPADDD(l.k, l.t, l.t)
@@ -116,32 +120,31 @@ func (e exponential) sum(name string, v vector) {
 	r.loop(1, func() {
 		VMOVUPS(r.at("src", 0), x)
 		VFMSUB213PS(r.lanes["shift"], r.lanes["scale"], x)
-		tooSmall := belowMask(v, l, x) // exp becomes 0 there
-		l.clamp(x)
-		l.exp(x)
-		tooSmall(l.p)
+		if v.bytes == 64 {
+			// Whatever these lanes become, they are cleared. NaN is neither below nor cleared.
+			VCMPPS(Imm(5), l.constant(least), x, reg.K1) // not x < least
+			l.exp(x)
+			VMOVAPS_Z(l.p, reg.K1, l.p)
+		} else {
+			spill := spillBelow(l, x)
+			l.clamp(x)
+			l.exp(x)
+			VMOVUPS(spill, l.t)
+			VANDNPS(l.p, l.t, l.p)
+		}
 		VADDPS(l.p, sum, sum)
 		VMOVUPS(l.p, r.at("dst", 0))
 	})
 	end(v, sum, x, add)
 }
 
-// belowMask remembers which lanes of x are below the least exponent and returns what clears them in
-// a result. NaN lanes stay NaN.
-func belowMask(v vector, l *lanes, x reg.VecPhysical) func(reg.VecPhysical) {
-	if v.bytes == 64 {
-		VCMPPS(Imm(17), l.constant(least), x, reg.K1) // x < least, ordered
-		KNOTW(reg.K1, reg.K1)
-		return func(r reg.VecPhysical) { VMOVAPS_Z(r, reg.K1, r) }
-	}
-	// AVX2 has no register left to hold the mask.
-	VCMPPS(Imm(17), l.constant(least), x, l.t)
+// spillBelow stores the mask of lanes of x below the least exponent, for which AVX2 has no register
+// left, but not of NaN lanes.
+func spillBelow(l *lanes, x reg.VecPhysical) Mem {
+	VCMPPS(Imm(17), l.constant(least), x, l.t) // x < least
 	spill := AllocLocal(32)
 	VMOVUPS(l.t, spill)
-	return func(r reg.VecPhysical) {
-		VMOVUPS(spill, l.t)
-		VANDNPS(r, l.t, r)
-	}
+	return spill
 }
 
 // sigmoid computes 1/(1+exp(-x)) into l.p; x stays, spare is lost.

@@ -11,7 +11,7 @@ import (
 const (
 	// keyTile is the keys that the online softmax takes at a time, counted from position 0: a
 	// query's result depends on it, so that it may depend on nothing else.
-	keyTile = 128
+	keyTile = 256
 	// rowTiles is the height of a block of queries, in tiles of the matrix product.
 	rowTiles = 3
 )
@@ -141,20 +141,23 @@ type scratch struct {
 	o      []float32 // [n, padded]
 	most   []float32 // [n] greatest score so far, scaled
 	sum    []float32 // [n] the softmax's denominator so far
+	shrink []float32 // [whole vectors over n] what a tile does to earlier sums
 	q      []float32 // [Dh, Narrow], for few queries: their transpose
 	tile   []float32 // [Rows, Narrow], for few queries: the transposes of some scores
 }
 
 func (f *forward) scratch(worker, n int) *scratch {
-	narrow := f.tiles.Narrow
-	s := f.Own(worker, n*(keyTile+f.padded+2)+(f.d+f.tiles.Rows)*narrow)
+	narrow, whole := f.tiles.Narrow, (n+15)/16*16
+	s := f.Own(worker, n*(keyTile+f.padded+2)+whole+(f.d+f.tiles.Rows)*narrow)
 	cut := func(size int) []float32 {
 		part := s[:size]
 		s = s[size:]
 		return part
 	}
-	return &scratch{scores: cut(n * keyTile), o: cut(n * f.padded), q: cut(f.d * narrow),
-		tile: cut(f.tiles.Rows * narrow), most: cut(n), sum: cut(n)}
+	w := &scratch{scores: cut(n * keyTile), o: cut(n * f.padded), q: cut(f.d * narrow),
+		shrink: cut(whole), tile: cut(f.tiles.Rows * narrow), most: cut(n), sum: cut(n)}
+	clear(w.shrink)
+	return w
 }
 
 // block computes the attention of a block of queries.
@@ -219,26 +222,30 @@ func (f *forward) multiplyByKeys(w *scratch, t task, from int, tile span) {
 // softmax turns the tile's scores into probabilities up to the rows' denominators, which it carries
 // on. Sums are over whole vectors from a fixed place: what a query does not see adds exact zeros.
 func (f *forward) softmax(w *scratch, t task, from int, tile span) {
-	wide := f.tiles.Wide
+	n, wide := t.queries.to-t.queries.from, f.tiles.Wide
 	begin := (tile.from - from) / wide * wide
 	end := (tile.to - from + wide - 1) / wide * wide
-	for r := range t.queries.to - t.queries.from {
+	for r := range n {
 		row := w.scores[r*keyTile : (r+1)*keyTile]
-		seen := min(tile.to, t.queries.from+r+1) - from
-		if seen <= tile.from-from {
-			clear(row[begin:end])
-			continue
-		}
+		seen := max(tile.from, min(tile.to, t.queries.from+r+1)) - from
 		hide(row[begin : tile.from-from])
 		hide(row[seen:end])
 		most := max(w.most[r], f.scale*f.Ops.Max(row[tile.from-from:seen]))
-		if most != w.most[r] && tile.from > t.start {
-			shrink := float32(math.Exp(float64(w.most[r] - most)))
-			w.sum[r] *= shrink
-			f.Ops.Scale(w.o[r*f.padded:(r+1)*f.padded], shrink)
-		}
+		w.shrink[r] = w.most[r] - most
 		w.most[r] = most
-		w.sum[r] += f.Ops.ExpSum(row[begin:end], row[begin:end], f.scale, most)
+	}
+	if tile.from > t.start {
+		f.Ops.ExpSum(w.shrink, w.shrink, 1, 0)
+		for r := range n {
+			if w.shrink[r] != 1 {
+				w.sum[r] *= w.shrink[r]
+				f.Ops.Scale(w.o[r*f.padded:(r+1)*f.padded], w.shrink[r])
+			}
+		}
+	}
+	for r := range n {
+		row := w.scores[r*keyTile+begin : r*keyTile+end]
+		w.sum[r] += f.Ops.ExpSum(row, row, f.scale, w.most[r])
 	}
 }
 

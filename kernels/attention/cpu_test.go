@@ -88,9 +88,19 @@ func TestCPU(t *testing.T) {
 	})
 }
 
+// TestCPUTiles crosses the tiles of both directions.
+func TestCPUTiles(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		const n = 2*keyTile + gradTile/2
+		s := kernels.Segments{Groups: []kernels.HeadGroup{{From: 0, To: 1, Bounds: []int32{0, n}},
+			{From: 1, To: 2, Bounds: []int32{0, gradTile - 1, keyTile + 5, n}}}}
+		newProblem(t, n, 2, 1, 32, s).check(t, m)
+	})
+}
+
 func TestCPUOffset(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
-		for _, offset := range []int{1, 127, 128, 200} {
+		for _, offset := range []int{1, 127, 128, 300} {
 			for _, n := range []int{1, 5, 40} {
 				keys := int32(n + offset)
 				s := one(2, 0, keys/2, keys)
@@ -197,7 +207,7 @@ func TestCPUSameBits(t *testing.T) {
 	kerneltest.SameBits(t, func(m *machine.Machine) []float32 {
 		var all []float32
 		for _, keyHeads := range []int{1, 2} {
-			p := newProblem(t, 2*keyTile+7, 4, keyHeads, 48, kernels.Segments{Groups: []kernels.HeadGroup{
+			p := newProblem(t, 263, 4, keyHeads, 48, kernels.Segments{Groups: []kernels.HeadGroup{
 				{From: 0, To: 1, Bounds: []int32{0, 263}}, {From: 1, To: 4, Bounds: []int32{0, 100, 263}}}})
 			p.run(m)
 			for _, x := range []kernels.Tensor{p.o, p.lse, p.dq, p.dk, p.dv} {

@@ -6,6 +6,9 @@ import (
 	"longlora/kernels/machine"
 )
 
+// gradTile is the keys that the gradient takes at a time.
+const gradTile = 128
+
 // CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. Tasks are a key
 // head's segments, so that keys and queries of a task are nobody else's; inside a task everything is
 // added in one order.
@@ -138,21 +141,21 @@ func (b *backward) tasks(s kernels.Segments) [][]job {
 
 // gradScratch is a worker's memory for a block of n queries and a tile of keys.
 type gradScratch struct {
-	p, dp      []float32 // [n, keyTile] probabilities, their gradients; then the scores' gradients
+	p, dp      []float32 // [n, gradTile] probabilities, their gradients; then the scores' gradients
 	begin, end int       // columns of p and dp that are in use
 }
 
 func (b *backward) scratch(worker, n int) *gradScratch {
-	s := b.Own(worker, 2*n*keyTile)
-	return &gradScratch{p: s[:n*keyTile], dp: s[n*keyTile:]}
+	s := b.Own(worker, 2*n*gradTile)
+	return &gradScratch{p: s[:n*gradTile], dp: s[n*gradTile:]}
 }
 
 // segment adds the gradients of a query head's segment.
 func (b *backward) segment(worker int, j job) {
 	size := rowTiles * b.tiles.Rows
 	w := b.scratch(worker, size)
-	for from := j.start / keyTile * keyTile; from < j.queries.to; from += keyTile {
-		tile := span{max(from, j.start), min(from+keyTile, j.queries.to)}
+	for from := j.start / gradTile * gradTile; from < j.queries.to; from += gradTile {
+		tile := span{max(from, j.start), min(from+gradTile, j.queries.to)}
 		w.begin = (tile.from - from) / b.tiles.Wide * b.tiles.Wide
 		for p := max(tile.from, j.queries.from); p < j.queries.to; p += size {
 			t := task{j.head, span{p, min(p+size, j.queries.to)}, j.start}
@@ -173,11 +176,11 @@ func (b *backward) scores(w *gradScratch, t task, from int) {
 	for j := w.begin; j < w.end; j += wide {
 		keys, values := b.transposed(b.kT, from+j, kh), b.transposed(b.vT, from+j, kh)
 		for r := 0; r < n; r += b.tiles.Rows {
-			height, at := min(b.tiles.Rows, n-r), r*keyTile+j
+			height, at := min(b.tiles.Rows, n-r), r*gradTile+j
 			b.tiles.Tile(height, wide, b.d, b.q.left(first+r, t.head), keys,
-				gemm.C{Data: w.p[at:], Row: keyTile}, false)
+				gemm.C{Data: w.p[at:], Row: gradTile}, false)
 			b.tiles.Tile(height, wide, b.d, b.do.left(first+r, t.head), values,
-				gemm.C{Data: w.dp[at:], Row: keyTile}, false)
+				gemm.C{Data: w.dp[at:], Row: gradTile}, false)
 		}
 	}
 }
@@ -186,7 +189,7 @@ func (b *backward) scores(w *gradScratch, t task, from int) {
 func (b *backward) scoreGradients(w *gradScratch, t task, from int, tile span) {
 	first := t.queries.from - b.offset
 	for r := range t.queries.to - t.queries.from {
-		p, dp := w.p[r*keyTile:(r+1)*keyTile], w.dp[r*keyTile:(r+1)*keyTile]
+		p, dp := w.p[r*gradTile:(r+1)*gradTile], w.dp[r*gradTile:(r+1)*gradTile]
 		seen := max(min(tile.to, t.queries.from+r+1), tile.from) - from
 		hide(p[w.begin : tile.from-from])
 		hide(p[seen:w.end])
@@ -203,9 +206,9 @@ func (b *backward) addKeys(w *gradScratch, t task, from int, tile span) {
 	kh := t.head / b.share
 	for key := tile.from; key < tile.to; key += b.tiles.Rows {
 		rows, skip := min(b.tiles.Rows, tile.to-key), max(0, key-t.queries.from)
-		at := skip*keyTile + key - from
-		probabilities := gemm.A{Data: w.p[at:], Row: 1, Col: keyTile}
-		gradients := gemm.A{Data: w.dp[at:], Row: 1, Col: keyTile}
+		at := skip*gradTile + key - from
+		probabilities := gemm.A{Data: w.p[at:], Row: 1, Col: gradTile}
+		gradients := gemm.A{Data: w.dp[at:], Row: 1, Col: gradTile}
 		for _, p := range b.columns {
 			b.tiles.Tile(rows, p.width, n-skip, probabilities, p.right(b.do, first+skip, t.head),
 				p.result(b.dv, key, kh), true)
@@ -221,7 +224,7 @@ func (b *backward) addQueries(w *gradScratch, t task, from int, tile span) {
 	for r := 0; r < n; r += b.tiles.Rows {
 		rows := min(b.tiles.Rows, n-r)
 		k := min(tile.to, t.queries.from+r+rows) - tile.from
-		gradients := gemm.A{Data: w.dp[r*keyTile+tile.from-from:], Row: keyTile, Col: 1}
+		gradients := gemm.A{Data: w.dp[r*gradTile+tile.from-from:], Row: gradTile, Col: 1}
 		for _, p := range b.columns {
 			b.tiles.Tile(rows, p.width, k, gradients, p.right(b.k, tile.from, t.head/b.share),
 				p.result(b.dq, first+r, t.head), tile.from > t.start)
