@@ -18,8 +18,8 @@ import (
 // reportFlags are those of report.
 type reportFlags struct {
 	farCopy, passKey, answer, examples, out string
-	stages, places                []string
-	seconds                       float64
+	stages, places                          []string
+	seconds                                 float64
 }
 
 func reportCommand() *cobra.Command {

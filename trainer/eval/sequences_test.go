@@ -1,0 +1,84 @@
+package eval
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+	"testing/fstest"
+
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// TestSequences reads what was written, through Arrow records, and owns it after their release.
+func TestSequences(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shards")
+	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindSequence, Name: "s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := shard.NewFile[schemas.Sequence](b, "test", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []schemas.Sequence{sequence(0, 5, 3), sequence(50, 9), sequence(70, 2, 2, 2)}
+	for i := range want {
+		for n := range want[i].Docs {
+			want[i].Docs[n].Licence = "MIT"
+		}
+	}
+	if err := w.Write(want...); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Publish(); err != nil {
+		t.Fatal(err)
+	}
+	d, err := shard.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, limit := range []int{0, 1, 2, 3, 9} {
+		r, err := d.Sequences(context.Background(), shard.SequenceOptions{Split: "test", BatchRows: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []schemas.Sequence
+		for s, err := range Sequences(r, limit) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, s)
+		}
+		r.Release()
+		n := len(want)
+		if limit > 0 {
+			n = min(limit, n)
+		}
+		if !slices.EqualFunc(got, want[:n], func(x, y schemas.Sequence) bool {
+			return slices.Equal(x.InputIDs, y.InputIDs) && slices.Equal(x.DocLens, y.DocLens) &&
+				slices.Equal(x.LossSpans, y.LossSpans) && slices.Equal(x.Docs, y.Docs)
+		}) {
+			t.Errorf("limit %d: got %+v", limit, got)
+		}
+	}
+}
+
+func TestSeen(t *testing.T) {
+	file := func(text string) fstest.MapFS {
+		return fstest.MapFS{"longlora.json": {Data: []byte(text)}}
+	}
+	got, err := Seen(file(`{"version": 1, "documents": ["a", "b"]}`))
+	if err != nil || len(got) != 2 || !got["a"] || !got["b"] {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if got, err := Seen(fstest.MapFS{}); err != nil || len(got) != 0 {
+		t.Errorf("no file: got %v, %v", got, err)
+	}
+	if _, err := Seen(file(`{"documents": 3}`)); err == nil {
+		t.Error("a list that is none is read")
+	}
+}
