@@ -1,7 +1,12 @@
 // Package cli is the longqa command line.
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+)
 
 // New returns the longqa command.
 func New() *cobra.Command {
@@ -9,6 +14,8 @@ func New() *cobra.Command {
 		Use:   "longqa",
 		Short: "Build LongQA: long contexts, questions, and answers that can be checked",
 	}
-	root.AddCommand(newBuild(), newEncode())
+	root.AddCommand(newBuild(), newCheck(), newEncode())
 	return root
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -79,7 +79,7 @@ func (x *extractor) returns(body *ast.BlockStmt) []Return {
 		}
 		if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) > 0 {
 			e, ok := x.returned(ast.Unparen(r.Results[len(r.Results)-1]))
-			if id := e.Variable + "\n" + e.Text; ok && !seen[id] {
+			if id := e.Name + "\n" + e.Text; ok && !seen[id] {
 				seen[id] = true
 				e.Range = x.lines(r.Pos(), r.End())
 				found = append(found, e)
@@ -93,13 +93,13 @@ func (x *extractor) returns(body *ast.BlockStmt) []Return {
 // returned reads the last result of a return statement.
 func (x *extractor) returned(e ast.Expr) (Return, bool) {
 	if id := lastName(e); id != nil {
-		v, ok := x.info.Uses[id].(*types.Var)
-		if !ok || v.Pkg() == nil || v.Parent() != v.Pkg().Scope() || !isError(v.Type()) {
+		o := x.info.Uses[id]
+		if o == nil || o.Pkg() == nil || o.Parent() != o.Pkg().Scope() {
 			return Return{}, false
 		}
 		return Return{
-			Variable: v.Pkg().Path() + "." + v.Name(),
-			Written:  x.part.Source[x.offset(e.Pos()):x.offset(e.End())],
+			Name:    o.Pkg().Path() + "." + o.Name(),
+			Written: x.part.Source[x.offset(e.Pos()):x.offset(e.End())],
 		}, true
 	}
 	text := x.errorText(e, "errors", "New")
@@ -122,7 +122,14 @@ func lastName(e ast.Expr) *ast.Ident {
 	return nil
 }
 
-func isError(t types.Type) bool { return types.Identical(t, types.Universe.Lookup("error").Type()) }
+// givesError reports whether a function's last result is declared as error.
+func givesError(f *ast.FuncType) bool {
+	if f.Results.NumFields() == 0 {
+		return false
+	}
+	id, ok := f.Results.List[len(f.Results.List)-1].Type.(*ast.Ident)
+	return ok && id.Name == "error"
+}
 
 // errorText is the literal text that a call of a package's function begins with, "" for any other
 // expression.

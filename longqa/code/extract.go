@@ -197,7 +197,9 @@ func (x *extractor) function(d *ast.FuncDecl) {
 	s.Params, s.Results = d.Type.Params.NumFields(), d.Type.Results.NumFields()
 	if d.Body != nil {
 		s.Callees = x.callees(d.Body)
-		s.Returns = x.returns(d.Body)
+		if givesError(d.Type) {
+			s.Returns = x.returns(d.Body)
+		}
 	}
 }
 

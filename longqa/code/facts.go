@@ -82,8 +82,8 @@ type Symbol struct {
 	// Callees are what a function or method calls directly, each once, in source order. Calls within
 	// function literals count as its own.
 	Callees []Call
-	// Returns are the errors that its return statements give as their last result by name or make on
-	// the spot, each once. Function literals' return statements do not count.
+	// Returns are the errors that the return statements of a function whose last result is an error
+	// give by name or make on the spot, each once. Function literals' return statements do not count.
 	Returns []Return
 
 	Fields  []Field  // of a struct
@@ -126,13 +126,13 @@ type Call struct {
 	Range  material.Range // the lines of the first call
 }
 
-// Return is an error in a return statement: a package-level variable, or one that errors.New or
-// fmt.Errorf makes of a literal text.
+// Return is an error in a return statement: a package's variable or constant, or one that errors.New
+// or fmt.Errorf makes of a literal text.
 type Return struct {
-	Variable string         // key; "" if it is made on the spot
-	Written  string         // the variable as the statement writes it, as "io.EOF"
-	Text     string         // the literal, if it is made on the spot
-	Range    material.Range // the lines of the first such statement
+	Name    string         // key of the variable or constant; "" if it is made on the spot
+	Written string         // the name as the statement writes it, as "io.EOF"
+	Text    string         // the literal, if it is made on the spot
+	Range   material.Range // the lines of the first such statement
 }
 
 // Value is what is known of a constant.

@@ -45,6 +45,11 @@ func Parse(s Source) *Text {
 	for _, p := range paragraphs(s.Content) {
 		t.add(part, p)
 	}
+	for _, section := range t.Sections {
+		if section.Label == s.Title {
+			d.Heading = "" // the text says it itself
+		}
+	}
 	return t
 }
 

@@ -34,20 +34,15 @@ func (callers) Propose(s *Scope, d *dice.Dice) []Candidate {
 		}
 		c := Candidate{
 			Key: f.Key(), Source: "derived:callers",
-			Question: dice.Pick(d, []string{
-				"Which functions and methods in " + s.where() + " call `" + s.name(f) + "`?",
-				"Where is the " + kindOf(f) + " `" + s.name(f) + "` called in " + s.where() +
-					"? Name every function or method that calls it.",
-				"From which functions or methods in " + s.where() + " is `" + s.name(f) + "` called?",
-			}),
-			Meta: map[string]string{"symbol": f.Key()},
+			Question: dice.Pick(d, callersQuestions(s, kindOf(f), s.quoted(f))),
+			Meta:     map[string]string{"symbol": f.Key()},
 		}
 		if len(by) == 1 {
 			c.Answer = "Only " + s.quoted(by[0]) + " calls " + s.quoted(f) + "."
 		} else {
 			c.Answer = dice.Pick(d, []string{
 				s.quoted(f) + " is called by " + s.quotedAll(by) + ".",
-				"It is called in " + strconv.Itoa(len(by)) + " places: by " + s.quotedAll(by) + ".",
+				"It is called by " + strconv.Itoa(len(by)) + " of them: " + s.quotedAll(by) + ".",
 			})
 		}
 		for _, caller := range by {
@@ -56,6 +51,15 @@ func (callers) Propose(s *Scope, d *dice.Dice) []Candidate {
 		found = append(found, c)
 	}
 	return found
+}
+
+func callersQuestions(s *Scope, kind, name string) []string {
+	return []string{
+		"Which functions and methods in " + s.where() + " call " + name + "?",
+		"Which functions and methods in " + s.where() + " call the " + kind + " " + name +
+			"? Name every one.",
+		"From which functions or methods in " + s.where() + " is " + name + " called?",
+	}
 }
 
 // calledBy returns the functions in the view that call f, in the view's order, if there are some and

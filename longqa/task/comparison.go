@@ -84,7 +84,7 @@ func compareStructs(s *Scope, d *dice.Dice, a, b *code.Symbol) Candidate {
 		answer += "They have the field names " + join(common) + " in common."
 	}
 	return Candidate{
-		Key: a.Key() + " " + b.Key(), Source: "derived:comparison",
+		Key: pairKey(a, b), Source: "derived:comparison",
 		Question: dice.Pick(d, []string{
 			"Compare the struct types " + s.quoted(a) + " and " + s.quoted(b) +
 				": which fields does each have, and which field names do they have in common?",
@@ -102,7 +102,7 @@ func compareFuncs(s *Scope, d *dice.Dice, a, b *code.Symbol) Candidate {
 		more, fewer = b, a
 	}
 	return Candidate{
-		Key: a.Key() + " " + b.Key(), Source: "derived:comparison",
+		Key: pairKey(a, b), Source: "derived:comparison",
 		Question: dice.Pick(d, []string{
 			"Which of " + s.quoted(a) + " and " + s.quoted(b) +
 				" takes more parameters, and what are their signatures?",
@@ -115,4 +115,9 @@ func compareFuncs(s *Scope, d *dice.Dice, a, b *code.Symbol) Candidate {
 		Evidence: []material.Range{a.Head, b.Head},
 		Meta:     map[string]string{"first": a.Key(), "second": b.Key(), "compare": "parameters"},
 	}
+}
+
+// pairKey is the same for both orders of a pair.
+func pairKey(a, b *code.Symbol) string {
+	return min(a.Key(), b.Key()) + " " + max(a.Key(), b.Key())
 }

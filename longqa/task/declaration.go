@@ -38,12 +38,7 @@ func (t declaration) Propose(s *Scope, d *dice.Dice) []Candidate {
 func (declaration) function(s *Scope, d *dice.Dice, f *code.Symbol) Candidate {
 	return Candidate{
 		Key: f.Key(), Located: true, Source: "derived:declaration",
-		Question: dice.Pick(d, []string{
-			"Where in " + s.where() + " is the " + kindOf(f) + " " + s.quoted(f) +
-				" declared, and with what signature?",
-			"In which file is the " + kindOf(f) + " " + s.quoted(f) +
-				" declared, and what is its signature?",
-		}),
+		Question: dice.Pick(d, declarationQuestions(s, kindOf(f), s.quoted(f))),
 		Answer: dice.Pick(d, []string{
 			s.quoted(f) + " is declared in the file " + s.file(f) + " as `" + f.Signature + "`.",
 			"It is declared in the file " + s.file(f) + "; its signature is `" + f.Signature + "`.",
@@ -56,12 +51,7 @@ func (declaration) function(s *Scope, d *dice.Dice, f *code.Symbol) Candidate {
 func (declaration) structType(s *Scope, d *dice.Dice, t *code.Symbol) Candidate {
 	return Candidate{
 		Key: t.Key(), Located: true, Source: "derived:declaration",
-		Question: dice.Pick(d, []string{
-			"Where in " + s.where() + " is the struct type " + s.quoted(t) +
-				" declared, and which fields does it have?",
-			"In which file is the struct type " + s.quoted(t) +
-				" declared, and what are its fields called?",
-		}),
+		Question: dice.Pick(d, structQuestions(s, s.quoted(t))),
 		Answer: s.quoted(t) + " is declared in the file " + s.file(t) + " with " +
 			count(len(t.Fields), "field") + ": " + join(fieldNames(t)) + ".",
 		Evidence: []material.Range{t.Range},
@@ -85,4 +75,19 @@ func fieldNames(t *code.Symbol) []string {
 		names[i] = "`" + f.Name + "`"
 	}
 	return names
+}
+
+func declarationQuestions(s *Scope, kind, name string) []string {
+	return []string{
+		"Where in " + s.where() + " is the " + kind + " " + name + " declared, and with what signature?",
+		"In which file is the " + kind + " " + name + " declared, and what is its signature?",
+	}
+}
+
+func structQuestions(s *Scope, name string) []string {
+	return []string{
+		"Where in " + s.where() + " is the struct type " + name +
+			" declared, and which fields does it have?",
+		"In which file is the struct type " + name + " declared, and what are its fields called?",
+	}
 }

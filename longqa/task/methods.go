@@ -36,13 +36,8 @@ func (methodsOf) Propose(s *Scope, d *dice.Dice) []Candidate {
 		}
 		c := Candidate{
 			Key: t.Key(), Source: "derived:methods",
-			Question: dice.Pick(d, []string{
-				"Which methods are declared on the type " + s.quoted(t) + " in " + s.where() +
-					"? List them in the order in which they come.",
-				"List, in order, the methods that " + s.where() + " declares on the type " +
-					s.quoted(t) + ".",
-			}),
-			Meta: map[string]string{"symbol": t.Key()},
+			Question: dice.Pick(d, methodsQuestions(s, s.quoted(t))),
+			Meta:     map[string]string{"symbol": t.Key()},
 		}
 		names := make([]string, len(methods))
 		for i, m := range methods {
@@ -53,4 +48,12 @@ func (methodsOf) Propose(s *Scope, d *dice.Dice) []Candidate {
 		found = append(found, c)
 	}
 	return found
+}
+
+func methodsQuestions(s *Scope, name string) []string {
+	return []string{
+		"Which methods are declared on the type " + name + " in " + s.where() +
+			"? List them in the order in which they come.",
+		"List, in order, the methods that " + s.where() + " declares on the type " + name + ".",
+	}
 }

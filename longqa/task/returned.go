@@ -1,10 +1,12 @@
 package task
 
 import (
+	"slices"
 	"strings"
 
 	"longlora/longqa/code"
 	"longlora/longqa/dice"
+	"longlora/longqa/material"
 )
 
 // returned asks which errors a function can return: those that its return statements name, with the
@@ -18,6 +20,7 @@ const maxReturned = 6
 
 func (t returned) Propose(s *Scope, d *dice.Dice) []Candidate {
 	var found []Candidate
+	only := 0 // candidates without a variable
 	for _, f := range dice.Shuffled(d, s.symbols) {
 		if len(found) == proposals {
 			break
@@ -25,6 +28,11 @@ func (t returned) Propose(s *Scope, d *dice.Dice) []Candidate {
 		if !f.IsFunc() || len(f.Returns) == 0 || len(f.Returns) > maxReturned || !s.alone(f) ||
 			f.Package.Path == "errors" || f.Package.Path == "fmt" {
 			continue
+		}
+		if !slices.ContainsFunc(f.Returns, func(r code.Return) bool { return r.Name != "" }) {
+			if only++; only > proposals/2 {
+				continue
+			}
 		}
 		if c, ok := t.candidate(s, d, f); ok {
 			found = append(found, c)
@@ -35,39 +43,54 @@ func (t returned) Propose(s *Scope, d *dice.Dice) []Candidate {
 
 func (returned) candidate(s *Scope, d *dice.Dice, f *code.Symbol) (Candidate, bool) {
 	c := Candidate{
-		Key: f.Key(), Source: "derived:errors",
-		Question: dice.Pick(d, []string{
-			"Which errors do the return statements of " + s.quoted(f) + " name or create directly, and what are their texts?",
-			"Which error variables can the " + kindOf(f) + " " + s.quoted(f) +
-				" return by name, and which errors does it create in a return statement? Give their texts where " + s.where() + " has them.",
-		}),
-		Meta: map[string]string{"symbol": f.Key()},
+		Key: f.Key(), Source: "derived:errors", Evidence: []material.Range{f.Head},
+		Question: dice.Pick(d, returnedQuestions(s, s.quoted(f))),
+		Meta:     map[string]string{"symbol": f.Key()},
 	}
-	parts := []string{}
-	c.Evidence = append(c.Evidence, f.Head)
+	var named, made []string
 	for _, r := range f.Returns {
 		c.Evidence = append(c.Evidence, r.Range)
-		if r.Variable == "" {
-			if strings.ContainsAny(r.Text, "`\n") {
-				return c, false
-			}
-			parts = append(parts, "a new error with the text `"+r.Text+"`")
-			continue
+		if r.Name == "" {
+			made = append(made, "`"+r.Text+"`")
 		}
-		v := s.byKey[r.Variable]
+		v := s.byKey[r.Name]
 		switch {
+		case strings.ContainsAny(r.Text, "`\n"):
+			return c, false
+		case r.Name == "":
 		case v != nil && v.Message != "" && !strings.ContainsAny(v.Message, "`\n"):
 			c.Evidence = append(c.Evidence, v.Range)
-			parts = append(parts, "`"+r.Written+"`, whose text is `"+v.Message+"`")
+			named = append(named, "`"+r.Written+"`, whose text is `"+v.Message+"`")
 		case v == nil && strings.Contains(r.Written, "."):
-			parts = append(parts, "`"+r.Written+"`, which is declared elsewhere")
+			named = append(named, "`"+r.Written+"`, which is declared elsewhere")
 		default:
 			return c, false
 		}
 	}
-	c.Answer = s.quoted(f) + " returns " + strings.Join(parts, "; ") + "."
-	if n := len(parts); n > 1 {
-		c.Answer = s.quoted(f) + " returns " + strings.Join(parts[:n-1], "; ") + "; and " + parts[n-1] + "."
-	}
+	c.Answer = returnedAnswer(s.quoted(f), named, made)
 	return c, true
+}
+
+func returnedQuestions(s *Scope, name string) []string {
+	return []string{
+		"Which errors do the return statements of " + name + " name or create, and what are their texts?",
+		"Which declared errors does " + name + " return by name, and which does it create in its " +
+			"return statements? Give their texts where " + s.where() + " has them.",
+	}
+}
+
+// returnedAnswer lists the variables and the texts of new errors.
+func returnedAnswer(name string, named, made []string) string {
+	var parts []string
+	if len(named) > 0 {
+		parts = append(parts, "returns "+strings.Join(named, "; "))
+	}
+	switch len(made) {
+	case 0:
+	case 1:
+		parts = append(parts, "creates an error with the text "+made[0])
+	default:
+		parts = append(parts, "creates errors with the texts "+join(made))
+	}
+	return name + " " + strings.Join(parts, "; it also ") + "."
 }

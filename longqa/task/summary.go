@@ -2,11 +2,13 @@ package task
 
 import (
 	"go/doc/comment"
+	"regexp"
 	"strings"
 
 	"longlora/longqa/code"
 	"longlora/longqa/dice"
 	"longlora/longqa/material"
+	"longlora/longqa/rule"
 )
 
 // summary asks what a function, type or package does. The answer is its comment, which is removed
@@ -44,25 +46,32 @@ func (t summary) ofSymbol(s *Scope, d *dice.Dice, sym *code.Symbol) (Candidate, 
 	if !ok {
 		return Candidate{}, false
 	}
-	var question string
-	if sym.IsFunc() {
-		question = dice.Pick(d, []string{
-			"What does the " + kindOf(sym) + " " + s.quoted(sym) + " do?",
-			"Explain what the " + kindOf(sym) + " " + s.quoted(sym) + " does.",
-			"In " + s.where() + ", what is the " + kindOf(sym) + " " + s.quoted(sym) + " for, and how does it behave?",
-		})
-	} else {
-		question = dice.Pick(d, []string{
-			"What is the " + kindOf(sym) + " " + s.quoted(sym) + " for?",
-			"Explain what the " + kindOf(sym) + " " + s.quoted(sym) + " represents.",
-			"In " + s.where() + ", what does the " + kindOf(sym) + " " + s.quoted(sym) + " stand for?",
-		})
+	questions := functionQuestions
+	if sym.IsType() {
+		questions = typeQuestions
 	}
 	return Candidate{
-		Key: sym.Key(), Source: "gold:doc", Question: question, Answer: answer,
+		Key: sym.Key(), Source: "gold:doc", Answer: answer,
+		Question: dice.Pick(d, questions(s, kindOf(sym), s.quoted(sym))),
 		Evidence: []material.Range{sym.Range}, Remove: copies(s, sym.Doc),
 		Meta: map[string]string{"symbol": sym.Key(), "name": sym.Name},
 	}, true
+}
+
+func functionQuestions(s *Scope, kind, name string) []string {
+	return []string{
+		"What does the " + kind + " " + name + " do?",
+		"Explain what the " + kind + " " + name + " does.",
+		"In " + s.where() + ", what is the " + kind + " " + name + " for, and how does it behave?",
+	}
+}
+
+func typeQuestions(s *Scope, kind, name string) []string {
+	return []string{
+		"What is the " + kind + " " + name + " for?",
+		"Explain what the " + kind + " " + name + " represents.",
+		"In " + s.where() + ", what does the " + kind + " " + name + " stand for?",
+	}
 }
 
 // ofPackage asks about a whole package. The evidence is the declarations that its comment names.
@@ -115,28 +124,41 @@ func copies(s *Scope, doc *code.Comment) []material.Range {
 }
 
 // summaryText renders a comment as plain paragraphs. It refuses what is no description: notes to
-// developers, and comments that do not speak about the name.
+// developers, and comments that do not begin as a sentence about the name.
 func summaryText(doc, name string) (string, bool) {
-	var parser comment.Parser
+	parser := comment.Parser{
+		LookupPackage: func(name string) (string, bool) { return name, true },
+		LookupSym:     func(_, _ string) bool { return true },
+	}
 	printer := comment.Printer{TextWidth: -1}
 	text := strings.TrimSpace(string(printer.Text(parser.Parse(doc))))
 	words := len(strings.Fields(text))
-	first, _, _ := strings.Cut(text, "\n")
-	about := false
-	for _, w := range strings.FieldsFunc(first, notName) {
-		about = about || w == name
+	if words < rule.MinSummaryWords || words > maxSummaryWords || note.MatchString(text) ||
+		!endsSentence(text) {
+		return "", false
 	}
-	for _, note := range []string{"TODO", "FIXME", "XXX", "BUG(", "Deprecated:", "Copyright", "====", "----"} {
-		if strings.Contains(text, note) {
-			return "", false
-		}
-	}
-	return text, about && words >= minSummaryWords && words <= maxSummaryWords && endsSentence(text)
+	m := opening.FindStringSubmatch(text)
+	return text, m != nil && m[1] == name && !continues(strings.ToLower(m[2]))
 }
 
-// minSummaryWords is the rule of package rules; what is shorter need not be proposed.
-const minSummaryWords = 20
+var (
+	// opening is the beginning of a comment by the convention of the language: perhaps an article or
+	// "Package", the name, and the word after it.
+	opening = regexp.MustCompile(`^(?:(?:The|An?|Package|Command|Type|Func) )?(\w+),? (\w+)`)
+	// note marks what developers say to each other.
+	note = regexp.MustCompile(`TODO|FIXME|XXX|BUG\(|Deprecated:|Copyright|====|----|` +
+		`\b[Ww]e (may|might|should|could|would|want|need|don't|can't)\b|\bI \w+|golang.org/issue|go.dev/issue`)
+)
+
+// continues reports whether the word after a name belongs to it, so that no verb follows.
+func continues(word string) bool {
+	switch word {
+	case "as", "per", "from", "see", "for", "of", "and", "or", "in", "but", "with":
+		return true
+	}
+	return false
+}
 
 func endsSentence(text string) bool {
-	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, ".)") || strings.HasSuffix(text, "?")
+	return strings.HasSuffix(text, ".") || strings.HasSuffix(text, ".)")
 }

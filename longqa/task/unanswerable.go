@@ -21,9 +21,14 @@ func (t unanswerable) Propose(s *Scope, d *dice.Dice) []Candidate {
 	if s.Text != nil {
 		return nil
 	}
-	absent := t.absent(s, d)
-	undeclared := t.undeclared(s, d)
-	return append(absent, undeclared...)
+	first, second := t.absent, t.undeclared
+	if d.Float() < 0.5 {
+		first, second = second, first
+	}
+	if found := first(s, d); len(found) > 0 {
+		return found
+	}
+	return second(s, d)
 }
 
 // absent asks about declarations of the view's packages, or of others that belong with them, that
@@ -82,11 +87,8 @@ func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
 			name := "`" + s.outsideName(sym) + "`"
 			found = append(found, Candidate{
 				Key: sym.Key() + " " + s.View.ID, Source: "derived:unanswerable",
-				Question: dice.Pick(d, []string{
-					"In which file is the " + kindOf(sym) + " " + name + " declared, and what is its signature?",
-					"Which functions does the " + kindOf(sym) + " " + name + " itself call?",
-					"How many lines long is the " + kindOf(sym) + " " + name + "?",
-				}),
+				Question: dice.Pick(d, append(returnedQuestions(s, name),
+					declarationQuestions(s, kindOf(sym), name)...)),
 				Answer: dice.Pick(d, []string{
 					"The given code does not say: it uses " + name + ", but the declaration is not part of it.",
 					"That cannot be answered from the given code: " + name + " is called there but declared elsewhere.",
@@ -103,24 +105,19 @@ func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
 // anyQuestion asks about a symbol as one of the other tasks would.
 func anyQuestion(s *Scope, d *dice.Dice, sym *code.Symbol, name string) string {
 	kind := kindOf(sym)
+	var forms [][]string
 	if sym.IsFunc() {
-		return dice.Pick(d, []string{
-			"What does the " + kind + " " + name + " do?",
-			"Which functions and methods in " + s.where() + " call " + name + "?",
-			"In which file is the " + kind + " " + name + " declared, and what is its signature?",
-			"Which errors do the return statements of " + name + " name or create directly, and what are their texts?",
-		})
-	}
-	questions := []string{
-		"What is the " + kind + " " + name + " for?",
-		"Which methods are declared on the type " + name + " in " + s.where() +
-			"? List them in the order in which they come.",
+		forms = [][]string{
+			functionQuestions(s, kind, name), callersQuestions(s, kind, name),
+			declarationQuestions(s, kind, name), returnedQuestions(s, name),
+		}
+	} else {
+		forms = [][]string{typeQuestions(s, kind, name), methodsQuestions(s, name)}
 	}
 	if sym.Kind == code.Struct {
-		questions = append(questions, "In which file is the struct type "+name+
-			" declared, and what are its fields called?")
+		forms = append(forms, structQuestions(s, name))
 	}
-	return dice.Pick(d, questions)
+	return dice.Pick(d, dice.Pick(d, forms))
 }
 
 // contains reports whether a name occurs anywhere in the view, be it within a word.

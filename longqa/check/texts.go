@@ -1,0 +1,119 @@
+package check
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"longlora/schemas"
+)
+
+// heading finds the lines and words that begin a section of a text: Markdown's two forms of
+// headings, and the numbered labels of an old book.
+var heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?)(?: *\{#[^}\n]*\})?[ \t]*$` +
+	`|^([^\n]+)\n(?:=+|-+)[ \t]*$` +
+	`|^(_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+))\b`)
+
+// labels are a text's headings in order, with where they begin. A heading stands after a blank line.
+func labels(text string) (names []string, at []int) {
+	for _, m := range heading.FindAllStringSubmatchIndex(text, -1) {
+		if m[0] >= 2 && text[m[0]-2:m[0]] != "\n\n" && strings.TrimSpace(lineBefore(text, m[0])) != "" {
+			continue
+		}
+		for g := 2; g < len(m); g += 2 {
+			if m[g] >= 0 {
+				name := strings.TrimSpace(text[m[g]:m[g+1]])
+				if g == 6 {
+					name = strings.ReplaceAll(name, "_", "")
+				}
+				names, at = append(names, name), append(at, m[0])
+			}
+		}
+	}
+	return names, at
+}
+
+// lineBefore is the line that ends right before a position.
+func lineBefore(text string, at int) string {
+	before := strings.TrimSuffix(text[:at], "\n")
+	return before[strings.LastIndexByte(before, '\n')+1:]
+}
+
+func (c *checker) section(e *schemas.Example) error {
+	sentence := e.Meta["sentence"]
+	if sentence == "" || !strings.Contains(e.Instruction, sentence) {
+		return fmt.Errorf("the question does not quote the sentence %q", sentence)
+	}
+	words := strings.Fields(sentence)
+	for i := range words {
+		words[i] = regexp.QuoteMeta(words[i])
+	}
+	found := regexp.MustCompile(strings.Join(words, `\s+`)).FindAllStringIndex(c.context, -1)
+	if len(found) != 1 {
+		return fmt.Errorf("the sentence stands %d times in the context", len(found))
+	}
+	names, at := labels(c.context)
+	label, times := "", 0
+	for i, n := range names {
+		if at[i] <= found[0][0] {
+			label = n
+		}
+	}
+	for _, n := range names {
+		if n == label {
+			times++
+		}
+	}
+	if times != 1 {
+		return fmt.Errorf("the heading %q stands %d times in the context", label, times)
+	}
+	return same(terms(e.Output), []string{label})
+}
+
+func (c *checker) labelOrder(e *schemas.Example, asked string) error {
+	wanted := map[string]bool{}
+	for _, l := range terms(asked) {
+		wanted[l] = true
+		if !strings.Contains(e.Instruction, "`"+l+"`") {
+			return fmt.Errorf("the question does not name %q", l)
+		}
+	}
+	names, _ := labels(c.context)
+	var order []string
+	for _, n := range names {
+		if wanted[n] {
+			order = append(order, n)
+		}
+	}
+	return same(terms(e.Output), order)
+}
+
+// unanswerable requires that the context has no declaration of what is asked about, or no mention of
+// it at all.
+func (c *checker) unanswerable(e *schemas.Example) error {
+	key := e.Meta["symbol"]
+	name := key[strings.LastIndexByte(key, '.')+1:]
+	asked := terms(e.Output)
+	if len(asked) != 1 || !strings.HasSuffix(asked[0], name) ||
+		!strings.Contains(e.Instruction, "`"+asked[0]+"`") {
+		return fmt.Errorf("the question and the answer are not both about %s", key)
+	}
+	switch e.Meta["unanswerable"] {
+	case "absent":
+		if strings.Contains(c.context, name) {
+			return fmt.Errorf("%s occurs in the context", name)
+		}
+	case "undeclared":
+		x, err := c.parse()
+		if err != nil {
+			return err
+		}
+		if n := len(x.byName[name]); n > 0 {
+			return fmt.Errorf("%s is declared %d times in the context", name, n)
+		}
+		return c.evidenceHas(e, name)
+	default:
+		return fmt.Errorf("unanswerable for the unknown reason %q", e.Meta["unanswerable"])
+	}
+	return nil
+}
