@@ -1,11 +1,14 @@
 package run
 
+import "longlora/trainer/open"
+
 // Config holds every option of `trainer sft` and `trainer pretrain`. Each is a key of the run file
 // and, with dashes for underscores, a flag. Zero values that stand for "determined by something
 // else" say so; Resolve fills them in.
 type Config struct {
-	// Model is a Hugging Face folder, or "base": the embedded model.
-	Model string `yaml:"model" usage:"base model: a Hugging Face folder, or base (embedded)"`
+	// Model is a Hugging Face folder, the output directory of a run that made one, or "base": the
+	// embedded model.
+	Model string `yaml:"model" usage:"base model: a folder as Hugging Face has it, or base (embedded)"`
 	// Init is the config.json of a model to train from scratch; Model is not used then.
 	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
 
@@ -70,9 +73,6 @@ type Config struct {
 	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
 }
 
-// BaseModel is the value of Config.Model that names the embedded model.
-const BaseModel = "base"
-
 // The values of Config.Attention.
 const (
 	AttentionAuto = "auto"
@@ -96,7 +96,7 @@ const (
 // Defaults returns LongLoRA's recipe (arXiv 2309.12307, section 4.1 and the authors' scripts).
 func Defaults() Config {
 	return Config{
-		Model: BaseModel, Split: "train", Validation: "validation", CheckTokenizer: true,
+		Model: open.Base, Split: "train", Validation: "validation", CheckTokenizer: true,
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,

@@ -10,9 +10,9 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
-	"longlora/trainer/base"
 	"longlora/trainer/data"
 	"longlora/trainer/hf"
+	"longlora/trainer/open"
 	"longlora/trainer/rope"
 )
 
@@ -93,10 +93,7 @@ func (r *Run) openModel(context.Context) (err error) {
 		}
 		return nil
 	}
-	r.fsys = base.FS()
-	if r.Config.Model != BaseModel {
-		r.fsys = os.DirFS(r.Config.Model)
-	}
+	r.fsys = open.Folder(r.Config.Model)
 	if r.base, err = hf.Open(r.fsys, r.Config.Model); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"longlora/internal/atomicfile"
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
+	"longlora/trainer/open"
 	"longlora/trainer/peft"
 	"longlora/trainer/safetensors"
 )
@@ -43,7 +44,7 @@ func (r *Run) saveResult(m *model.Model) (string, error) {
 
 func (r *Run) writeAdapter(dir string, m *model.Model) error {
 	base := r.Config.Model
-	if base != BaseModel {
+	if base != open.Base {
 		full, err := filepath.Abs(base)
 		if err != nil {
 			return err

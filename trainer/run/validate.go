@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"longlora/trainer/model"
+	"longlora/trainer/open"
 	"longlora/trainer/train"
 )
 
@@ -23,7 +24,7 @@ func (c *Config) Validate() error {
 		bad("shards is missing: name a dataset directory of sequences")
 	}
 	if c.Init == "" && c.Model == "" {
-		bad("model is missing: name a folder, or %s", BaseModel)
+		bad("model is missing: name a folder, or %s", open.Base)
 	}
 	if c.Init != "" && c.Method != MethodFull {
 		bad("init trains from scratch, which needs method full, not %q", c.Method)
