@@ -11,6 +11,7 @@ import (
 
 	"longlora/internal/tokenizer"
 	"longlora/longqa/code"
+	"longlora/longqa/figures"
 	"longlora/longqa/material"
 	"longlora/longqa/outline"
 	"longlora/longqa/task"
@@ -37,7 +38,7 @@ type Options struct {
 // Result is a published dataset with its figures.
 type Result struct {
 	Manifest *schemas.Manifest
-	Figures  *Figures
+	Figures  *figures.Figures
 	Broken   map[string]string // packages that do not type-check
 }
 
@@ -50,7 +51,7 @@ type builder struct {
 	splits  map[string]string
 	views   []*chosen
 	out     *shard.Builder
-	figures *Figures
+	figures *figures.Figures
 }
 
 // chosen is a view with the questions asked about it.

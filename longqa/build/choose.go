@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"longlora/longqa/dice"
+	"longlora/longqa/figures"
 	"longlora/longqa/material"
 	"longlora/longqa/rule"
 	"longlora/longqa/task"
@@ -54,16 +55,13 @@ func reject(c task.Candidate, context *rule.Grams) string {
 	return ""
 }
 
-// depthBins is the number of equal parts of a context that evidence is counted in.
-const depthBins = 10
-
 // chooser balances the dataset as it grows.
 type chooser struct {
 	recipe Recipe
 	rows   int
 	far    int
 	task   map[string]int
-	depth  [depthBins]float64
+	depth  [figures.DepthBins]float64
 	asked  map[string]bool
 }
 
@@ -124,11 +122,11 @@ func (c *chooser) fit(s *task.Scope, o offer) float64 {
 	}
 	mean := 0.0
 	for _, n := range c.depth {
-		mean += n / depthBins
+		mean += n / figures.DepthBins
 	}
 	fit := 0.0
 	for _, r := range o.Evidence {
-		fit += (mean - c.depth[bin(s.Position(r))]) / float64(len(o.Evidence))
+		fit += (mean - c.depth[figures.Bin(s.Position(r))]) / float64(len(o.Evidence))
 	}
 	if isFar(s, o.Evidence, c.recipe.Limits.FarApart+0.02) &&
 		float64(c.far) < (c.recipe.Limits.MinFarShare+0.05)*float64(c.rows) {
@@ -136,8 +134,6 @@ func (c *chooser) fit(s *task.Scope, o offer) float64 {
 	}
 	return fit
 }
-
-func bin(position float64) int { return min(int(position*depthBins), depthBins-1) }
 
 // farBonus puts evidence far apart before any depth, while there is too little of it.
 const farBonus = 1e6
@@ -158,7 +154,7 @@ func (c *chooser) take(v *chosen, o offer) {
 	c.task[o.task]++
 	c.rows++
 	for _, r := range o.Evidence {
-		c.depth[bin(v.scope.Position(r))] += 1 / float64(len(o.Evidence))
+		c.depth[figures.Bin(v.scope.Position(r))] += 1 / float64(len(o.Evidence))
 	}
 	if isFar(v.scope, o.Evidence, c.recipe.Limits.FarApart) {
 		c.far++

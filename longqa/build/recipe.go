@@ -1,6 +1,9 @@
 package build
 
-import "longlora/longqa/material"
+import (
+	"longlora/longqa/figures"
+	"longlora/longqa/material"
+)
 
 // Recipe is what a dataset is to be like.
 type Recipe struct {
@@ -11,29 +14,13 @@ type Recipe struct {
 	// Shares are the parts that tasks are to have; they need not sum to 1. A task without a share
 	// is not used.
 	Shares map[string]float64
-	Limits Limits
+	Limits figures.Limits
 }
 
 // Quota is the number of contexts within a band.
 type Quota struct {
 	Band  material.Band
 	Views int
-}
-
-// Limits are the figures that a dataset must keep.
-type Limits struct {
-	MinRows, MinDocuments int
-	MaxRowsPerDocument    int
-	MaxTaskShare          float64
-	// MinBandRows and MinBandContexts hold for every band.
-	MinBandRows, MinBandContexts int
-	// MinFarShare is the part of rows with two pieces of evidence at least FarApart of the context
-	// from each other.
-	MinFarShare, FarApart float64
-	MinUnanswerable       float64
-	// MaxDepthChi2 bounds the chi-square statistic of evidence depth over ten equal bins; 16.92 is
-	// its 95th percentile for nine degrees of freedom, if depth is uniform.
-	MaxDepthChi2 float64
 }
 
 // Default is the recipe of the dataset that needs no download.
@@ -53,7 +40,7 @@ func Default() Recipe {
 			"declaration": 0.06, "constant": 0.05, "errors": 0.08, "comparison": 0.12,
 			"ordering": 0.09, "unanswerable": 0.10, "section": 0.02,
 		},
-		Limits: Limits{
+		Limits: figures.Limits{
 			MinRows: 3001, MinDocuments: 400, MaxRowsPerDocument: 25, MaxTaskShare: 0.25,
 			MinBandRows: 300, MinBandContexts: 60, MinFarShare: 0.30, FarApart: 0.25,
 			MinUnanswerable: 0.08, MaxDepthChi2: 16.92,
@@ -74,4 +61,13 @@ func (r Recipe) scaled(rows int) Recipe {
 	}
 	r.Quota = quota
 	return r
+}
+
+// Bands are the lengths of the recipe's contexts.
+func (r Recipe) Bands() []material.Band {
+	var all []material.Band
+	for _, q := range r.Quota {
+		all = append(all, q.Band)
+	}
+	return all
 }

@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"longlora/longqa/figures"
 	"longlora/longqa/material"
 	"longlora/longqa/task"
 	"longlora/pipeline/split"
@@ -26,7 +27,7 @@ func (b *builder) write(ctx context.Context) error {
 		split string
 		index int
 		views []*chosen
-		seen  []*seen
+		seen  []*figures.Seen
 	}
 	var jobs []*job
 	for _, name := range []string{split.Train, split.Validation, split.Test} {
@@ -42,41 +43,40 @@ func (b *builder) write(ctx context.Context) error {
 			})
 		}
 	}
-	err := parallel(ctx, len(jobs), func(i int) error {
-		var err error
+	err := parallel(ctx, len(jobs), func(i int) (err error) {
 		jobs[i].seen, err = b.writeFile(jobs[i].split, jobs[i].index, jobs[i].views)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	b.figures = newFigures(b.Recipe)
+	b.figures = figures.New(b.Recipe.Bands(), b.Recipe.Limits.FarApart)
 	for _, j := range jobs {
 		for _, s := range j.seen {
-			b.figures.add(s)
+			b.figures.Add(s)
 		}
 	}
-	b.figures.finish()
+	b.figures.Finish()
 	return nil
 }
 
-func (b *builder) writeFile(name string, index int, views []*chosen) ([]*seen, error) {
+func (b *builder) writeFile(name string, index int, views []*chosen) ([]*figures.Seen, error) {
 	w, err := shard.NewFile[schemas.Example](b.out, name, index)
 	if err != nil {
 		return nil, err
 	}
-	var all []*seen
+	var all []*figures.Seen
 	encoder := b.Tokenizer.NewEncoder()
 	var ids []int32
 	for _, v := range views {
-		rows, err := b.rows(v)
+		rows, chars, err := b.rows(v)
 		if err != nil {
 			return nil, err
 		}
 		ids = encoder.Encode(ids[:0], rows[0].Context, false)
 		for i := range rows {
 			rows[i].NTokens = int32(len(ids))
-			all = append(all, newSeen(&rows[i], v.view.ID))
+			all = append(all, figures.See(&rows[i], chars))
 		}
 		if err := w.Write(rows...); err != nil {
 			return nil, err
@@ -85,8 +85,9 @@ func (b *builder) writeFile(name string, index int, views []*chosen) ([]*seen, e
 	return all, w.Close()
 }
 
-// rows renders a view's context, without what would give answers away, and its questions.
-func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
+// rows renders a view's context, without what would give answers away, and its questions. chars is
+// the context's length in code points.
+func (b *builder) rows(v *chosen) (rows []schemas.Example, chars int64, err error) {
 	var removed []material.Range
 	for _, o := range v.picked {
 		removed = append(removed, o.Remove...)
@@ -99,7 +100,7 @@ func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
 	for _, k := range v.view.Docs {
 		base.DocIDs = append(base.DocIDs, k.Document.ID)
 	}
-	rows := make([]schemas.Example, len(v.picked))
+	rows = make([]schemas.Example, len(v.picked))
 	for i, o := range v.picked {
 		row := base
 		row.Task, row.AnswerSource, row.QuestionFirst = o.task, o.Source, o.first
@@ -111,14 +112,13 @@ func (b *builder) rows(v *chosen) ([]schemas.Example, error) {
 		for k, value := range o.Meta {
 			row.Meta[k] = value
 		}
-		var err error
 		if row.Evidence, err = spans(r, o.Candidate, len(v.view.Docs) > 1); err != nil {
-			return nil, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
+			return nil, 0, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
 		}
 		row.ID = rowID(&row)
 		rows[i] = row
 	}
-	return rows, nil
+	return rows, r.Chars, nil
 }
 
 // spans are the places of evidence in a context, in order, each once.
@@ -161,4 +161,14 @@ func licenceOf(v *material.View) string {
 	}
 	sort.Strings(all)
 	return strings.Join(all, " AND ")
+}
+
+// hold compares the figures with the recipe and puts them into the report and the card.
+func (b *builder) hold(context.Context) error {
+	b.out.Report("figures", b.figures.Report())
+	b.out.Describe(b.card())
+	if b.Limit > 0 {
+		return nil
+	}
+	return b.figures.Check(b.Recipe.Limits)
 }

@@ -14,7 +14,7 @@ func New() *cobra.Command {
 		Use:   "longqa",
 		Short: "Build LongQA: long contexts, questions, and answers that can be checked",
 	}
-	root.AddCommand(newBuild(), newCheck(), newEncode())
+	root.AddCommand(newBuild(), newStats(), newCheck(), newExport(), newEncode())
 	return root
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"longlora/internal/prompt"
 	"longlora/internal/tokenizer"
+	"longlora/longqa/cut"
+	"longlora/longqa/dice"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
 	"longlora/schemas"
@@ -162,7 +164,7 @@ func encodeFiles(ctx context.Context, o Options, b *shard.Builder) (total Report
 	for range o.Workers {
 		workers.Go(func() {
 			for file := range jobs {
-				w := &worker{o: o, b: b, cutter: newCutter(o.Tokenizer)}
+				w := &worker{o: o, b: b, cutter: cut.New(o.Tokenizer)}
 				err := w.file(ctx, file)
 				if err != nil {
 					cancel(err)
@@ -188,7 +190,7 @@ func encodeFiles(ctx context.Context, o Options, b *shard.Builder) (total Report
 type worker struct {
 	o      Options
 	b      *shard.Builder
-	cutter *cutter
+	cutter *cut.Cutter
 	report Report
 	out    *shard.FileWriter[schemas.Sequence] // begun with the first sequence
 	split  string
@@ -261,7 +263,7 @@ func (w *worker) write(s schemas.Sequence) (err error) {
 // example encodes one example and hands it on, or drops it.
 func (w *worker) example(e *schemas.Example, add func(pack.Sample) error) error {
 	w.report.Examples++
-	encoded, cut, err := w.fit(e)
+	encoded, shortened, err := w.fit(e)
 	if drop, ok := errors.AsType[tooLong](err); ok {
 		w.report.Dropped++
 		w.b.Reject(e.ID, drop.reason, drop.detail)
@@ -270,7 +272,7 @@ func (w *worker) example(e *schemas.Example, add func(pack.Sample) error) error 
 	if err != nil {
 		return fmt.Errorf("example %s: %w", e.ID, err)
 	}
-	if cut {
+	if shortened {
 		w.report.Cut++
 	}
 	s := pack.Sample{ID: e.ID, Source: e.AnswerSource, Licence: e.Licence, Tokens: encoded.IDs}
@@ -284,6 +286,12 @@ func (w *worker) example(e *schemas.Example, add func(pack.Sample) error) error 
 	return add(s)
 }
 
+// The reasons for dropping an example.
+const (
+	reasonLong     = "longer-than-context"
+	reasonEvidence = "evidence-longer-than-context"
+)
+
 // tooLong is why an example is dropped.
 type tooLong struct{ reason, detail string }
 
@@ -293,20 +301,24 @@ func (t tooLong) Error() string { return t.reason + ": " + t.detail }
 const attempts = 6
 
 // fit encodes an example, with as much of its material as fits.
-func (w *worker) fit(e *schemas.Example) (out prompt.Encoded, cut bool, err error) {
+func (w *worker) fit(e *schemas.Example) (out prompt.Encoded, shortened bool, err error) {
 	if out, err = w.render(e, ""); err != nil {
 		return out, false, err
 	}
 	fixed := len(out.IDs)
-	m := w.cutter.lines(e.Context)
-	if fixed+m.total <= w.o.Context+m.total/16 { // lines count a little more than the whole
+	lines := w.cutter.Lines(e.Context)
+	if fixed+lines.Total <= w.o.Context+lines.Total/16 {
 		if out, err = w.render(e, e.Context); err != nil || len(out.IDs) <= w.o.Context {
 			return out, false, err
 		}
 	}
 	budget := w.o.Context - fixed - 2
+	draw := dice.New("cut", e.ID).Float()
 	for range attempts {
-		material, err := w.cutter.cut(m, e, budget)
+		material, _, err := w.cutter.Cut(lines, e.Evidence, budget, draw)
+		if long, ok := errors.AsType[cut.TooLong](err); ok {
+			return out, true, tooLong{reasonEvidence, long.Error()}
+		}
 		if err != nil {
 			return out, true, err
 		}

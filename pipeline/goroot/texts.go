@@ -124,12 +124,16 @@ func newText(p string, data []byte) (Text, error) {
 	return t, err
 }
 
-// markdownTitle is the first heading, in either form.
+// markdownTitle is the title of the front matter, else the first heading in either form.
 func markdownTitle(content string) string {
 	lines := strings.SplitN(content, "\n", 20)
 	for i, line := range lines {
+		if t, ok := strings.CutPrefix(line, "title: "); ok && lines[0] == "---" {
+			return strings.Trim(t, `"`)
+		}
 		if h := strings.TrimLeft(line, "#"); h != line {
-			return strings.TrimSpace(h)
+			title, _, _ := strings.Cut(h, "{#") // an anchor may follow
+			return strings.TrimSpace(title)
 		}
 		if i > 0 && len(line) > 2 && strings.Trim(line, "=") == "" {
 			return strings.TrimSpace(lines[i-1])

@@ -1,15 +1,41 @@
-package build
+// Package figures counts what a dataset of examples is like, and holds the counts against limits.
+package figures
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"longlora/longqa/material"
 	"longlora/schemas"
+	"longlora/schemas/shard"
 )
+
+// Limits are the figures that a dataset must keep.
+type Limits struct {
+	MinRows, MinDocuments int
+	MaxRowsPerDocument    int
+	MaxTaskShare          float64
+	// MinBandRows and MinBandContexts hold for every band.
+	MinBandRows, MinBandContexts int
+	// MinFarShare is the part of rows with two pieces of evidence at least FarApart of the context
+	// from each other.
+	MinFarShare, FarApart float64
+	MinUnanswerable       float64
+	// MaxDepthChi2 bounds the chi-square statistic of evidence depth over ten equal bins; 16.92 is
+	// its 95th percentile for nine degrees of freedom, if depth is uniform.
+	MaxDepthChi2 float64
+}
+
+// DepthBins is the number of equal parts of a context that evidence is counted in.
+const DepthBins = 10
+
+// Bin is the part of a context that a position, in [0, 1], lies in.
+func Bin(position float64) int { return min(int(position*DepthBins), DepthBins-1) }
 
 // Figures describe a dataset's rows.
 type Figures struct {
@@ -22,13 +48,13 @@ type Figures struct {
 	Unanswerable       int
 	QuestionFirst      int
 	MultiDocument      int
-	Depth              [depthBins]float64 // answerable rows, by where their evidence is
+	Depth              [DepthBins]float64 // answerable rows, by where their evidence is
 	DepthChi2          float64
 	Tokens, Bytes      int64
 
-	recipe Recipe
-	perDoc map[string]int
-	views  map[string]map[string]bool // contexts by band
+	farApart float64
+	perDoc   map[string]int
+	contexts map[string]map[[8]byte]bool // by band
 }
 
 // BandFigures are those of the rows whose contexts have a length.
@@ -39,11 +65,11 @@ type BandFigures struct {
 	Tasks          map[string]int
 }
 
-// seen is what the figures need of a row.
-type seen struct {
+// Seen is what the figures need of a row.
+type Seen struct {
 	docs         []string
 	task, genre  string
-	view         string
+	context      [8]byte // part of a hash
 	tokens       int
 	bytes        int
 	first        bool
@@ -52,37 +78,58 @@ type seen struct {
 	gap          float64   // the widest between two spans
 }
 
-func newSeen(row *schemas.Example, view string) *seen {
-	s := &seen{
-		docs: row.DocIDs, task: row.Task, genre: row.Genre, view: view, tokens: int(row.NTokens),
-		bytes: len(row.Context), first: row.QuestionFirst, unanswerable: row.Task == "unanswerable",
+// See takes what is needed of a row, whose context has a number of code points.
+func See(row *schemas.Example, chars int64) *Seen {
+	sum := sha256.Sum256([]byte(row.Context))
+	s := &Seen{
+		docs: row.DocIDs, task: row.Task, genre: row.Genre, tokens: int(row.NTokens),
+		bytes: len(row.Context), first: row.QuestionFirst,
+		unanswerable: row.Meta["unanswerable"] != "",
 	}
-	chars := float64(len([]rune(row.Context)))
+	copy(s.context[:], sum[:])
 	for _, e := range row.Evidence {
-		s.depths = append(s.depths, float64(e.Start+e.End)/2/chars)
+		s.depths = append(s.depths, float64(e.Start+e.End)/2/float64(chars))
 	}
 	if n := len(row.Evidence); n > 1 {
 		firstEnd := row.Evidence[0].End
 		for _, e := range row.Evidence {
 			firstEnd = min(firstEnd, e.End)
 		}
-		s.gap = float64(row.Evidence[n-1].Start-firstEnd) / chars
+		s.gap = float64(row.Evidence[n-1].Start-firstEnd) / float64(chars)
 	}
 	return s
 }
 
-func newFigures(r Recipe) *Figures {
+// New returns figures without a row. Evidence counts as far apart from that part of a context on.
+func New(bands []material.Band, farApart float64) *Figures {
 	f := &Figures{
-		recipe: r, Tasks: map[string]int{}, Genres: map[string]int{}, perDoc: map[string]int{},
-		views: map[string]map[string]bool{},
+		farApart: farApart, Tasks: map[string]int{}, Genres: map[string]int{}, perDoc: map[string]int{},
+		contexts: map[string]map[[8]byte]bool{},
 	}
-	for _, q := range r.Quota {
-		f.Bands = append(f.Bands, BandFigures{Band: q.Band, Tasks: map[string]int{}})
+	for _, b := range bands {
+		f.Bands = append(f.Bands, BandFigures{Band: b, Tasks: map[string]int{}})
 	}
 	return f
 }
 
-func (f *Figures) add(s *seen) {
+// Of counts the rows of a dataset.
+func Of(ctx context.Context, d *shard.Dataset, bands []material.Band, farApart float64) (*Figures, error) {
+	f := New(bands, farApart)
+	for row, err := range shard.Rows[schemas.Example](d, "") {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("count figures: %w", err)
+		}
+		f.Add(See(&row, int64(utf8.RuneCountInString(row.Context))))
+	}
+	f.Finish()
+	return f, nil
+}
+
+// Add counts a row.
+func (f *Figures) Add(s *Seen) {
 	f.Rows++
 	f.Tasks[s.task]++
 	f.Genres[s.genre]++
@@ -99,16 +146,16 @@ func (f *Figures) add(s *seen) {
 	if s.unanswerable {
 		f.Unanswerable++
 	}
-	if s.gap >= f.recipe.Limits.FarApart {
+	if s.gap >= f.farApart {
 		f.Far++
 	}
 	for _, d := range s.depths {
-		f.Depth[bin(d)] += 1 / float64(len(s.depths))
+		f.Depth[Bin(d)] += 1 / float64(len(s.depths))
 	}
 	f.addBand(s)
 }
 
-func (f *Figures) addBand(s *seen) {
+func (f *Figures) addBand(s *Seen) {
 	for i := range f.Bands {
 		b := &f.Bands[i]
 		if s.tokens < b.Band.From || s.tokens >= b.Band.To {
@@ -118,24 +165,25 @@ func (f *Figures) addBand(s *seen) {
 		b.Tasks[s.task]++
 		b.Tokens, b.Bytes = b.Tokens+int64(s.tokens), b.Bytes+int64(s.bytes)
 		name := b.Band.String()
-		if f.views[name] == nil {
-			f.views[name] = map[string]bool{}
+		if f.contexts[name] == nil {
+			f.contexts[name] = map[[8]byte]bool{}
 		}
-		f.views[name][s.view] = true
-		b.Contexts = len(f.views[name])
+		f.contexts[name][s.context] = true
+		b.Contexts = len(f.contexts[name])
 		return
 	}
 	f.Outside++
 }
 
-func (f *Figures) finish() {
+// Finish computes what depends on all rows.
+func (f *Figures) Finish() {
 	f.Documents = len(f.perDoc)
 	for _, n := range f.perDoc {
 		f.MaxRowsPerDocument = max(f.MaxRowsPerDocument, n)
 	}
 	mean := 0.0
 	for _, n := range f.Depth {
-		mean += n / depthBins
+		mean += n / DepthBins
 	}
 	for _, n := range f.Depth {
 		if mean > 0 {
@@ -179,16 +227,8 @@ func (f *Figures) Check(l Limits) error {
 	return errors.Join(errs...)
 }
 
-// hold compares the figures with the recipe and puts them into the report.
-func (b *builder) hold(context.Context) error {
-	b.out.Report("figures", b.figures.report())
-	if b.Limit > 0 {
-		return nil
-	}
-	return b.figures.Check(b.Recipe.Limits)
-}
-
-func (f *Figures) report() map[string]any {
+// Report is the figures as a manifest holds them.
+func (f *Figures) Report() map[string]any {
 	bands := map[string]any{}
 	for _, b := range f.Bands {
 		bands[b.Band.String()] = map[string]any{
@@ -244,8 +284,8 @@ func (f *Figures) Table() string {
 
 func percent(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) }
 
-func depths(d [depthBins]float64) string {
-	parts := make([]string, depthBins)
+func depths(d [DepthBins]float64) string {
+	parts := make([]string, DepthBins)
 	for i, n := range d {
 		parts[i] = fmt.Sprintf("%.0f", n)
 	}

@@ -1,0 +1,42 @@
+package export
+
+import (
+	"io"
+
+	"longlora/internal/prompt"
+	"longlora/schemas"
+)
+
+// longAlpaca is the layout of LongAlpaca-12k: one JSON array of objects with instruction, which holds
+// the material too, and output.
+type longAlpaca struct{}
+
+func (longAlpaca) Name() string { return "longalpaca" }
+
+func (longAlpaca) About() string {
+	return "a JSON array of objects with instruction (question and material) and output"
+}
+
+func (longAlpaca) Begin(w io.Writer) error {
+	_, err := io.WriteString(w, "[")
+	return err
+}
+
+func (longAlpaca) Row(w io.Writer, n int64, e *schemas.Example) error {
+	separator := ",\n"
+	if n == 0 {
+		separator = "\n"
+	}
+	if _, err := io.WriteString(w, separator); err != nil {
+		return err
+	}
+	return encode(w, struct {
+		Instruction string `json:"instruction"`
+		Output      string `json:"output"`
+	}{prompt.Question(e.Instruction, e.Context, e.QuestionFirst), e.Output})
+}
+
+func (longAlpaca) End(w io.Writer) error {
+	_, err := io.WriteString(w, "\n]\n")
+	return err
+}
