@@ -59,7 +59,7 @@ func (c careless) SwiGLU(y, gate, up kernels.Tensor) {
 
 func TestAgreeCatchesAnError(t *testing.T) {
 	run := func(b kernels.Backend) string {
-		return failure(t, func(t testing.TB) { agree(t, b, gates, size{17, 33}) })
+		return failure(t, func(t testing.TB) { newJury(t, b).agree(gates, size{17, 33}) })
 	}
 	if got := run(reference.Naive()); got != "" {
 		t.Errorf("the plain formulas fail: %s", got)

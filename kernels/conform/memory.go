@@ -15,7 +15,7 @@ type memory struct {
 	arena kernels.Arena
 }
 
-const arenaSize = 32 << 20
+const arenaSize = 16 << 20
 
 func newMemory(t testing.TB, b kernels.Backend) *memory {
 	t.Helper()
