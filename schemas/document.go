@@ -27,7 +27,7 @@ type Document struct {
 	SHA256 string `parquet:"sha256" json:"sha256"`
 	// NChars is the number of Unicode code points in Text.
 	NChars int64             `parquet:"n_chars" json:"n_chars"`
-	Meta   map[string]string `parquet:"meta" json:"meta"`
+	Meta   map[string]string `parquet:"meta,json" json:"meta"`
 }
 
 // Seal sets NChars and SHA256 to those of Text.

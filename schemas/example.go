@@ -39,7 +39,7 @@ type Example struct {
 	// QuestionFirst says that a prompt puts the question before the material.
 	QuestionFirst bool `parquet:"question_first" json:"question_first"`
 	// Meta is what a checker needs beside the row's texts.
-	Meta map[string]string `parquet:"meta" json:"meta"`
+	Meta map[string]string `parquet:"meta,json" json:"meta"`
 }
 
 // Validate reports the first invariant that the example breaks.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -26,7 +27,11 @@ func cardOf(m *schemas.Manifest, c Card) []byte {
 		title = m.Name
 	}
 	b.WriteString("---\n")
-	yamlList(&b, "license", licences(m))
+	known, others := hubLicences(m)
+	yamlList(&b, "license", known)
+	if len(others) > 0 {
+		fmt.Fprintf(&b, "license_name: %q\n", strings.Join(others, ", "))
+	}
 	yamlList(&b, "language", c.Languages)
 	yamlList(&b, "tags", append([]string{"longlora", string(m.Kind)}, c.Tags...))
 	fmt.Fprintf(&b, "pretty_name: %q\n", title)
@@ -85,18 +90,41 @@ func yamlList(b *bytes.Buffer, key string, values []string) {
 	}
 }
 
-// licences returns the distinct licences in the lower case that hubs use.
-func licences(m *schemas.Manifest) []string {
-	seen := map[string]bool{}
-	var all []string
-	for _, p := range m.Mixture {
-		if l := strings.ToLower(p.Licence); !seen[l] {
-			seen[l] = true
-			all = append(all, l)
+// hubNames are the licences that dataset hubs know, as they write them: SPDX in lower case, without
+// "-only" and "-or-later".
+const hubNames = " afl-3.0 agpl-3.0 apache-2.0 artistic-2.0 bsd-2-clause bsd-3-clause " +
+	"bsd-3-clause-clear bsl-1.0 cc-by-2.0 cc-by-2.5 cc-by-3.0 cc-by-4.0 cc-by-nc-2.0 cc-by-nc-3.0 " +
+	"cc-by-nc-4.0 cc-by-nc-nd-3.0 cc-by-nc-nd-4.0 cc-by-nc-sa-2.0 cc-by-nc-sa-3.0 cc-by-nc-sa-4.0 " +
+	"cc-by-nd-4.0 cc-by-sa-3.0 cc-by-sa-4.0 cc0-1.0 cdla-permissive-1.0 cdla-permissive-2.0 " +
+	"cdla-sharing-1.0 ecl-2.0 epl-1.0 epl-2.0 etalab-2.0 eupl-1.1 eupl-1.2 gpl-2.0 gpl-3.0 isc " +
+	"lgpl-2.1 lgpl-3.0 lppl-1.3c mit mpl-2.0 ms-pl ncsa ofl-1.1 osl-3.0 postgresql unlicense wtfpl zlib "
+
+// hubLicences returns the licences by the names that hubs know, and the rest as they are; where there
+// is a rest, "other" stands for it among the names.
+func hubLicences(m *schemas.Manifest) (names, others []string) {
+	for _, l := range licences(m) {
+		name := strings.ToLower(l)
+		name = strings.TrimSuffix(strings.TrimSuffix(name, "-only"), "-or-later")
+		if strings.Contains(hubNames, " "+name+" ") {
+			names = append(names, name)
+		} else {
+			others = append(others, l)
 		}
 	}
-	sort.Strings(all)
-	return all
+	if len(others) > 0 {
+		names = append(names, "other")
+	}
+	return slices.Compact(names), others
+}
+
+// licences returns the distinct licences, sorted.
+func licences(m *schemas.Manifest) []string {
+	var all []string
+	for _, p := range m.Mixture {
+		all = append(all, p.Licence)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func splitsOf(m *schemas.Manifest) []string {

@@ -96,25 +96,48 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // Write appends rows.
 func (w *FileWriter[T]) Write(rows ...T) error {
-	for i := range rows {
-		if err := w.check(&rows[i]); err != nil {
+	for _, row := range rows {
+		if err := w.check(&row); err != nil {
 			return fmt.Errorf("dataset %s: %s row %d: %w",
 				w.b.dir, w.key.split, w.done.file.Rows, err)
 		}
-		size := w.count(&rows[i])
-		if w.group > 0 && w.group+size > rowGroupBytes {
-			if err := w.parquet.Flush(); err != nil {
-				return fmt.Errorf("dataset %s: %w", w.b.dir, err)
-			}
-			w.group = 0
-		}
-		if _, err := w.parquet.Write(rows[i : i+1]); err != nil {
+		if err := w.write(row); err != nil {
 			return fmt.Errorf("dataset %s: %w", w.b.dir, err)
 		}
-		w.done.file.Rows++
-		w.group += size
 	}
 	return nil
+}
+
+// write appends a row that keeps its type's contract.
+func (w *FileWriter[T]) write(row T) error {
+	fillMeta(&row)
+	size := w.count(&row)
+	if w.group > 0 && w.group+size > rowGroupBytes {
+		if err := w.parquet.Flush(); err != nil {
+			return err
+		}
+		w.group = 0
+	}
+	if _, err := w.parquet.Write([]T{row}); err != nil {
+		return err
+	}
+	w.done.file.Rows++
+	w.group += size
+	return nil
+}
+
+// fillMeta replaces no map by an empty one: the column always holds an object.
+func fillMeta[T Row](row *T) {
+	switch r := any(row).(type) {
+	case *schemas.Document:
+		if r.Meta == nil {
+			r.Meta = map[string]string{}
+		}
+	case *schemas.Example:
+		if r.Meta == nil {
+			r.Meta = map[string]string{}
+		}
+	}
 }
 
 // check refuses a row that breaks its type's contract.
