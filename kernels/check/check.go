@@ -1,6 +1,6 @@
 // Package check holds what kernels.Backend asks of its operators' arguments: shapes, storage types,
-// rows without gaps, values of indices. A violation is a defect of the caller and panics, with the
-// operator's name and the operand's. Backends that are not in a hurry call it first.
+// values of indices. A violation is a defect of the caller and panics, with the operator's name and
+// the operand's. Backends that are not in a hurry call it first.
 package check
 
 import (
@@ -45,9 +45,6 @@ func (o operator) typed(name string, t kernels.Tensor, d kernels.DType, shape []
 func (o operator) shape(name string, t kernels.Tensor, shape []int) {
 	if !slices.Equal(t.Shape(), shape) {
 		o.fail("%s is %v, want %v", name, t, shape)
-	}
-	if last := t.Rank() - 1; t.Stride(last) != 1 && t.Dim(last) > 1 {
-		o.fail("%s has gaps within its rows", name)
 	}
 }
 
