@@ -119,7 +119,7 @@ func lock(ts *testscript.TestScript, _ bool, args []string) {
 
 // await waits until a file that another process writes has some text: await FILE TEXT.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	for range 1000 {
+	for range 6000 { // a minute
 		text, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && strings.Contains(string(text), args[1]) {
 			return

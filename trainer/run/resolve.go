@@ -84,6 +84,7 @@ func (r *Run) openShards(context.Context) (err error) {
 
 func (r *Run) openModel(context.Context) (err error) {
 	if r.Config.Init != "" {
+		r.Config.Model = "" // not used
 		text, err := os.ReadFile(r.Config.Init)
 		if err != nil {
 			return fmt.Errorf("init: %w", err)
