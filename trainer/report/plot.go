@@ -32,6 +32,9 @@ func paint(i int) color.Color {
 	return palette[i%len(palette)]
 }
 
+// wider is room for a font that is wider than the one whose widths are known here.
+const wider = "    "
+
 // newPlot returns an empty plot in the report's style.
 func newPlot(x, y string) *plot.Plot {
 	p := plot.New()
@@ -62,7 +65,10 @@ func svg(p *plot.Plot) (template.HTML, error) {
 		return "", fmt.Errorf("draw: %w", err)
 	}
 	i := bytes.Index(b.Bytes(), []byte("<svg"))
-	return template.HTML(b.Bytes()[max(i, 0):]), nil // drawn here from numbers and constant words
+	// Arial is as wide as Liberation Sans, which browsers may not have.
+	picture := bytes.ReplaceAll(b.Bytes()[max(i, 0):], []byte("font-family:Liberation Sans"),
+		[]byte("font-family:Liberation Sans,Arial,Helvetica,sans-serif"))
+	return template.HTML(picture), nil // drawn here from numbers, constant words and escaped names
 }
 
 // drawOn leaves room for the half of the last tick's label that stands outside the axis.
@@ -90,7 +96,7 @@ func (r *Report) lossPlot() (*plot.Plot, error) {
 		faint.Color, faint.Width = lighter(paint(finetuned+i)), vg.Points(0.8)
 		bold.Color, bold.Width = paint(finetuned+i), vg.Points(2)
 		p.Add(faint, bold)
-		p.Legend.Add(s.Name, bold)
+		p.Legend.Add(s.Name+wider, bold)
 	}
 	return p, nil
 }
@@ -135,7 +141,7 @@ func (r *Report) perplexityPlot() (*plot.Plot, error) {
 		}
 		line.Color, line.Width = paint(i), vg.Points(2)
 		p.Add(line)
-		p.Legend.Add(label(i), line)
+		p.Legend.Add(label(i)+wider, line)
 	}
 	p.Y.Min, p.Y.Max = low/1.1, high*math.Pow(high/low, 0.4) // room for the legend
 	p.X.Min = 0
