@@ -535,10 +535,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: taken", c.name)
 		}
 	}
-	p := m.Params()[0]
-	values := m.Values(p)
-	values[5] = float32(math.NaN())
-	if err := m.SetParam(p, values); err == nil {
-		t.Error("NaN is taken as a value")
+	if err := m.SetParam(m.Params()[0], make([]float32, 5)); err == nil {
+		t.Error("values of another shape are taken")
 	}
 }

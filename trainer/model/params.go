@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"longlora/kernels"
 )
@@ -139,10 +138,11 @@ func list(c Config, o Options) Params {
 	return ps
 }
 
-// Source returns a tensor's elements, row-major, or an error that names what is wrong.
+// Source returns a tensor's elements, row-major, or an error that names what is wrong: a tensor that
+// is missing or has another shape, values that are not finite.
 type Source func(name string, shape []int) ([]float32, error)
 
-// Load fills params from a source and refuses values that are not finite.
+// Load fills params from a source.
 func (m *Model) Load(params Params, from Source) error {
 	for _, p := range params {
 		values, err := from(p.Name, p.Shape())
@@ -161,12 +161,6 @@ func (m *Model) SetParam(p *Param, values []float32) error {
 	if len(values) != p.Len() {
 		return fmt.Errorf("tensor %s has %d values, shape %v wants %d",
 			p.Name, len(values), p.shape, p.Len())
-	}
-	for i, v := range values {
-		if v != v || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("tensor %s holds %v at element %d; the file is damaged or the training "+
-				"that made it diverged", p.Name, v, i)
-		}
 	}
 	m.b.Write(p.Value, values)
 	return nil

@@ -14,10 +14,14 @@ import (
 )
 
 // BenchmarkGradient measures forward and backward passes of one micro-batch, in tokens a second, for
-// LongLoRA on the shape of TinyStories-656K at four times its context, and for pretraining the
-// embedded base from scratch.
+// LongLoRA on the shapes of TinyStories-656K and of the embedded base, and for pretraining the latter
+// from scratch.
 func BenchmarkGradient(b *testing.B) {
 	lora := &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8, Alpha: 16}
+	base := model.Config{
+		Vocab: 4096, Hidden: 192, Layers: 5, Heads: 6, KVHeads: 6, HeadDim: 32, FFN: 512, Eps: 1e-6,
+		Tied: true,
+	}
 	for _, c := range []struct {
 		name    string
 		shape   model.Config
@@ -29,10 +33,9 @@ func BenchmarkGradient(b *testing.B) {
 			Vocab: 2048, Hidden: 128, Layers: 2, Heads: 8, KVHeads: 4, HeadDim: 16, FFN: 384,
 			Eps: 1e-6, Tied: true,
 		}, model.Options{LoRA: lora, Train: []string{"embed", "norm"}}, pattern.S2, []int32{2048, 2048}},
-		{"pretrain", model.Config{
-			Vocab: 4096, Hidden: 192, Layers: 5, Heads: 6, KVHeads: 6, HeadDim: 32, FFN: 512,
-			Eps: 1e-6, Tied: true,
-		}, model.Options{Train: []string{model.TrainAll}}, pattern.Full,
+		{"base", base, model.Options{LoRA: lora, Train: []string{"embed", "norm"}}, pattern.S2,
+			[]int32{4096}},
+		{"pretrain", base, model.Options{Train: []string{model.TrainAll}}, pattern.Full,
 			[]int32{512, 512, 512, 512, 512, 512, 512, 512}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -41,10 +44,10 @@ func BenchmarkGradient(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer backend.Close()
-			c.options.Context, c.options.Training = 2048, true
+			c.options.Context, c.options.Training = 4096, true
 			c.options.Planner = func() kernels.Backend { return plan.New() }
-			c.options.Rotary = rope.Spec{Kind: rope.Default, Theta: 10000, Factor: 1, Max: 2048,
-				Original: 2048}.Rotary(c.shape.HeadDim)
+			c.options.Rotary = rope.Spec{Kind: rope.Default, Theta: 10000, Factor: 1, Max: 4096,
+				Original: 4096}.Rotary(c.shape.HeadDim)
 			m, err := model.New(backend, c.shape, c.options)
 			if err != nil {
 				b.Fatal(err)
