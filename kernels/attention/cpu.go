@@ -24,7 +24,7 @@ func CPU(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	f := newForward(m, o, lse, q, k, v, s, scale)
 	f.prepare()
 	tasks := f.tasks(s)
-	m.Pool.Run(len(tasks), func(worker, i int) { f.block(worker, tasks[i]) })
+	m.Tasks(len(tasks), f.work(), func(worker, i int) { f.block(worker, tasks[i]) })
 }
 
 // forward is one call of CPU.
@@ -58,6 +58,9 @@ func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Se
 	f.keys = f.visible(s)
 	return f
 }
+
+// work estimates the arithmetic for machine.Tasks: at most a product of scores, in vectors.
+func (f *forward) work() int { return f.q.t * f.q.h * (f.keys.to - f.keys.from) * f.d / 16 }
 
 // visible returns the keys that any query sees, from a whole tile on.
 func (f *forward) visible(s kernels.Segments) span {
@@ -99,7 +102,7 @@ func (f *forward) prepare() {
 func (f *forward) packAll(dst []float32, x heads) {
 	const rows = 1024 // of a task
 	chunks := machine.Chunks(f.keys.to-f.keys.from, rows)
-	f.Pool.Run(x.h*chunks, func(_, i int) {
+	f.Tasks(x.h*chunks, x.h*x.d*(f.keys.to-f.keys.from), func(_, i int) {
 		h, from := i/chunks, f.keys.from+i%chunks*rows
 		to := min(from+rows, f.keys.to)
 		f.packTransposed(dst[h*f.packedSize()+(from-f.keys.from)*f.d:], x, h, span{from, to})

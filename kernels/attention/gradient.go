@@ -22,7 +22,7 @@ func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	machine.Want("AttentionGrad", "dv", dv, v.Shape()...)
 	b.prepare()
 	tasks := b.tasks(s)
-	b.Pool.Run(len(tasks), func(worker, i int) {
+	b.Tasks(len(tasks), 2*b.work(), func(worker, i int) {
 		for _, j := range tasks[i] {
 			b.segment(worker, j)
 		}

@@ -48,7 +48,7 @@ func CPUGrad(m *machine.Machine, dTable, dy, ids kernels.Tensor) {
 	machine.Want("EmbeddingGrad", "dy", dy, ids.Len(), grad.D)
 	check(id, grad.N)
 	const columns = 64
-	m.Pool.Run(machine.Chunks(in.D, columns), func(_, i int) {
+	m.Tasks(machine.Chunks(in.D, columns), in.N*in.D, func(_, i int) {
 		from, to := i*columns, min((i+1)*columns, in.D)
 		for t := range in.N {
 			row := grad.Row(int(id[t]))

@@ -15,7 +15,7 @@ const (
 	// maxPacked bounds the packed copy of B, in floats.
 	maxPacked = 8 << 20
 	// serial is the multiply-adds below which a product is not worth a second thread.
-	serial = 1 << 15
+	serial = 1 << 19
 )
 
 // Driver multiplies matrices of any size on a pool's threads. It must not be used concurrently.

@@ -3,7 +3,6 @@ package parallel
 
 import (
 	"runtime"
-	"sync"
 	"sync/atomic"
 )
 
@@ -11,14 +10,16 @@ import (
 // Pool must not be used concurrently, and tasks must not call Run.
 type Pool struct {
 	threads int
-	jobs    []chan *job
+	current atomic.Pointer[job]
+	wake    []chan struct{} // one a helper, which then joins the current job
 }
 
+// job is one call of Run. Who takes a number below n does that task.
 type job struct {
-	n    int64
-	next atomic.Int64
-	f    func(worker, i int)
-	wait sync.WaitGroup
+	n          int64
+	next, done atomic.Int64
+	f          func(worker, i int)
+	finished   chan struct{}
 }
 
 // New returns a Pool of threads workers; 0 means GOMAXPROCS, which respects a container's limit.
@@ -28,12 +29,11 @@ func New(threads int) *Pool {
 	}
 	p := &Pool{threads: threads}
 	for w := 1; w < threads; w++ {
-		c := make(chan *job, 1)
-		p.jobs = append(p.jobs, c)
+		c := make(chan struct{}, 1)
+		p.wake = append(p.wake, c)
 		go func() {
-			for j := range c {
-				j.work(w)
-				j.wait.Done()
+			for range c {
+				p.current.Load().work(w)
 			}
 		}()
 	}
@@ -45,25 +45,28 @@ func (p *Pool) Threads() int { return p.threads }
 
 // Run calls f(worker, i) once for each i in [0, n) and returns when all calls have. Tasks are handed
 // out in order of i; which worker in [0, Threads) runs one is not determined, so results must not
-// depend on it.
+// depend on it. A worker that wakes up too late to get a task is not waited for.
 func (p *Pool) Run(n int, f func(worker, i int)) {
 	if n <= 0 {
 		return
 	}
-	helpers := min(len(p.jobs), n-1)
+	helpers := min(len(p.wake), n-1)
 	if helpers == 0 {
 		for i := range n {
 			f(0, i)
 		}
 		return
 	}
-	j := &job{n: int64(n), f: f}
-	j.wait.Add(helpers)
-	for _, c := range p.jobs[:helpers] {
-		c <- j
+	j := &job{n: int64(n), f: f, finished: make(chan struct{}, 1)}
+	p.current.Store(j)
+	for _, c := range p.wake[:helpers] {
+		select {
+		case c <- struct{}{}:
+		default: // it has not yet woken up for an earlier job
+		}
 	}
 	j.work(0)
-	j.wait.Wait()
+	<-j.finished
 }
 
 func (j *job) work(worker int) {
@@ -73,13 +76,16 @@ func (j *job) work(worker int) {
 			return
 		}
 		j.f(worker, int(i))
+		if j.done.Add(1) == j.n {
+			j.finished <- struct{}{}
+		}
 	}
 }
 
 // Close ends the workers.
 func (p *Pool) Close() {
-	for _, c := range p.jobs {
+	for _, c := range p.wake {
 		close(c)
 	}
-	p.jobs, p.threads = nil, 1
+	p.wake, p.threads = nil, 1
 }

@@ -28,3 +28,23 @@ func TestEachTaskRunsOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestManyShortRuns has workers wake up late: what a run's tasks write must be there when it returns,
+// and a task must never run on a worker that is still busy with another.
+func TestManyShortRuns(t *testing.T) {
+	p := New(4)
+	defer p.Close()
+	scratch := make([]int, p.Threads())
+	for run := range 5000 {
+		out := make([]int, 2+run%5)
+		p.Run(len(out), func(worker, i int) {
+			scratch[worker] = run + i
+			out[i] = scratch[worker]
+		})
+		for i, got := range out {
+			if got != run+i {
+				t.Fatalf("run %d: task %d wrote %d", run, i, got)
+			}
+		}
+	}
+}

@@ -42,7 +42,7 @@ func CPUGrad(m *machine.Machine, dx, dw, dy, x, w, rstd kernels.Tensor) {
 		machine.Want("RMSNormGrad", "dw", dw, in.D)
 		g.parts = machine.Matrix{Data: scratch[in.D:], N: chunks, D: in.D, Stride: in.D}
 	}
-	m.Pool.Run(chunks, func(_, i int) { g.rows(i) })
+	m.Tasks(chunks, 4*in.N*in.D, func(_, i int) { g.rows(i) })
 	for i := range g.parts.N {
 		m.Ops.Axpy(machine.View(dw).Row(0), 1, g.parts.Row(i))
 	}
