@@ -30,8 +30,9 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"shards": shards, "poison": poison, "lock": lock, "await": await,
-			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size, "examples": examples,
+			"shards": shards, "poison": poison, "damage": damage, "lock": lock, "await": await,
+			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size,
+			"examples": examples,
 		},
 	})
 }
@@ -108,6 +109,15 @@ func poison(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Check(f.Close())
 	ts.Check(safetensors.WriteFolder(dir, nil, all, 0))
+}
+
+// damage flips a bit in the middle of a file: damage FILE.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	data[len(data)/2] ^= 1
+	ts.Check(os.WriteFile(path, data, 0o666))
 }
 
 // lock holds the lock of an output until the script ends: lock PATH.
