@@ -31,6 +31,8 @@ type Options struct {
 	// Limit, if positive, makes a sample of about so many rows, which is not held to the recipe's
 	// figures.
 	Limit int
+	// Keep chooses packages by import path; nil keeps all.
+	Keep func(path string) bool
 	// Step is called when a step of the work begins.
 	Step func(name string)
 }
@@ -124,7 +126,7 @@ func (b *builder) run(ctx context.Context) (*schemas.Manifest, error) {
 // load type-checks the packages and cuts the texts.
 func (b *builder) load(ctx context.Context) error {
 	var err error
-	if b.program, err = code.Load(ctx, b.Tree, nil); err != nil {
+	if b.program, err = code.Load(ctx, b.Tree, b.Keep); err != nil {
 		return err
 	}
 	for _, p := range b.program.Packages {

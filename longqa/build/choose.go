@@ -93,7 +93,7 @@ func (c *chooser) next(v *chosen) (offer, bool) {
 	best, found := offer{}, false
 	bestTask, bestFit := 0.0, 0.0
 	for _, o := range v.offers {
-		if c.asked[o.task+" "+o.Key] || count(v.picked, o.task) >= 2 {
+		if c.asked[o.task+" "+o.Key] || count(v.picked, o.task) >= 2 || removedTokens(o) > v.spare() {
 			continue
 		}
 		behind := c.recipe.Shares[o.task]*float64(c.rows+1) - float64(c.task[o.task])
@@ -103,6 +103,28 @@ func (c *chooser) next(v *chosen) (offer, bool) {
 		}
 	}
 	return best, found
+}
+
+// bytesPerToken is less than any context's mean, so that dividing by it gives too many tokens.
+const bytesPerToken = 2
+
+// removedTokens bounds the tokens that an offer takes out of its context.
+func removedTokens(o offer) int {
+	n := 0
+	for _, r := range o.Remove {
+		n += (r.End - r.Start) / bytesPerToken
+	}
+	return n
+}
+
+// spare is the number of tokens that may still be taken out of a view without leaving its band; a
+// context's own count is up to a hundredth less than the sum of its pieces'.
+func (v *chosen) spare() int {
+	n := v.view.Tokens() - v.band.From - v.band.From/100
+	for _, o := range v.picked {
+		n -= removedTokens(o)
+	}
+	return n
 }
 
 func count(picked []offer, task string) int {

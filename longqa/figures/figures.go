@@ -216,6 +216,7 @@ func (f *Figures) Check(l Limits) error {
 		need(b.Contexts >= l.MinBandContexts, "%d contexts of %s tokens, want at least %d", b.Contexts,
 			b.Band, l.MinBandContexts)
 	}
+	need(f.Outside == 0, "%d rows are in no band of lengths, want none", f.Outside)
 	need(float64(f.Far) >= l.MinFarShare*rows, "%.3f of the rows have evidence far apart, want %g",
 		float64(f.Far)/rows, l.MinFarShare)
 	need(float64(f.Unanswerable) >= l.MinUnanswerable*rows, "%.3f of the rows are unanswerable, want %g",

@@ -87,8 +87,7 @@ func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
 			name := "`" + s.outsideName(sym) + "`"
 			found = append(found, Candidate{
 				Key: sym.Key() + " " + s.View.ID, Source: "derived:unanswerable",
-				Question: dice.Pick(d, append(returnedQuestions(s, name),
-					declarationQuestions(s, kindOf(sym), name)...)),
+				Question: dice.Pick(d, bodyQuestions(s, sym, name)),
 				Answer: dice.Pick(d, []string{
 					"The given code does not say: it uses " + name + ", but the declaration is not part of it.",
 					"That cannot be answered from the given code: " + name + " is called there but declared elsewhere.",
@@ -109,7 +108,7 @@ func anyQuestion(s *Scope, d *dice.Dice, sym *code.Symbol, name string) string {
 	if sym.IsFunc() {
 		forms = [][]string{
 			functionQuestions(s, kind, name), callersQuestions(s, kind, name),
-			declarationQuestions(s, kind, name), returnedQuestions(s, name),
+			bodyQuestions(s, sym, name),
 		}
 	} else {
 		forms = [][]string{typeQuestions(s, kind, name), methodsQuestions(s, name)}
@@ -118,6 +117,15 @@ func anyQuestion(s *Scope, d *dice.Dice, sym *code.Symbol, name string) string {
 		forms = append(forms, structQuestions(s, name))
 	}
 	return dice.Pick(d, dice.Pick(d, forms))
+}
+
+// bodyQuestions ask about a function what only its declaration tells.
+func bodyQuestions(s *Scope, f *code.Symbol, name string) []string {
+	questions := declarationQuestions(s, kindOf(f), name)
+	if strings.HasSuffix(f.Signature, "error") || strings.HasSuffix(f.Signature, "error)") {
+		questions = append(questions, returnedQuestions(s, name)...)
+	}
+	return questions
 }
 
 // contains reports whether a name occurs anywhere in the view, be it within a word.
