@@ -68,9 +68,12 @@ func tiny(tied bool) (Spec, Params, []int32, []int32, []float64) {
 }
 
 // TestGraphAgainstDifferences derives the oracle's own graph numerically, by an element of each
-// parameter. Tying the head changes nothing in the first layer.
+// parameter. Tying the head changes nothing in the first layer, which short mode leaves out.
 func TestGraphAgainstDifferences(t *testing.T) {
-	for _, tied := range []bool{false, true} {
+	for _, tied := range []bool{true, false} {
+		if testing.Short() && !tied {
+			break
+		}
 		t.Run(fmt.Sprintf("tied=%v", tied), func(t *testing.T) {
 			s, p, ids, targets, weights := tiny(tied)
 			r, err := Gradients(s, p, ids, targets, weights)
