@@ -2,6 +2,7 @@ package attention
 
 import (
 	"math"
+	"sync/atomic"
 
 	"longlora/kernels"
 	"longlora/kernels/gemm"
@@ -39,6 +40,7 @@ type forward struct {
 	share      int // query heads a key head
 	keys       span
 	kT         []float32 // packed keys, one key head after the other; nil for few queries
+	together   int       // queries whose values are multiplied together
 }
 
 func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
@@ -96,6 +98,27 @@ func (f *forward) prepare() {
 	f.q, f.v = f.copied(q, queries, &s), f.copied(v, f.keys, &s)
 	f.fill(f.Machine, f.q, q, queries)
 	f.fill(f.Machine, f.v, v, f.keys)
+	f.together = f.tiles.Rows
+	if !f.finite(v) {
+		// A tile's queries see different keys: those that one does not see, it multiplies by 0,
+		// which is NaN for an infinite value. Alone, a query stops at its last key.
+		f.together = 1
+	}
+}
+
+// finite reports whether the squares of all of the keys' rows of x are finite.
+func (f *forward) finite(x heads) bool {
+	var bad atomic.Bool
+	f.Rows(f.keys.to-f.keys.from, x.h*x.d, func(_, from, to int) {
+		for t := f.keys.from + from; t < f.keys.from+to; t++ {
+			for h := range x.h {
+				if row := x.at(t, h); !(f.Ops.Dot(row, row) <= math.MaxFloat32) {
+					bad.Store(true)
+				}
+			}
+		}
+	})
+	return !bad.Load()
 }
 
 // packAll packs the transposes of all heads of x.
@@ -262,8 +285,8 @@ func hide(x []float32) {
 // multiplyValues adds the tile's probabilities times values to the block's output.
 func (f *forward) multiplyValues(w *scratch, t task, from int, tile span) {
 	n := t.queries.to - t.queries.from
-	for r := 0; r < n; r += f.tiles.Rows {
-		rows := min(f.tiles.Rows, n-r)
+	for r := 0; r < n; r += f.together {
+		rows := min(f.together, n-r)
 		k := min(tile.to, t.queries.from+r+rows) - tile.from
 		if k <= 0 {
 			continue // none of these queries sees the tile

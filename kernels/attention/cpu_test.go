@@ -184,13 +184,15 @@ func steps(n, group, document int) kernels.Segments {
 		{From: 0, To: 1, Bounds: bounds(0)}, {From: 1, To: 2, Bounds: bounds(group / 2)}}}
 }
 
-// disturb makes values huge.
+// disturb makes values huge, infinite or NaN.
 func disturb(t kernels.Tensor) {
 	for i := range t.Dim(0) {
 		for h := range t.Dim(1) {
-			for j, row := 0, machine.F32(t.Slice(0, i, i+1).Slice(1, h, h+1)); j < len(row); j++ {
+			row := machine.F32(t.Slice(0, i, i+1).Slice(1, h, h+1))
+			for j := range row {
 				row[j] = row[j]*1e6 - 1e7
 			}
+			row[i%len(row)] = float32([]float64{1, math.Inf(1), math.Inf(-1), math.NaN()}[t.Dim(0)%4])
 		}
 	}
 }
