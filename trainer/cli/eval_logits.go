@@ -42,6 +42,7 @@ func (f *logitsFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	f.Tokens = len(ids)
 	m, err := f.open()
 	if err != nil {
 		return err

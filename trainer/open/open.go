@@ -34,6 +34,9 @@ type Options struct {
 	// extends its RoPE by Rope, without training.
 	Context int
 	Rope    rope.Kind
+	// Tokens is how many the model will read, if that is known: the dynamic and LongRoPE kinds turn
+	// by it, as in transformers, and not by the context. 0: the context.
+	Tokens int
 	// Threads is the number of CPU threads; 0: all.
 	Threads int
 }
@@ -133,6 +136,9 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 			return fmt.Errorf("model %s: %w", m.Name, err)
 		}
 		context = o.Context
+	}
+	if o.Tokens > 0 {
+		context = min(context, o.Tokens)
 	}
 	options.Context, options.Rotary = context, m.Config.RoPE.Rotary(c.HeadDim)
 	var err error

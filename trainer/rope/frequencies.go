@@ -53,8 +53,12 @@ func powers(theta float64, d int) []float32 {
 // dynamicTheta raises theta such that the slowest pair is interpolated by how much length exceeds
 // the original context, as u/emozilla proposed.
 func (s Spec) dynamicTheta(d, length int) float64 {
-	l, o := float64(max(length, s.Original)), float64(s.Original)
-	return s.Theta * math.Pow(s.Factor*l/o-(s.Factor-1), float64(d)/float64(d-2))
+	if length <= s.Original {
+		return s.Theta
+	}
+	exceeds := float32(s.Factor*float64(length))/float32(s.Original) - float32(s.Factor-1)
+	growth := float32(math.Pow(float64(exceeds), float64(d)/float64(d-2)))
+	return float64(float32(s.Theta) * growth)
 }
 
 // yarn is arXiv 2309.00071, equations 22 and 23 ("NTK-by-parts"), with the ramp over pair indices

@@ -53,14 +53,8 @@ func TestTransformersGolden(t *testing.T) {
 
 // bound is the relative error allowed of a frequency: PyTorch's vectorised pow errs by up to one
 // unit in the last place (2^-23) where ours is rounded once (2^-24), and YaRN and Llama3 blend two
-// such values. Dynamic's theta comes from float32 in PyTorch, which is five units more at the
-// slowest pair: theta's own error of some 2^-22, its exponent being at most one.
-func bound(k Kind) float64 {
-	if k == Dynamic {
-		return 8 * 0x1p-23
-	}
-	return 3 * 0x1p-23
-}
+// such values, as Dynamic has two powers, one of the other.
+const bound = 3 * 0x1p-23
 
 func (c goldenCase) compareFrequencies(t *testing.T, s Spec) {
 	got, scale := s.Frequencies(c.HeadDim, c.Length)
@@ -69,7 +63,7 @@ func (c goldenCase) compareFrequencies(t *testing.T, s Spec) {
 			len(c.InvFreq), c.Scale)
 	}
 	for j := range got {
-		if r := relative(got[j], c.InvFreq[j]); r > bound(s.Kind) {
+		if r := relative(got[j], c.InvFreq[j]); r > bound {
 			t.Errorf("%s: frequency %d is %v, want %v: %.1f units in the last place", c.Config, j,
 				got[j], c.InvFreq[j], r/0x1p-23)
 		}
@@ -83,7 +77,7 @@ func (c goldenCase) compareTables(t *testing.T, s Spec) {
 	for i, m := range c.Rows {
 		for j := range half {
 			angle := float64(m) * float64(c.InvFreq[j])
-			limit := c.Scale * (angle*(bound(s.Kind)+0x1p-23) + 4*0x1p-23)
+			limit := c.Scale * (angle*(bound+0x1p-23) + 4*0x1p-23)
 			dc := math.Abs(float64(cos[m*half+j]) - float64(c.Cos[i][j]))
 			ds := math.Abs(float64(sin[m*half+j]) - float64(c.Sin[i][j]))
 			if dc > limit || ds > limit {
