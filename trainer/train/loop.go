@@ -112,8 +112,8 @@ func (l *Loop) lastGood(err error) string {
 	if l.saved < 0 {
 		return "; no checkpoint was saved before: start again with a lower --lr"
 	}
-	return fmt.Sprintf("; the checkpoint of step %d is good: start again with a lower --lr, or look "+
-		"at the data of this step", l.saved)
+	return fmt.Sprintf("; the last checkpoint, of step %d, is from before: start again with a lower "+
+		"--lr, or look at the data of this step", l.saved)
 }
 
 // update computes the gradient of a step and applies it.

@@ -313,7 +313,7 @@ func TestDivergenceStops(t *testing.T) {
 	}
 	err := l.Run(context.Background())
 	if !errors.Is(err, ErrDiverged) || !strings.Contains(err.Error(), "step 5") ||
-		!strings.Contains(err.Error(), "checkpoint of step 3 is good") {
+		!strings.Contains(err.Error(), "the last checkpoint, of step 3, is from before") {
 		t.Errorf("error %v", err)
 	}
 	if latest, _ := checkpoint.Latest(l.Checkpoints); filepath.Base(latest) != "step-000003" {
