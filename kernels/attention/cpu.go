@@ -235,8 +235,8 @@ func (f *forward) multiplyByKeys(w *scratch, t task, from int, tile span) {
 	n, narrow := t.queries.to-t.queries.from, f.tiles.Narrow
 	for key := tile.from; key < tile.to; key += f.tiles.Rows {
 		rows := min(f.tiles.Rows, tile.to-key)
-		f.tiles.Tile(rows, narrow, f.d, f.k.left(key, t.head/f.share), gemm.Panel{Data: w.q, Row: narrow},
-			gemm.C{Data: w.tile, Row: narrow}, false)
+		f.tiles.Tile(rows, narrow, f.d, f.k.left(key, t.head/f.share),
+			gemm.Panel{Data: w.q, Row: narrow}, gemm.C{Data: w.tile, Row: narrow}, false)
 		for i := range rows {
 			for r := range n {
 				w.scores[r*keyTile+key-from+i] = w.tile[i*narrow+r]

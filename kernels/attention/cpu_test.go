@@ -46,7 +46,8 @@ func one(heads int, bounds ...int32) kernels.Segments {
 func (p *problem) reference() (o, lse, dq, dk, dv []float64) {
 	d := Shape{p.q.Dim(0), p.k.Dim(0), p.q.Dim(1), p.k.Dim(1), p.q.Dim(2)}
 	q, k, v := kerneltest.Float64s(p.q), kerneltest.Float64s(p.k), kerneltest.Float64s(p.v)
-	o, lse, dq = make([]float64, len(q)), make([]float64, d.Heads*d.Queries), make([]float64, len(q))
+	o, dq = make([]float64, len(q)), make([]float64, len(q))
+	lse = make([]float64, d.Heads*d.Queries)
 	dk, dv = make([]float64, len(k)), make([]float64, len(v))
 	Reference(o, lse, q, k, v, d, p.s, float64(p.scale))
 	ReferenceGrad(dq, dk, dv, kerneltest.Float64s(p.do), q, k, v, d, p.s, float64(p.scale))
@@ -119,8 +120,8 @@ func TestCPUConflictingStrides(t *testing.T) {
 	})
 }
 
-// TestCPUNoLeak requires that a query's output has the same bits whatever the later tokens hold, and
-// however many there are.
+// TestCPUNoLeak requires that a query's output has the same bits whatever the later tokens hold,
+// and however many there are.
 func TestCPUNoLeak(t *testing.T) {
 	lengths := []int{keyTile - 1, keyTile, keyTile + 1, 2*keyTile + 1}
 	step := 1
@@ -139,8 +140,8 @@ func TestCPUNoLeak(t *testing.T) {
 	})
 }
 
-// noLeak computes n tokens in odd groups and packed documents, then a prefix of them, alone and with
-// others behind it.
+// noLeak computes n tokens in odd groups and packed documents, then a prefix of them, alone and
+// with others behind it.
 func noLeak(t *testing.T, m *machine.Machine, n, group int) {
 	t.Helper()
 	const heads, d = 2, 16
@@ -192,7 +193,8 @@ func disturb(t kernels.Tensor) {
 			for j := range row {
 				row[j] = row[j]*1e6 - 1e7
 			}
-			row[i%len(row)] = float32([]float64{1, math.Inf(1), math.Inf(-1), math.NaN()}[t.Dim(0)%4])
+			odd := []float64{1, math.Inf(1), math.Inf(-1), math.NaN()}[t.Dim(0)%4]
+			row[i%len(row)] = float32(odd)
 		}
 	}
 }
@@ -210,7 +212,8 @@ func TestCPUSameBits(t *testing.T) {
 		var all []float32
 		for _, keyHeads := range []int{1, 2} {
 			p := newProblem(t, 263, 4, keyHeads, 48, kernels.Segments{Groups: []kernels.HeadGroup{
-				{From: 0, To: 1, Bounds: []int32{0, 263}}, {From: 1, To: 4, Bounds: []int32{0, 100, 263}}}})
+				{From: 0, To: 1, Bounds: []int32{0, 263}},
+				{From: 1, To: 4, Bounds: []int32{0, 100, 263}}}})
 			p.run(m)
 			for _, x := range []kernels.Tensor{p.o, p.lse, p.dq, p.dk, p.dv} {
 				all = append(all, kerneltest.Float32s(x)...)
@@ -223,7 +226,8 @@ func TestCPUSameBits(t *testing.T) {
 func TestCPURefuses(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
 		for _, s := range []kernels.Segments{
-			one(2, 0, 4), one(2, 1, 5), one(1, 0, 5), {}, {Groups: one(2, 0, 5).Groups, Offset: 1}} {
+			one(2, 0, 4), one(2, 1, 5), one(1, 0, 5), {},
+			{Groups: one(2, 0, 5).Groups, Offset: 1}} {
 			p := newProblem(t, 5, 2, 1, 8, one(2, 0, 5))
 			p.s = s
 			kerneltest.Panics(t, fmt.Sprint(s), func() { p.run(m) })

@@ -10,8 +10,8 @@ import (
 const gradTile = 128
 
 // CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. Tasks are a key
-// head's segments, so that keys and queries of a task are nobody else's; inside a task everything is
-// added in one order.
+// head's segments, so that keys and queries of a task are nobody else's; inside a task everything
+// is added in one order.
 func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	s kernels.Segments, scale float32) {
 	b := &backward{forward: newForward(m, o, lse, q, k, v, s, scale),
@@ -58,8 +58,9 @@ func (b *backward) prepare() {
 	b.packAll(b.kT, k)
 	b.packAll(b.vT, b.v)
 	b.sumDelta()
-	b.q, b.do, b.dq = b.copied(q, queries, &s), b.copied(do, queries, &s), b.copied(b.dq, queries, &s)
-	b.k, b.dk, b.dv = b.copied(k, b.keys, &s), b.copied(b.dk, b.keys, &s), b.copied(b.dv, b.keys, &s)
+	b.q, b.do = b.copied(q, queries, &s), b.copied(do, queries, &s)
+	b.dq, b.k = b.copied(b.dq, queries, &s), b.copied(k, b.keys, &s)
+	b.dk, b.dv = b.copied(b.dk, b.keys, &s), b.copied(b.dv, b.keys, &s)
 	b.fill(b.Machine, b.q, q, queries)
 	b.fill(b.Machine, b.do, do, queries)
 	b.fill(b.Machine, b.k, k, b.keys)

@@ -8,7 +8,8 @@ import (
 	"longlora/kernels/machine"
 )
 
-// heads is a view of a tensor [T, H, Dh], or of its rows from first on, whose last axis is contiguous.
+// heads is a view of a tensor [T, H, Dh], or of its rows from first on, whose last axis is
+// contiguous.
 type heads struct {
 	data      []float32
 	t, h, d   int
@@ -68,8 +69,8 @@ const (
 	lineFloats = 16
 )
 
-// inPlace reports whether the tiles may use x where it lies: heads are whole panels, and rows do not
-// all fall on the same few sets of a cache.
+// inPlace reports whether the tiles may use x where it lies: heads are whole panels, and rows do
+// not all fall on the same few sets of a cache.
 func (s shape) inPlace(x heads) bool { return s.padded == s.d && x.row%pageFloats != 0 }
 
 // copySize returns the floats of a copy of n rows of x for the tiles, 0 if they need none.
@@ -80,8 +81,8 @@ func (s shape) copySize(x heads, n int) int {
 	return n * (x.h*s.padded + lineFloats)
 }
 
-// copied returns the place for a copy of rows [from, to) of x with padded heads, cut off scratch, or
-// x itself if it needs none.
+// copied returns the place for a copy of rows [from, to) of x with padded heads, cut off scratch,
+// or x itself if it needs none.
 func (s shape) copied(x heads, rows span, scratch *[]float32) heads {
 	size := s.copySize(x, rows.to-rows.from)
 	if size == 0 {
@@ -107,8 +108,8 @@ func (s shape) fill(m *machine.Machine, dst, x heads, rows span) {
 	})
 }
 
-// packTransposed packs rows of head h as right operand of a product along dimensions: panels of Wide
-// rows each, the last one padded with zeros. A panel's first row is a multiple of Wide.
+// packTransposed packs rows of head h as right operand of a product along dimensions: panels of
+// Wide rows each, the last one padded with zeros. A panel's first row is a multiple of Wide.
 func (s shape) packTransposed(dst []float32, x heads, h int, rows span) {
 	wide := s.tiles.Wide
 	for i := rows.from; i < rows.to; i += wide {
@@ -120,8 +121,8 @@ func (s shape) packTransposed(dst []float32, x heads, h int, rows span) {
 // span is a half-open range of positions.
 type span struct{ from, to int }
 
-// segment is the queries of a head group that share a segment: positions [queries.from, queries.to),
-// which see keys from start on.
+// segment is the queries of a head group that share a segment: positions [queries.from,
+// queries.to), which see keys from start on.
 type segment struct {
 	queries span
 	start   int
@@ -145,15 +146,16 @@ func check(s kernels.Segments, queries, heads, keys, keyHeads int) {
 		panic(fmt.Sprintf("Attention: %d query heads over %d key heads", heads, keyHeads))
 	}
 	if s.Offset < 0 || s.Offset+queries > keys {
-		panic(fmt.Sprintf("Attention: %d queries at offset %d over %d keys", queries, s.Offset, keys))
+		panic(fmt.Sprintf("Attention: %d queries at offset %d over %d keys", queries, s.Offset,
+			keys))
 	}
 	next := 0
 	for _, g := range s.Groups {
 		last := len(g.Bounds) - 1
 		if g.From != next || g.To < g.From || last < 0 || g.Bounds[0] != 0 ||
 			int(g.Bounds[last]) != keys {
-			panic(fmt.Sprintf("Attention: head group [%d, %d) after head %d, bounds to %d keys of %d",
-				g.From, g.To, next, g.Bounds[max(last, 0)], keys))
+			panic(fmt.Sprintf(
+				"Attention: head group [%d, %d) after head %d, bounds to %d keys of %d", g.From, g.To, next, g.Bounds[max(last, 0)], keys))
 		}
 		next = g.To
 	}

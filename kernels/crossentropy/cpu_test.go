@@ -22,8 +22,8 @@ const scale = 0.25
 
 func newProblem(t *testing.T, rows, vocabulary, d int, brain bool) *problem {
 	mem := kerneltest.New(t, 4*(rows+2*vocabulary+8)*(d+16), 1)
-	p := &problem{d: d, losses: mem.Empty(rows), dh: mem.Empty(rows, d), dw: mem.Normal(vocabulary, d),
-		h: mem.Gapped(rows, d), weights: mem.Normal(rows)}
+	p := &problem{d: d, losses: mem.Empty(rows), dh: mem.Empty(rows, d),
+		dw: mem.Normal(vocabulary, d), h: mem.Gapped(rows, d), weights: mem.Normal(rows)}
 	w := mem.Normal(vocabulary, d)
 	if brain {
 		w = mem.Brain(vocabulary, d)
@@ -66,8 +66,8 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	Reference(losses, dh, dw, kerneltest.Float64s(p.h), w, p.ids, kerneltest.Float64s(p.weights),
 		scale, p.d)
 	p.run(m)
-	// A logit errs by d+1 roundings of its mass, which is about d·2/π; exp turns that absolute error
-	// into a relative one of the probabilities, and a loss errs by as much absolutely.
+	// A logit errs by d+1 roundings of its mass, which is about d·2/π; exp turns that absolute
+	// error into a relative one of the probabilities, and a loss errs by as much absolutely.
 	logit := float64(p.d+1) * float64(p.d) * 0x1p-24
 	kerneltest.Close(t, "losses", p.losses, losses, 2*logit+0x1p-20, 1)
 	kerneltest.Close(t, "dh", p.dh, dh, 2*logit+0x1p-19, 1)

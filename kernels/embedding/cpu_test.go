@@ -17,7 +17,8 @@ func TestCPU(t *testing.T) {
 			for i := range ids {
 				ids[i] = int32(mem.Rand().Intn(9)) // repeats
 			}
-			for _, table := range []kernels.Tensor{mem.Normal(10, d), mem.Gapped(10, d), mem.Brain(10, d)} {
+			for _, table := range []kernels.Tensor{mem.Normal(10, d), mem.Gapped(10, d),
+				mem.Brain(10, d)} {
 				y, want := mem.Empty(len(ids), d), make([]float64, len(ids)*d)
 				CPU(m, y, table, mem.Ints(ids))
 				Reference(want, kerneltest.Float64s(table), ids, d)
@@ -56,7 +57,9 @@ func TestCPURefusesIDs(t *testing.T) {
 		mem := kerneltest.New(t, 1000, 1)
 		for _, id := range []int32{-1, 4} {
 			ids := mem.Ints([]int32{0, id})
-			kerneltest.Panics(t, "Embedding", func() { CPU(m, mem.Zeros(2, 3), mem.Zeros(4, 3), ids) })
+			kerneltest.Panics(t, "Embedding", func() {
+				CPU(m, mem.Zeros(2, 3), mem.Zeros(4, 3), ids)
+			})
 			kerneltest.Panics(t, "EmbeddingGrad", func() {
 				CPUGrad(m, mem.Zeros(4, 3), mem.Zeros(2, 3), ids)
 			})

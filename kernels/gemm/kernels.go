@@ -23,8 +23,8 @@ type Kernels struct {
 	pack    packers
 }
 
-// packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other, or
-// n square blocks whose columns do. They are nil without assembly.
+// packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other,
+// or n square blocks whose columns do. They are nil without assembly.
 type packers struct {
 	rows, blocks         func(dst *float32, dstStride int64, src *float32, srcStride, n int64)
 	rowsBF16, blocksBF16 func(dst *float32, dstStride int64, src *uint16, srcStride, n int64)
@@ -78,8 +78,8 @@ func (g *Kernels) Tile(rows, width, k int, a A, b Panel, c C, accumulate bool) {
 			if width == g.Narrow {
 				run = h.narrow
 			}
-			run(int64(k), &a.Data[0], int64(a.Row), int64(a.Col), &b.Data[0], int64(b.Row), &c.Data[0],
-				int64(c.Row), add)
+			run(int64(k), &a.Data[0], int64(a.Row), int64(a.Col), &b.Data[0], int64(b.Row),
+				&c.Data[0], int64(c.Row), add)
 			if rows -= h.rows; rows == 0 {
 				return
 			}

@@ -2,8 +2,8 @@ package gemm
 
 import "math"
 
-// Pack writes columns [0, cols) and rows [0, k) of b as a panel of a width, Wide or Narrow: row i at
-// dst[i*width], columns from cols to width zero.
+// Pack writes columns [0, cols) and rows [0, k) of b as a panel of a width, Wide or Narrow: row i
+// at dst[i*width], columns from cols to width zero.
 func (g *Kernels) Pack(dst []float32, b B, k, cols, width int) {
 	_ = dst[k*width-1]
 	j := 0

@@ -42,8 +42,8 @@ func SameBits(t *testing.T, f func(m *machine.Machine) []float32) {
 				want = got
 			}
 			if at := Differ(got, want); at >= 0 {
-				t.Fatalf("%v: %d threads change element %d: %g, want %g", tier, threads, at, got[at],
-					want[at])
+				t.Fatalf("%v: %d threads change element %d: %g, want %g", tier, threads, at,
+					got[at], want[at])
 			}
 		}
 	}
@@ -178,9 +178,9 @@ func Float64s(t kernels.Tensor) []float64 {
 	return out
 }
 
-// Close requires |got-want| <= tolerance·scale for each element, where scale is the greatest of mass,
-// the root mean square of want, and the element's own magnitude: an element that is a sum with
-// cancellations errs relative to what was summed, of which mass is a lower bound.
+// Close requires |got-want| <= tolerance·scale for each element, where scale is the greatest of
+// mass, the root mean square of want, and the element's own magnitude: an element that is a sum
+// with cancellations errs relative to what was summed, of which mass is a lower bound.
 func Close(t *testing.T, name string, got kernels.Tensor, want []float64, tolerance, mass float64) {
 	t.Helper()
 	values := Float32s(got)

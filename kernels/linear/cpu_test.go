@@ -42,7 +42,8 @@ func newProblem(t *testing.T, rows, in, out, rank int, dropout float32, brain bo
 func (p *problem) operand() Operand {
 	return Operand{In: p.l.W.In(), Out: p.l.W.Out(), Rank: p.rank,
 		W: kerneltest.Float64s(p.l.W.(kernels.Dense).Tensor), A: kerneltest.Float64s(p.l.A),
-		B: kerneltest.Float64s(p.l.B), Scale: float64(p.l.Scale), Dropout: p.l.Dropout, Seed: p.l.Seed}
+		B: kerneltest.Float64s(p.l.B), Scale: float64(p.l.Scale),
+		Dropout: p.l.Dropout, Seed: p.l.Seed}
 }
 
 func (p *problem) run(m *machine.Machine) {
@@ -82,7 +83,9 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	sum := func(n int) float64 { return float64(n+2) * 0x1p-24 }
 	mass := func(n int) float64 { return float64(n + 1) }
 	rows, rank, in, out := p.x.Dim(0), p.rank, op.In, op.Out
-	through := func(n int) (float64, float64) { return sum(n + rank), mass(n) + mass(n)*float64(rank) }
+	through := func(n int) (tolerance, size float64) {
+		return sum(n + rank), mass(n) * float64(1+rank)
+	}
 	tolerance, size := through(in)
 	kerneltest.Close(t, "y", p.y, y, tolerance, size)
 	tolerance, size = through(out)

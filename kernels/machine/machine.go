@@ -1,5 +1,5 @@
-// Package machine is what the operators' CPU code runs on: threads, a SIMD tier's functions, scratch
-// memory, and views of tensors.
+// Package machine is what the operators' CPU code runs on: threads, a SIMD tier's functions,
+// scratch memory, and views of tensors.
 package machine
 
 import (
@@ -77,8 +77,8 @@ func Chunks(n, size int) int { return (n + size - 1) / size }
 // least is the arithmetic worth a hand-over to another thread, in floats touched.
 const least = 1 << 15
 
-// Rows calls f for ranges of rows that together are [0, n), on all threads. work is the arithmetic of
-// a row, in floats touched: small jobs run on one thread.
+// Rows calls f for ranges of rows that together are [0, n), on all threads. work is the arithmetic
+// of a row, in floats touched: small jobs run on one thread.
 func (m *Machine) Rows(n, work int, f func(worker, from, to int)) {
 	size := max(1, least/max(work, 1), Chunks(n, 8*m.Pool.Threads()))
 	m.Pool.Run(Chunks(n, size), func(worker, i int) {

@@ -82,7 +82,8 @@ func Weights(w kernels.Weight, transposed bool) gemm.B {
 	return b
 }
 
-// Floats returns the elements of a vector, F32 or BF16, as floats: t's own, or converted to scratch.
+// Floats returns the elements of a vector, F32 or BF16, as floats: t's own, or converted to
+// scratch.
 func Floats(t kernels.Tensor, scratch func(n int) []float32) []float32 {
 	if t.DType() != kernels.BF16 {
 		return View(t).Row(0)

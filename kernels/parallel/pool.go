@@ -43,9 +43,9 @@ func New(threads int) *Pool {
 // Threads returns the number of workers.
 func (p *Pool) Threads() int { return p.threads }
 
-// Run calls f(worker, i) once for each i in [0, n) and returns when all calls have. Tasks are handed
-// out in order of i; which worker in [0, Threads) runs one is not determined, so results must not
-// depend on it. A worker that wakes up too late to get a task is not waited for.
+// Run calls f(worker, i) once for each i in [0, n) and returns when all calls have. Tasks are
+// handed out in order of i; which worker in [0, Threads) runs one is not determined, so results
+// must not depend on it. A worker that wakes up too late to get a task is not waited for.
 func (p *Pool) Run(n int, f func(worker, i int)) {
 	if n <= 0 {
 		return

@@ -29,8 +29,8 @@ func TestEachTaskRunsOnce(t *testing.T) {
 	}
 }
 
-// TestManyShortRuns has workers wake up late: what a run's tasks write must be there when it returns,
-// and a task must never run on a worker that is still busy with another.
+// TestManyShortRuns has workers wake up late: what a run's tasks write must be there when it
+// returns, and a task must never run on a worker that is still busy with another.
 func TestManyShortRuns(t *testing.T) {
 	p := New(4)
 	defer p.Close()

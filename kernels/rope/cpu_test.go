@@ -51,7 +51,8 @@ func TestCPURefuses(t *testing.T) {
 		mem := kerneltest.New(t, 1000, 1)
 		for _, p := range []int32{-1, 5} {
 			kerneltest.Panics(t, "position", func() {
-				CPU(m, mem.Zeros(1, 1, 4), mem.Zeros(5, 2), mem.Zeros(5, 2), mem.Ints([]int32{p}), false)
+				table := mem.Zeros(5, 2)
+				CPU(m, mem.Zeros(1, 1, 4), table, table, mem.Ints([]int32{p}), false)
 			})
 		}
 	})

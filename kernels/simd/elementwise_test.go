@@ -23,14 +23,16 @@ var operations = []operation{
 		func(x []float64) float64 { return x[0] * x[1] * x[2] }},
 	{"Scale", 1, func(o *Ops, x [][]float32) float32 { o.Scale(x[0], a); return 0 },
 		func(x []float64) float64 { x[0] *= a; return 0 }},
-	{"Multiply", 3, func(o *Ops, x [][]float32) float32 { o.Multiply(x[0], x[1], x[2], a); return 0 },
+	{"Multiply", 3,
+		func(o *Ops, x [][]float32) float32 { o.Multiply(x[0], x[1], x[2], a); return 0 },
 		func(x []float64) float64 { x[0] = a * x[1] * x[2]; return 0 }},
 	{"MultiplyAdd", 3,
 		func(o *Ops, x [][]float32) float32 { o.MultiplyAdd(x[0], x[1], x[2], a); return 0 },
 		func(x []float64) float64 { x[0] += a * x[1] * x[2]; return 0 }},
 	{"Gate", 3, func(o *Ops, x [][]float32) float32 { o.Gate(x[0], x[1], x[2], a, b); return 0 },
 		func(x []float64) float64 { x[0] = x[1] * (x[2]*a - b); return 0 }},
-	{"Rotate", 4, func(o *Ops, x [][]float32) float32 { o.Rotate(x[0], x[1], x[2], x[3]); return 0 },
+	{"Rotate", 4,
+		func(o *Ops, x [][]float32) float32 { o.Rotate(x[0], x[1], x[2], x[3]); return 0 },
 		func(x []float64) float64 {
 			x[0], x[1] = x[0]*x[2]-x[1]*x[3], x[1]*x[2]+x[0]*x[3]
 			return 0
@@ -44,14 +46,20 @@ var operations = []operation{
 	{"SwiGLU", 3, func(o *Ops, x [][]float32) float32 { o.SwiGLU(x[0], x[1], x[2]); return 0 },
 		func(x []float64) float64 { x[0] = x[1] * x[2] / (1 + math.Exp(-x[1])); return 0 }},
 	{"SwiGLUGrad", 5,
-		func(o *Ops, x [][]float32) float32 { o.SwiGLUGrad(x[0], x[1], x[2], x[3], x[4]); return 0 },
+		func(o *Ops, x [][]float32) float32 {
+			o.SwiGLUGrad(x[0], x[1], x[2], x[3], x[4])
+			return 0
+		},
 		func(x []float64) float64 {
 			s := 1 / (1 + math.Exp(-x[3]))
 			x[0], x[1] = x[2]*x[4]*(s+x[3]*s*(1-s)), x[2]*x[3]*s
 			return 0
 		}},
 	{"SwiGLUGrad in place", 3,
-		func(o *Ops, x [][]float32) float32 { o.SwiGLUGrad(x[0], x[1], x[2], x[0], x[1]); return 0 },
+		func(o *Ops, x [][]float32) float32 {
+			o.SwiGLUGrad(x[0], x[1], x[2], x[0], x[1])
+			return 0
+		},
 		func(x []float64) float64 {
 			s := 1 / (1 + math.Exp(-x[0]))
 			x[0], x[1] = x[2]*x[1]*(s+x[0]*s*(1-s)), x[2]*x[0]*s

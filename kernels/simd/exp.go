@@ -3,8 +3,9 @@ package simd
 import "math"
 
 // ExpSum computes dst = exp(src·scale - shift) and returns its sum. Results below 2^-126 are 0;
-// the relative error is at most 2^-22. Elements outside whole vectors are summed in float64: without
-// vectors that is a whole row, and one by one in float32 its error would grow with its length.
+// the relative error is at most 2^-22. Elements outside whole vectors are summed in float64:
+// without vectors that is a whole row, and one by one in float32 its error would grow with its
+// length.
 func (o *Ops) ExpSum(dst, src []float32, scale, shift float32) float32 {
 	dst = dst[:len(src)]
 	var sum float64

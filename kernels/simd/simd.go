@@ -39,7 +39,8 @@ func Parse(name string) (Tier, error) {
 		}
 		return Tier(t), nil
 	}
-	return 0, fmt.Errorf("simd: unknown tier %q; the tiers are %s", name, strings.Join(tierNames[:], ", "))
+	return 0, fmt.Errorf("simd: unknown tier %q; the tiers are %s", name,
+		strings.Join(tierNames[:], ", "))
 }
 
 // Ops are a tier's row functions. Rows may have any length and alignment, and a result may be one

@@ -8,8 +8,8 @@ import (
 	"longlora/kernels/machine"
 )
 
-// tolerance is for exp's 2^-22 and a handful of roundings; gate and up are up to 5 times larger than
-// their mean, and 1+gate·(1-s) cancels.
+// tolerance is for exp's 2^-22 and a handful of roundings; gate and up are up to 5 times larger
+// than their mean, and 1+gate·(1-s) cancels.
 const tolerance = 0x1p-19
 
 func TestCPU(t *testing.T) {
@@ -32,7 +32,8 @@ func TestCPU(t *testing.T) {
 				kerneltest.Close(t, "dup", dup, wantU, tolerance, 1)
 				CPUGrad(m, gate, up, dy, gate, up) // in place
 				for i, x := range [][2]kernels.Tensor{{gate, dgate}, {up, dup}} {
-					if at := kerneltest.Differ(kerneltest.Float32s(x[0]), kerneltest.Float32s(x[1])); at >= 0 {
+					got, want := kerneltest.Float32s(x[0]), kerneltest.Float32s(x[1])
+					if at := kerneltest.Differ(got, want); at >= 0 {
 						t.Errorf("operand %d in place differs at %d", i, at)
 					}
 				}
