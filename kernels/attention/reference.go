@@ -36,11 +36,11 @@ func Reference[F float32 | float64](o, lse, q, k, v []F, d Shape, s kernels.Segm
 	clear(o)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			p, sum := probabilities(d, q, k, s, scale, h, i)
+			first, p, sum := probabilities(d, q, k, s, scale, h, i)
 			lse[h*d.Queries+i] = sum
-			for j, weight := range p {
+			for n, weight := range p {
 				for e := range d.HeadDim {
-					o[d.query(i, h)+e] += weight * v[d.key(j, h)+e]
+					o[d.query(i, h)+e] += weight * v[d.key(first+n, h)+e]
 				}
 			}
 		}
@@ -55,48 +55,44 @@ func ReferenceGrad[F float32 | float64](dq, dk, dv, do, q, k, v []F, d Shape,
 	clear(dv)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			p, _ := probabilities(d, q, k, s, scale, h, i)
-			dp := make([]F, d.Keys)
+			first, p, _ := probabilities(d, q, k, s, scale, h, i)
+			dp := make([]F, len(p))
 			var delta F
-			for j := range p {
-				dp[j] = dot(do[d.query(i, h):], v[d.key(j, h):], d.HeadDim)
-				delta += p[j] * dp[j]
+			for n := range p {
+				dp[n] = dot(do[d.query(i, h):], v[d.key(first+n, h):], d.HeadDim)
+				delta += p[n] * dp[n]
 			}
-			for j := range p {
-				dz := scale * p[j] * (dp[j] - delta)
+			for n := range p {
+				j, dz := first+n, scale*p[n]*(dp[n]-delta)
 				for e := range d.HeadDim {
 					dq[d.query(i, h)+e] += dz * k[d.key(j, h)+e]
 					dk[d.key(j, h)+e] += dz * q[d.query(i, h)+e]
-					dv[d.key(j, h)+e] += p[j] * do[d.query(i, h)+e]
+					dv[d.key(j, h)+e] += p[n] * do[d.query(i, h)+e]
 				}
 			}
 		}
 	}
 }
 
-// probabilities returns the softmax over all keys, 0 where the query sees none, and the log of its
-// denominator.
+// probabilities returns the first key that the query sees, the softmax over it and the others that
+// it sees, and the log of the softmax's denominator.
 func probabilities[F float32 | float64](d Shape, q, k []F, s kernels.Segments, scale F, h, i int) (
-	p []F, lse F) {
-	p = make([]F, d.Keys)
-	most := F(math.Inf(-1))
+	first int, p []F, lse F) {
 	first, last := seen(s, h, i)
-	for j := range p {
-		p[j] = F(math.Inf(-1))
-		if first <= j && j <= last {
-			p[j] = scale * dot(q[d.query(i, h):], k[d.key(j, h):], d.HeadDim)
-		}
-		most = max(most, p[j])
+	most := F(math.Inf(-1))
+	for j := first; j <= last; j++ {
+		z := scale * dot(q[d.query(i, h):], k[d.key(j, h):], d.HeadDim)
+		p, most = append(p, z), max(most, z)
 	}
 	var sum F
-	for j, z := range p {
-		p[j] = F(math.Exp(float64(z - most)))
-		sum += p[j]
+	for n, z := range p {
+		p[n] = F(math.Exp(float64(z - most)))
+		sum += p[n]
 	}
-	for j := range p {
-		p[j] /= sum
+	for n := range p {
+		p[n] /= sum
 	}
-	return p, most + F(math.Log(float64(sum)))
+	return first, p, most + F(math.Log(float64(sum)))
 }
 
 // query returns the place of query i of head h in q and o.

@@ -128,11 +128,19 @@ func (m *memory) cuts(n int) (cuts []int) {
 	return []int{n - 1, 1 + m.rng.IntN(n-1), 1}
 }
 
-// disturb makes values another and far greater.
+// disturb makes values another: far greater, and now and then infinite or no number, which not even
+// a probability of 0 undoes.
 func (m *memory) disturb(x kernels.Tensor) {
 	values := make([]float32, x.Len())
 	for i := range values {
-		values[i] = 1e4 * float32(m.rng.NormFloat64())
+		switch m.rng.IntN(16) {
+		case 0:
+			values[i] = float32(math.NaN())
+		case 1:
+			values[i] = float32(math.Inf(m.rng.IntN(2)*2 - 1))
+		default:
+			values[i] = 1e4 * float32(m.rng.NormFloat64())
+		}
 	}
 	m.b.Write(x, values)
 }
