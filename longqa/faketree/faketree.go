@@ -40,15 +40,21 @@ func Write(t testing.TB) string {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range Files() {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
-			t.Fatal(err)
-		}
+		Add(t, root, name, content)
 	}
 	return root
+}
+
+// Add writes one more file into a tree.
+func Add(t testing.TB, root, name, content string) {
+	t.Helper()
+	path := filepath.Join(root, filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o666); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // Files are the tree's files by path.

@@ -54,7 +54,7 @@ type Figures struct {
 
 	farApart float64
 	perDoc   map[string]int
-	contexts map[string]map[[8]byte]bool // by band
+	contexts map[material.Band]map[[8]byte]bool // by band
 }
 
 // BandFigures are those of the rows whose contexts have a length.
@@ -104,7 +104,7 @@ func See(row *schemas.Example, chars int64) *Seen {
 func New(bands []material.Band, farApart float64) *Figures {
 	f := &Figures{
 		farApart: farApart, Tasks: map[string]int{}, Genres: map[string]int{}, perDoc: map[string]int{},
-		contexts: map[string]map[[8]byte]bool{},
+		contexts: map[material.Band]map[[8]byte]bool{},
 	}
 	for _, b := range bands {
 		f.Bands = append(f.Bands, BandFigures{Band: b, Tasks: map[string]int{}})
@@ -164,12 +164,11 @@ func (f *Figures) addBand(s *Seen) {
 		b.Rows++
 		b.Tasks[s.task]++
 		b.Tokens, b.Bytes = b.Tokens+int64(s.tokens), b.Bytes+int64(s.bytes)
-		name := b.Band.String()
-		if f.contexts[name] == nil {
-			f.contexts[name] = map[[8]byte]bool{}
+		if f.contexts[b.Band] == nil {
+			f.contexts[b.Band] = map[[8]byte]bool{}
 		}
-		f.contexts[name][s.context] = true
-		b.Contexts = len(f.contexts[name])
+		f.contexts[b.Band][s.context] = true
+		b.Contexts = len(f.contexts[b.Band])
 		return
 	}
 	f.Outside++
