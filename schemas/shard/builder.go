@@ -72,7 +72,7 @@ func Create(dir string, o Options) (*Builder, error) {
 		dir: dir, partial: dir + ".partial", options: o, lock: l,
 		files: map[fileKey]*finished{}, open: map[fileKey]*os.File{}, report: map[string]any{},
 	}
-	b.rejects = &rejectList{dir: b.scratch(), counts: map[string]int64{}}
+	b.rejects = &rejectList{dir: b.scratch(), most: rejectRun, counts: map[string]int64{}}
 	if err := b.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("dataset %s: %w", dir, err), l.release())
 	}

@@ -31,6 +31,7 @@ func (r rejected) compare(o rejected) int {
 // rejectList sorts rejected inputs in constant memory.
 type rejectList struct {
 	dir    string // for the runs
+	most   int    // bytes in memory
 	recent []rejected
 	bytes  int // of recent
 	runs   []string
@@ -42,7 +43,7 @@ func (l *rejectList) add(r rejected) {
 	l.counts[r.Reason]++
 	l.recent = append(l.recent, r)
 	l.bytes += len(r.ID) + len(r.Detail) + 64
-	if l.bytes >= rejectRun && l.err == nil {
+	if l.bytes >= l.most && l.err == nil {
 		l.err = l.spill()
 	}
 }
