@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"longlora/kernels"
-	"longlora/kernels/simd"
 )
 
 // network is the size of a LLaMA-style model and of its training step.
@@ -43,7 +42,10 @@ func BenchmarkStep(b *testing.B) {
 }
 
 func benchmarkStep(b *testing.B, n network, threads int) {
-	backend := NewTier(threads, simd.Best())
+	backend, err := New(threads) // LONGLORA_SIMD chooses the tier
+	if err != nil {
+		b.Fatal(err)
+	}
 	defer backend.Close()
 	arena, err := backend.NewArena(1 << 29)
 	if err != nil {
