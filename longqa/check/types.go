@@ -216,9 +216,12 @@ func compareFields(x *code, a, b *decl, e *schemas.Example) error {
 			}
 		}
 	}
-	for _, s := range []string{counted(len(first), "field"), counted(len(second), "field")} {
-		if !strings.Contains(e.Output, "has "+s+", ") {
-			return fmt.Errorf("the answer does not count %s", s)
+	for _, s := range []string{
+		"`" + x.display(a) + "` has " + counted(len(first), "field") + ", ",
+		"`" + x.display(b) + "` has " + counted(len(second), "field") + ", ",
+	} {
+		if !strings.Contains(e.Output, s) {
+			return fmt.Errorf("the answer does not say that %s", s)
 		}
 	}
 	if strings.Contains(e.Output, "no field name in common") != (shared == 0) {

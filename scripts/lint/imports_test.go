@@ -30,6 +30,8 @@ var rules = []rule{
 	{"longlora/pipeline", "longlora/longqa", nil, "the pipeline serves any corpus, not one dataset"},
 	{"longlora/longqa", "longlora/kernels", nil, "building a dataset needs no model"},
 	{"longlora/longqa", "longlora/trainer", nil, "building a dataset needs no model"},
+	{"longlora/longqa/check", "longlora/longqa", []string{"->longlora/longqa/check"},
+		"answers are computed again by code that shares nothing with what built them"},
 	{"longlora/trainer", "longlora/pipeline", nil, "training starts at shards"},
 	{"longlora/trainer", "longlora/longqa", nil, "training starts at shards"},
 	{"longlora/trainer", "longlora/internal/tokenizer", textEdge,
