@@ -7,7 +7,7 @@ import (
 )
 
 // rowKernels writes the row functions of both tiers. All take n elements, a positive multiple of
-// the width (dot: of twice the width).
+// the width.
 func rowKernels() {
 	e := newExponential()
 	for _, t := range []struct {
@@ -81,11 +81,16 @@ func (r *row) at(pointer string, i int) Mem {
 func (r *row) loop(unroll int, body func()) {
 	Label(r.name + "_loop")
 	body()
-	for _, p := range r.order {
-		ADDQ(I32(int32(unroll*r.v.bytes)), r.ptr[p])
-	}
-	SUBQ(Imm(uint64(unroll*r.v.bytes/4)), r.n)
+	r.advance(unroll)
 	JNZ(LabelRef(r.name + "_loop"))
+}
+
+// advance moves the pointers along and sets the zero flag at the end.
+func (r *row) advance(vectors int) {
+	for _, p := range r.order {
+		ADDQ(I32(int32(vectors*r.v.bytes)), r.ptr[p])
+	}
+	SUBQ(Imm(uint64(vectors*r.v.bytes/4)), r.n)
 }
 
 // end returns, with a vector's folded lanes if there is a result.
@@ -131,12 +136,21 @@ func dot(name string, v vector) {
 	x := []reg.VecPhysical{r.take(), r.take()}
 	zero(v, sums[0])
 	zero(v, sums[1])
+	accumulate := func(i int) {
+		VMOVUPS(r.at("x", i), x[i])
+		VFMADD231PS(r.at("y", i), x[i], sums[i])
+	}
+	TESTQ(I32(int32(v.bytes/4)), r.n)
+	JZ(LabelRef(name + "_pairs"))
+	accumulate(0) // an odd vector
+	r.advance(1)
+	JZ(LabelRef(name + "_sum"))
+	Label(name + "_pairs")
 	r.loop(2, func() {
-		for i := range 2 {
-			VMOVUPS(r.at("x", i), x[i])
-			VFMADD231PS(r.at("y", i), x[i], sums[i])
-		}
+		accumulate(0)
+		accumulate(1)
 	})
+	Label(name + "_sum")
 	VADDPS(sums[1], sums[0], sums[0])
 	end(v, sums[0], sums[1], add)
 }

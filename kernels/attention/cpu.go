@@ -109,10 +109,15 @@ func (f *forward) prepare() {
 // finite reports whether the squares of all of the keys' rows of x are finite.
 func (f *forward) finite(x heads) bool {
 	var bad atomic.Bool
+	length, parts := x.d, x.h
+	if x.head == x.d {
+		length, parts = x.h*x.d, 1
+	}
 	f.Rows(f.keys.to-f.keys.from, x.h*x.d, func(_, from, to int) {
 		for t := f.keys.from + from; t < f.keys.from+to; t++ {
-			for h := range x.h {
-				if row := x.at(t, h); !(f.Ops.Dot(row, row) <= math.MaxFloat32) {
+			for h := range parts {
+				row := x.from(t, h)[:length]
+				if !(f.Ops.Dot(row, row) <= math.MaxFloat32) {
 					bad.Store(true)
 				}
 			}

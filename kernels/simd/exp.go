@@ -9,7 +9,7 @@ import "math"
 func (o *Ops) ExpSum(dst, src []float32, scale, shift float32) float32 {
 	dst = dst[:len(src)]
 	var sum float64
-	n := o.whole(len(src), 1)
+	n := o.whole(len(src))
 	if n > 0 {
 		sum = float64(o.asm.expSum(&dst[0], &src[0], int64(n), scale, shift))
 	}
@@ -31,7 +31,7 @@ func exp(x float32) float32 {
 // SwiGLU computes dst = silu(gate)·up.
 func (o *Ops) SwiGLU(dst, gate, up []float32) {
 	gate, up = gate[:len(dst)], up[:len(dst)]
-	n := o.whole(len(dst), 1)
+	n := o.whole(len(dst))
 	if n > 0 {
 		o.asm.swiglu(&dst[0], &gate[0], &up[0], int64(n))
 	}
@@ -43,7 +43,7 @@ func (o *Ops) SwiGLU(dst, gate, up []float32) {
 // SwiGLUGrad computes the gradients of SwiGLU by its operands. dgate may be gate, dup may be up.
 func (o *Ops) SwiGLUGrad(dgate, dup, dy, gate, up []float32) {
 	dup, dy, gate, up = dup[:len(dgate)], dy[:len(dgate)], gate[:len(dgate)], up[:len(dgate)]
-	n := o.whole(len(dgate), 1)
+	n := o.whole(len(dgate))
 	if n > 0 {
 		o.asm.swigluGrad(&dgate[0], &dup[0], &dy[0], &gate[0], &up[0], int64(n))
 	}

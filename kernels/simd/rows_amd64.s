@@ -106,21 +106,32 @@ maxAVX512_loop:
 // func dotAVX512(x *float32, y *float32, n int64) float32
 // Requires: AVX, AVX512F, SSE
 TEXT ·dotAVX512(SB), NOSPLIT, $0-28
-	MOVQ   x+0(FP), DI
-	MOVQ   y+8(FP), SI
-	MOVQ   n+16(FP), CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
+	MOVQ        x+0(FP), DI
+	MOVQ        y+8(FP), SI
+	MOVQ        n+16(FP), CX
+	VPXORD      Z0, Z0, Z0
+	VPXORD      Z1, Z1, Z1
+	TESTQ       $+16, CX
+	JZ          dotAVX512_pairs
+	VMOVUPS     (DI), Z2
+	VFMADD231PS (SI), Z2, Z0
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $0x10, CX
+	JZ          dotAVX512_sum
 
+dotAVX512_pairs:
 dotAVX512_loop:
-	VMOVUPS       (DI), Z2
-	VFMADD231PS   (SI), Z2, Z0
-	VMOVUPS       64(DI), Z3
-	VFMADD231PS   64(SI), Z3, Z1
-	ADDQ          $+128, DI
-	ADDQ          $+128, SI
-	SUBQ          $0x20, CX
-	JNZ           dotAVX512_loop
+	VMOVUPS     (DI), Z2
+	VFMADD231PS (SI), Z2, Z0
+	VMOVUPS     64(DI), Z3
+	VFMADD231PS 64(SI), Z3, Z1
+	ADDQ        $+128, DI
+	ADDQ        $+128, SI
+	SUBQ        $0x20, CX
+	JNZ         dotAVX512_loop
+
+dotAVX512_sum:
 	VADDPS        Z1, Z0, Z0
 	VEXTRACTF64X4 $0x01, Z0, Y1
 	VADDPS        Y1, Y0, Y0
@@ -543,21 +554,32 @@ maxAVX2_loop:
 // func dotAVX2(x *float32, y *float32, n int64) float32
 // Requires: AVX, FMA3, SSE
 TEXT ·dotAVX2(SB), NOSPLIT, $0-28
-	MOVQ   x+0(FP), DI
-	MOVQ   y+8(FP), SI
-	MOVQ   n+16(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
+	MOVQ        x+0(FP), DI
+	MOVQ        y+8(FP), SI
+	MOVQ        n+16(FP), CX
+	VXORPS      Y0, Y0, Y0
+	VXORPS      Y1, Y1, Y1
+	TESTQ       $+8, CX
+	JZ          dotAVX2_pairs
+	VMOVUPS     (DI), Y2
+	VFMADD231PS (SI), Y2, Y0
+	ADDQ        $+32, DI
+	ADDQ        $+32, SI
+	SUBQ        $0x08, CX
+	JZ          dotAVX2_sum
 
+dotAVX2_pairs:
 dotAVX2_loop:
-	VMOVUPS      (DI), Y2
-	VFMADD231PS  (SI), Y2, Y0
-	VMOVUPS      32(DI), Y3
-	VFMADD231PS  32(SI), Y3, Y1
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	SUBQ         $0x10, CX
-	JNZ          dotAVX2_loop
+	VMOVUPS     (DI), Y2
+	VFMADD231PS (SI), Y2, Y0
+	VMOVUPS     32(DI), Y3
+	VFMADD231PS 32(SI), Y3, Y1
+	ADDQ        $+64, DI
+	ADDQ        $+64, SI
+	SUBQ        $0x10, CX
+	JNZ         dotAVX2_loop
+
+dotAVX2_sum:
 	VADDPS       Y1, Y0, Y0
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPS       X1, X0, X0

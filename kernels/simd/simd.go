@@ -48,7 +48,7 @@ func Parse(name string) (Tier, error) {
 // bits depend on its place in the row and the row's length alone.
 type Ops struct {
 	tier  Tier
-	width int // floats of a vector; 0: no assembly
+	width int // floats of a vector, a power of two; 0: no assembly
 	asm   assembly
 }
 
@@ -64,6 +64,7 @@ type assembly struct {
 	multiplyAdd func(dst, x, y *float32, n int64, a float32)
 	gate        func(dst, p, x *float32, n int64, scale, shift float32)
 	rotate      func(x, y, c, s *float32, n int64, sign float32)
+	rotate8     func(x, y, c, s *float32, n int64, sign float32) // of half the width, or nil
 	swiglu      func(dst, gate, up *float32, n int64)
 	swigluGrad  func(dgate, dup, dy, gate, up *float32, n int64)
 	adam        func(p, grad, m, v *float32, n int64, factors *float32)
@@ -79,19 +80,18 @@ func For(t Tier) *Ops {
 // Tier returns the tier of the functions.
 func (o *Ops) Tier() Tier { return o.tier }
 
-// whole returns how many of n elements are whole groups of vectors for the assembly.
-func (o *Ops) whole(n, vectors int) int {
+// whole returns how many of n elements are whole vectors for the assembly.
+func (o *Ops) whole(n int) int {
 	if o.width == 0 {
 		return 0
 	}
-	step := vectors * o.width
-	return n / step * step
+	return n &^ (o.width - 1)
 }
 
 // Max returns the greatest element, -Inf of none.
 func (o *Ops) Max(x []float32) float32 {
 	m := float32(math.Inf(-1))
-	if n := o.whole(len(x), 1); n > 0 {
+	if n := o.whole(len(x)); n > 0 {
 		m, x = o.asm.max(&x[0], int64(n)), x[n:]
 	}
 	for _, v := range x {
@@ -104,7 +104,7 @@ func (o *Ops) Max(x []float32) float32 {
 func (o *Ops) Dot(x, y []float32) float32 {
 	y = y[:len(x)]
 	var sum float32
-	n := o.whole(len(x), 2)
+	n := o.whole(len(x))
 	if n > 0 {
 		sum = o.asm.dot(&x[0], &y[0], int64(n))
 	}
@@ -118,7 +118,7 @@ func (o *Ops) Dot(x, y []float32) float32 {
 func (o *Ops) Dot3(x, y, z []float32) float32 {
 	y, z = y[:len(x)], z[:len(x)]
 	var sum float32
-	n := o.whole(len(x), 1)
+	n := o.whole(len(x))
 	if n > 0 {
 		sum = o.asm.dot3(&x[0], &y[0], &z[0], int64(n))
 	}
@@ -131,7 +131,7 @@ func (o *Ops) Dot3(x, y, z []float32) float32 {
 // Axpy computes y += a·x.
 func (o *Ops) Axpy(y []float32, a float32, x []float32) {
 	y = y[:len(x)]
-	n := o.whole(len(x), 1)
+	n := o.whole(len(x))
 	if n > 0 {
 		o.asm.axpy(&y[0], &x[0], int64(n), a)
 	}
@@ -142,7 +142,7 @@ func (o *Ops) Axpy(y []float32, a float32, x []float32) {
 
 // Scale computes x *= a.
 func (o *Ops) Scale(x []float32, a float32) {
-	n := o.whole(len(x), 1)
+	n := o.whole(len(x))
 	if n > 0 {
 		o.asm.scale(&x[0], int64(n), a)
 	}
@@ -154,7 +154,7 @@ func (o *Ops) Scale(x []float32, a float32) {
 // Multiply computes dst = a·x·y.
 func (o *Ops) Multiply(dst, x, y []float32, a float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
-	n := o.whole(len(dst), 1)
+	n := o.whole(len(dst))
 	if n > 0 {
 		o.asm.multiply(&dst[0], &x[0], &y[0], int64(n), a)
 	}
@@ -166,7 +166,7 @@ func (o *Ops) Multiply(dst, x, y []float32, a float32) {
 // MultiplyAdd computes dst += a·x·y.
 func (o *Ops) MultiplyAdd(dst, x, y []float32, a float32) {
 	x, y = x[:len(dst)], y[:len(dst)]
-	n := o.whole(len(dst), 1)
+	n := o.whole(len(dst))
 	if n > 0 {
 		o.asm.multiplyAdd(&dst[0], &x[0], &y[0], int64(n), a)
 	}
@@ -178,7 +178,7 @@ func (o *Ops) MultiplyAdd(dst, x, y []float32, a float32) {
 // Gate computes dst = p·(x·scale - shift).
 func (o *Ops) Gate(dst, p, x []float32, scale, shift float32) {
 	p, x = p[:len(dst)], x[:len(dst)]
-	n := o.whole(len(dst), 1)
+	n := o.whole(len(dst))
 	if n > 0 {
 		o.asm.gate(&dst[0], &p[0], &x[0], int64(n), scale, shift)
 	}

@@ -18,11 +18,12 @@ func (o *Ops) assemble() {
 	case AVX512:
 		o.width = 16
 		o.asm = assembly{expSumAVX512, maxAVX512, dotAVX512, dot3AVX512, axpyAVX512, scaleAVX512,
-			multiplyAVX512, multiplyAddAVX512, gateAVX512, rotateAVX512, swigluAVX512,
+			multiplyAVX512, multiplyAddAVX512, gateAVX512, rotateAVX512, rotateAVX2, swigluAVX512,
 			swigluGradAVX512, adamAVX512}
 	case AVX2:
 		o.width = 8
 		o.asm = assembly{expSumAVX2, maxAVX2, dotAVX2, dot3AVX2, axpyAVX2, scaleAVX2, multiplyAVX2,
-			multiplyAddAVX2, gateAVX2, rotateAVX2, swigluAVX2, swigluGradAVX2, adamAVX2}
+			multiplyAddAVX2, gateAVX2, rotateAVX2, nil, swigluAVX2, swigluGradAVX2,
+			adamAVX2}
 	}
 }
