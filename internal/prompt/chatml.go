@@ -1,7 +1,8 @@
 package prompt
 
-// chatML is the template of ChatML (https://github.com/openai/openai-python/blob/v0.28.1/chatml.md),
-// as Qwen and many others use it, without a system message of its own.
+// chatML is the template of ChatML
+// (https://github.com/openai/openai-python/blob/v0.28.1/chatml.md), as Qwen and many others use it,
+// without a system message of its own.
 type chatML struct{}
 
 func (chatML) Name() string { return "chatml" }

@@ -110,7 +110,8 @@ func (e *encoder) text(text string, base int, learn []Span) {
 	ids, offsets := e.t.EncodeOffsets(text, false)
 	from := 0
 	for i, id := range ids {
-		if cut := offsets[i].Start + firstLen(text[offsets[i].Start:]); e.t.IsSpecial(id) && cut < len(text) {
+		cut := offsets[i].Start + firstLen(text[offsets[i].Start:])
+		if e.t.IsSpecial(id) && cut < len(text) {
 			e.text(text[from:cut], base+from, learn)
 			from = cut
 		}

@@ -76,7 +76,8 @@ func Find(name string) (Template, error) {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("unknown prompt template %q; there are %s", name, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown prompt template %q; there are %s", name,
+		strings.Join(Names(), ", "))
 }
 
 // Question is the user's message about a material: the question first or after.

@@ -11,7 +11,8 @@ import (
 
 // specials are those that the templates name.
 var specials = []string{
-	"<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
+	"<s>", "</s>", "<|im_start|>", "<|im_end|>", "<|start_header_id|>", "<|end_header_id|>",
+	"<|eot_id|>",
 }
 
 // byteLevel is a small tokenizer that has every special token.
@@ -35,15 +36,17 @@ func byteLevel(t *testing.T) *tokenizer.Tokenizer {
 }
 
 var (
-	single   = []Message{{User, "Why is it long?"}, {Assistant, "It is in the question."}}
-	multi    = append([]Message{{System, "Be brief."}}, append(single, Message{User, "Sure?"}, Message{Assistant, "Yes."})...)
+	single = []Message{{User, "Why is it long?"}, {Assistant, "It is in the question."}}
+	multi  = []Message{
+		{System, "Be brief."}, single[0], single[1], {User, "Sure?"}, {Assistant, "Yes."},
+	}
 	rendered = map[string][2]string{ // single and multi, as their references write them
 		"alpaca": {
 			"<s>Below is an instruction that describes a task. Write a response that appropriately " +
 				"completes the request.\n\n### Instruction:\nWhy is it long?\n\n### Response:\n" +
 				"It is in the question.</s>",
-			"<s>Be brief.\n\n### Instruction:\nWhy is it long?\n\n### Response:\nIt is in the question.</s>" +
-				"\n\n### Instruction:\nSure?\n\n### Response:\nYes.</s>",
+			"<s>Be brief.\n\n### Instruction:\nWhy is it long?\n\n### Response:\n" +
+				"It is in the question.</s>\n\n### Instruction:\nSure?\n\n### Response:\nYes.</s>",
 		},
 		"llama-2": {
 			"<s>[INST] Why is it long? [/INST] It is in the question. </s>",
@@ -69,8 +72,8 @@ var (
 	}
 )
 
-// Every template gives the ids of its reference's text, tokenized as a whole, and learns the answers
-// and what ends them.
+// Every template gives the ids of its reference's text, tokenized as a whole, and learns the
+// answers and what ends them.
 func TestTemplates(t *testing.T) {
 	tok := byteLevel(t)
 	if len(rendered) != len(templates) {
@@ -92,7 +95,8 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
-func checkLearned(t *testing.T, tok *tokenizer.Tokenizer, template Template, c []Message, e Encoded) {
+func checkLearned(t *testing.T, tok *tokenizer.Tokenizer, template Template, c []Message,
+	e Encoded) {
 	t.Helper()
 	var answers []string
 	for _, m := range c {
@@ -127,7 +131,8 @@ func TestOpenConversation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := closed.IDs[:closed.Learn[0].Start]; !slices.Equal(open.IDs, want) || open.Learn != nil {
+		want := closed.IDs[:closed.Learn[0].Start]
+		if !slices.Equal(open.IDs, want) || open.Learn != nil {
 			t.Errorf("%s: got %v, want %v", template.Name(), open.IDs, want)
 		}
 	}

@@ -218,7 +218,8 @@ func (b *builder) compose(context.Context) error {
 }
 
 // composeSome makes up to n views of a split within a band and returns their number.
-func (b *builder) composeSome(c *material.Composer, name string, band material.Band, n, per int) int {
+func (b *builder) composeSome(c *material.Composer, name string, band material.Band,
+	n, per int) int {
 	made := 0
 	for tries := 0; made < n && tries < 4*n+8; tries++ {
 		v := c.Next(band, per)

@@ -57,7 +57,8 @@ func mustRun(t *testing.T, o Options) *Result {
 	return r
 }
 
-// Every task gives rows of the small tree, and each row's answer comes out again from the row alone.
+// Every task gives rows of the small tree, and each row's answer comes out again from the row
+// alone.
 func TestRunAndCheck(t *testing.T) {
 	o := fakeOptions(t)
 	r := mustRun(t, o)

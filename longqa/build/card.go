@@ -21,28 +21,29 @@ func (b *builder) shardOptions() shard.Options {
 	}
 }
 
-const cardText = `Questions over long contexts, with answers that can be checked, made from the tree of
-%s (build %s/%s) by ` + "`longqa build`" + `: no download, no model, no human annotation.
+const cardText = `Questions over long contexts, with answers that can be checked, made from the
+tree of %s (build %s/%s) by ` + "`longqa build`" + `: no download, no model, no human annotation.
 
-**What it is.** English, and mostly code: the contexts are Go packages of the standard library and of
-the Go commands, as single packages and several together, and the tree's long texts (the language
+**What it is.** English, and mostly code: the contexts are Go packages of the standard library and
+of the Go commands, as single packages and several together, and the tree's long texts (the language
 specification, manuals, Newton's *Opticks*). Books, papers, reports and meetings come through other
-sources (` + "`--source qmsum`, `--source squality`" + `). Models have probably read the standard library
-before: scores on it are not evidence of reading alone.
+sources (` + "`--source qmsum`, `--source squality`" + `). Models have probably read the standard
+library before: scores on it are not evidence of reading alone.
 
-**Answers.** ` + "`gold:doc`" + ` answers are the comments that Go's authors wrote for a function, type or
-package; the comment and its copies are removed from the context, and an answer is rejected if it has
-fewer than 20 words, only restates the name, or has a quarter of its 8-word sequences left in the
-context. ` + "`derived:*`" + ` answers are computed with go/types and only kept where the context alone gives
-the same answer; ` + "`longqa check`" + ` computes every one of them again from its row by other code.
-Unanswerable questions ask in the same words about what the context does not have.
+**Answers.** ` + "`gold:doc`" + ` answers are the comments that Go's authors wrote for a function,
+type or package; the comment and its copies are removed from the context, and an answer is rejected
+if it has fewer than 20 words, only restates the name, or has a quarter of its 8-word sequences left
+in the context. ` + "`derived:*`" + ` answers are computed with go/types and only kept where the
+context alone gives the same answer; ` + "`longqa check`" + ` computes every one of them again from
+its row by other code. Unanswerable questions ask in the same words about what the context does not
+have.
 
-**Contexts** are whole declarations and sections up to a budget of tokens, never cut inside. Evidence
-spans count code points. Splits follow near-duplicate clusters of documents; no document is in two
-splits. Tests, testdata code, vendored and generated files are left out.
+**Contexts** are whole declarations and sections up to a budget of tokens, never cut inside.
+Evidence spans count code points. Splits follow near-duplicate clusters of documents; no document is
+in two splits. Tests, testdata code, vendored and generated files are left out.
 
-**Licences.** The Go tree is BSD-3-Clause (Copyright The Go Authors; keep the notice when you pass the
-texts on); *Opticks* is in the public domain.
+**Licences.** The Go tree is BSD-3-Clause (Copyright The Go Authors; keep the notice when you pass
+the texts on); *Opticks* is in the public domain.
 
 ## Figures
 
@@ -60,8 +61,9 @@ func (b *builder) card() shard.Card {
 
 const goldCardText = `%s
 
-Made by ` + "`longqa build --source %s`" + ` from the published files: questions, answers and evidence are
-the publisher's; its splits are kept. Where the publisher names no evidence, the whole material is.
+Made by ` + "`longqa build --source %s`" + ` from the published files: questions, answers and
+evidence are the publisher's; its splits are kept. Where the publisher names no evidence, the whole
+material is.
 
 ## Figures
 

@@ -28,7 +28,8 @@ type Report struct {
 type Fault struct{ ID, Source, Problem string }
 
 // Run checks every row of a dataset. A nil tokenizer leaves token counts unchecked.
-func Run(ctx context.Context, d *shard.Dataset, t *tokenizer.Tokenizer, progress func(int64)) (*Report, error) {
+func Run(ctx context.Context, d *shard.Dataset, t *tokenizer.Tokenizer,
+	progress func(int64)) (*Report, error) {
 	if k := d.Manifest().Kind; k != schemas.KindExample {
 		return nil, fmt.Errorf("check %s: it holds rows of kind %s, not %s", d.Dir(), k,
 			schemas.KindExample)

@@ -176,7 +176,9 @@ func TestRowDamagedContext(t *testing.T) {
 				Instruction: "Which `f`?", Output: "It is `g`.", Context: context,
 				Evidence:     []schemas.Span{{Start: 0, End: 2}},
 				AnswerSource: "derived:" + rule,
-				Meta:         map[string]string{"symbol": "a.f", "first": "a.f", "last": "a.f", "second": "a.f"},
+				Meta: map[string]string{
+					"symbol": "a.f", "first": "a.f", "last": "a.f", "second": "a.f",
+				},
 			}
 			if err := c.row(&e); err == nil {
 				t.Errorf("%s over %q: no fault", rule, context)

@@ -237,8 +237,8 @@ func (x *code) values(base decl, tok token.Token, s, governing *ast.ValueSpec, i
 // text is a node's source on one line.
 func (d *decl) text(n ast.Node) string { return d.textBetween(n.Pos(), n.End()) }
 
-// textBetween is a file's source between two positions; the file set has one file, so a position is an
-// offset and one.
+// textBetween is a file's source between two positions; the file set has one file, so a position is
+// an offset and one.
 func (d *decl) textBetween(from, to token.Pos) string {
 	return strings.Join(strings.Fields(d.source[from-1:to-1]), " ")
 }

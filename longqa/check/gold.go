@@ -25,7 +25,7 @@ func (c *checker) goldDoc(e *schemas.Example) error {
 	name := strings.ToLower(e.Meta["name"])
 	fresh := map[string]bool{}
 	for _, w := range words {
-		if len(w) > 3 && !strings.Contains(name, w) && !strings.Contains(name, strings.TrimSuffix(w, "s")) {
+		if len(w) > 3 && !strings.Contains(name, strings.TrimSuffix(w, "s")) {
 			fresh[w] = true
 		}
 	}

@@ -14,7 +14,8 @@ var heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?)(?: *\{#[^}\n]*\})?[ \t]*$` 
 	`|^([^\n]+)\n(?:=+|-+)[ \t]*$` +
 	`|^(_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+))\b`)
 
-// labels are a text's headings in order, with where they begin. A heading stands after a blank line.
+// labels are a text's headings in order, with where they begin. A heading stands after a blank
+// line.
 func labels(text string) (names []string, at []int) {
 	for _, m := range heading.FindAllStringSubmatchIndex(text, -1) {
 		if m[0] >= 2 && text[m[0]-2:m[0]] != "\n\n" && strings.TrimSpace(lineBefore(text, m[0])) != "" {
@@ -88,8 +89,8 @@ func (c *checker) labelOrder(e *schemas.Example, asked string) error {
 	return same(terms(e.Output), order)
 }
 
-// unanswerable requires that the context has no declaration of what is asked about, or no mention of
-// it at all.
+// unanswerable requires that the context has no declaration of what is asked about, or no mention
+// of it at all.
 func (c *checker) unanswerable(e *schemas.Example) error {
 	key := e.Meta["symbol"]
 	name := key[strings.LastIndexByte(key, '.')+1:]

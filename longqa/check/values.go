@@ -83,8 +83,8 @@ func (c *checker) constant(e *schemas.Example) error {
 	return same(sorted(terms(e.Output)), sorted(want))
 }
 
-// sorted makes the order of terms not matter: a constant's answer has its expression before or after
-// its place.
+// sorted makes the order of terms not matter: a constant's answer has its expression before or
+// after its place.
 func sorted(terms []string) []string {
 	out := append([]string(nil), terms...)
 	for i := range out {
@@ -165,8 +165,8 @@ func newErrorText(d *decl, e ast.Expr) string {
 	return text
 }
 
-// errorVariable reads a result that is the name of a package's variable, and its text if the context
-// has it.
+// errorVariable reads a result that is the name of a package's variable, and its text if the
+// context has it.
 func (x *code) errorVariable(f *decl, e ast.Expr) (written, text string, ok bool) {
 	switch e := e.(type) {
 	case *ast.Ident:

@@ -32,9 +32,9 @@ func newBuild() *cobra.Command {
 		Use:   "build --out DIR [--source NAME PATH]",
 		Short: "Build a dataset of long-context questions and answers",
 		Long: "Build a dataset of long-context questions and answers.\n\n" +
-			"The source goroot, the default, needs nothing but Go: questions about the packages and texts\n" +
-			"of the Go toolchain's own tree, with answers from comments and from the type checker. A build\n" +
-			"that misses one of the recipe's figures fails and publishes nothing.\n\n" +
+			"The source goroot, the default, needs nothing but Go: questions about the packages and\n" +
+			"texts of the Go toolchain's own tree, with answers from comments and from the type\n" +
+			"checker. A build that misses one of the recipe's figures fails and publishes nothing.\n\n" +
 			"Other sources are published sets, read from PATH:\n" + aboutSources(),
 		Example: "  longqa build --out build/longqa\n" +
 			"  longqa build --source qmsum QMSum/data/ALL/jsonl --out build/qmsum",
@@ -130,8 +130,8 @@ func buildGoroot(c *cobra.Command, f buildFlags) (err error) {
 
 // printBuilt writes what was built to stdout.
 func printBuilt(c *cobra.Command, dir string, r *build.Result) error {
-	_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n%s: %d rows, %d tokens, digest %s\n", r.Figures.Table(), dir,
-		r.Figures.Rows, r.Figures.Tokens, r.Manifest.Digest)
+	_, err := fmt.Fprintf(c.OutOrStdout(), "%s\n%s: %d rows, %d tokens, digest %s\n",
+		r.Figures.Table(), dir, r.Figures.Rows, r.Figures.Tokens, r.Manifest.Digest)
 	return err
 }
 

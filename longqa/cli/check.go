@@ -15,9 +15,9 @@ func newCheck() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check DIR",
 		Short: "Compute every derived answer again from its row alone",
-		Long: "Compute every derived answer again from its row alone, by other code than built it, and check\n" +
-			"evidence, token counts and the rules for gold answers. Rows that disagree are listed and make\n" +
-			"the command fail.",
+		Long: "Compute every derived answer again from its row alone, by other code than built it,\n" +
+			"and check evidence, token counts and the rules for gold answers. Rows that disagree are listed\n" +
+			"and make the command fail.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runCheck(c, args[0]) },
 	}
@@ -58,11 +58,11 @@ func printCheck(c *cobra.Command, dir string, r *check.Report) error {
 		fmt.Fprintf(out, "%s: %d rows keep the rules\n", source, r.Gold[source])
 		gold += r.Gold[source]
 	}
-	_, err := fmt.Fprintf(out, "%s: %d rows, %d derived answers agree, %d gold, %d faults\n", dir, r.Rows,
-		derived, gold, len(r.Faults))
+	_, err := fmt.Fprintf(out, "%s: %d rows, %d derived answers agree, %d gold, %d faults\n", dir,
+		r.Rows, derived, gold, len(r.Faults))
 	if len(r.Faults) > 0 {
-		return fmt.Errorf("check %s: %d of %d rows are wrong; the first is %s: %s", dir, len(r.Faults), r.Rows,
-			r.Faults[0].ID, r.Faults[0].Problem)
+		return fmt.Errorf("check %s: %d of %d rows are wrong; the first is %s: %s", dir,
+			len(r.Faults), r.Rows, r.Faults[0].ID, r.Faults[0].Problem)
 	}
 	return err
 }

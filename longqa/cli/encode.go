@@ -19,8 +19,9 @@ func newEncode() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "encode --examples DIR --out DIR",
 		Short: "Render and tokenize examples into a sequence dataset",
-		Long: "Render and tokenize examples into a sequence dataset. The loss is on the answer and its\n" +
-			"end. An example longer than the context loses lines of its material that hold no evidence.",
+		Long: "Render and tokenize examples into a sequence dataset. The loss is on the answer and\n" +
+			"its end. An example longer than the context loses lines of its material that hold no\n" +
+			"evidence.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runEncode(c, o, examples, tokenizer, template)
@@ -29,7 +30,7 @@ func newEncode() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&examples, "examples", "", "example dataset to encode")
 	f.StringVar(&o.Out, "out", "", "directory of the new dataset")
-	f.StringVar(&o.Name, "name", "", "name of the new dataset (default: the examples' with the context)")
+	f.StringVar(&o.Name, "name", "", "name of the new dataset (default: the examples' and context)")
 	f.BoolVar(&o.Overwrite, "overwrite", false, "replace the dataset that is there")
 	f.StringVar(&tokenizer, "tokenizer", defaultTokenizer, tokenizerUsage)
 	f.StringVar(&template, "template", prompt.Default().Name(),
@@ -43,7 +44,8 @@ func newEncode() *cobra.Command {
 	return c
 }
 
-func runEncode(c *cobra.Command, o encode.Options, examples, tokenizer, template string) (err error) {
+func runEncode(c *cobra.Command, o encode.Options, examples, tokenizer,
+	template string) (err error) {
 	if examples == "" || o.Out == "" {
 		return command.Usagef("encode needs --examples and --out")
 	}
@@ -67,8 +69,8 @@ func runEncode(c *cobra.Command, o encode.Options, examples, tokenizer, template
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples (%d cut, %d dropped), %d sequences, %d tokens, "+
-		"%d learned, digest %s\n", o.Out, r.Examples, r.Cut, r.Dropped, r.Sequences, r.Tokens,
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d examples (%d cut, %d dropped), %d sequences, "+
+		"%d tokens, %d learned, digest %s\n", o.Out, r.Examples, r.Cut, r.Dropped, r.Sequences, r.Tokens,
 		r.LearnedTokens, m.Digest)
 	return err
 }

@@ -329,8 +329,8 @@ func (x *extractor) valueSpec(tok token.Token, spec *ast.ValueSpec, from, to tok
 	return all
 }
 
-// constant is what is known of a constant that is alone in its specification; nil if it is neither a
-// whole number nor a text.
+// constant is what is known of a constant that is alone in its specification; nil if it is neither
+// a whole number nor a text.
 func (x *extractor) constant(s *Symbol, spec, governs *ast.ValueSpec) *Value {
 	c, ok := s.Object.(*types.Const)
 	if !ok || len(governs.Values) != 1 ||

@@ -126,8 +126,8 @@ type Call struct {
 	Range  material.Range // the lines of the first call
 }
 
-// Return is an error in a return statement: a package's variable or constant, or one that errors.New
-// or fmt.Errorf makes of a literal text.
+// Return is an error in a return statement: a package's variable or constant, or one that
+// errors.New or fmt.Errorf makes of a literal text.
 type Return struct {
 	Name    string         // key of the variable or constant; "" if it is made on the spot
 	Written string         // the name as the statement writes it, as "io.EOF"

@@ -84,8 +84,8 @@ func (l *Lines) lineOf(char int64) int {
 
 // Cut keeps every line that holds evidence and as many others as a budget of tokens allows: those
 // around all evidence, with the part draw, in [0, 1), of the room before it, if all evidence fits
-// into one run of lines; else those nearest to each piece. It returns the text and where the evidence
-// is in it.
+// into one run of lines; else those nearest to each piece. It returns the text and where the
+// evidence is in it.
 func (c *Cutter) Cut(l *Lines, evidence []schemas.Span, budget int, draw float64) (string,
 	[]schemas.Span, error) {
 	keep := make([]bool, len(l.tokens))

@@ -41,8 +41,8 @@ func TestCut(t *testing.T) {
 	for range 300 {
 		var evidence []schemas.Span
 		for range 1 + d.Int(4) {
-			start := d.Int(len(chars) - 200)
-			evidence = append(evidence, schemas.Span{Start: int64(start), End: int64(start + 1 + d.Int(199))})
+			start := int64(d.Int(len(chars) - 200))
+			evidence = append(evidence, schemas.Span{Start: start, End: start + 1 + int64(d.Int(199))})
 		}
 		budget := 300 + d.Int(3000)
 		got, moved, err := c.Cut(lines, evidence, budget, d.Float())
@@ -119,7 +119,9 @@ func TestCutRefuses(t *testing.T) {
 	if !ok || long.Room != 50 || long.Need != lines.Total {
 		t.Errorf("got %v, want that the evidence is too long", err)
 	}
-	for _, bad := range []schemas.Span{{Start: -1, End: 3}, {Start: 5, End: 5}, {Start: 0, End: whole.End + 1}} {
+	for _, bad := range []schemas.Span{
+		{Start: -1, End: 3}, {Start: 5, End: 5}, {Start: 0, End: whole.End + 1},
+	} {
 		if _, _, err := c.Cut(lines, []schemas.Span{bad}, 1000, 0); err == nil {
 			t.Errorf("evidence %v was accepted", bad)
 		}

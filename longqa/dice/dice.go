@@ -1,5 +1,6 @@
 // Package dice draws reproducible choices: the same on every machine, with every version of Go and
-// any number of workers, because each place that chooses has a stream of its own, named by a string.
+// any number of workers, because each place that chooses has a stream of its own, named by a
+// string.
 package dice
 
 import (

@@ -101,9 +101,9 @@ func (r *Report) add(o Report) {
 	r.LearnedTokens += o.LearnedTokens
 }
 
-const cardText = "Rendered and tokenized by `longqa encode` from the examples of `%s`, with the prompt " +
-	"template `%s`, in sequences of at most %d tokens. The loss is on answers and what ends them. " +
-	"Material that was too long lost lines without evidence: in %d of %d examples; %d were dropped."
+const cardText = "Rendered and tokenized by `longqa encode` from the examples of `%s`, with the " +
+	"prompt template `%s`, in sequences of at most %d tokens. The loss is on answers and what " +
+	"ends them. Material that was too long lost lines without evidence: in %d of %d examples; %d were dropped."
 
 // Run builds the dataset. On an error nothing is published.
 func Run(ctx context.Context, o Options) (*schemas.Manifest, Report, error) {
@@ -331,7 +331,8 @@ func (w *worker) fit(e *schemas.Example) (out prompt.Encoded, shortened bool, er
 		}
 		budget -= over
 	}
-	return out, true, tooLong{reasonLong, fmt.Sprintf("%d tokens, context %d", len(out.IDs), w.o.Context)}
+	detail := fmt.Sprintf("%d tokens, context %d", len(out.IDs), w.o.Context)
+	return out, true, tooLong{reasonLong, detail}
 }
 
 func (w *worker) render(e *schemas.Example, material string) (prompt.Encoded, error) {

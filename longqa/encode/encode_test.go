@@ -117,8 +117,8 @@ func decode(t *testing.T, tok *tokenizer.Tokenizer, ids []int32) string {
 	return text
 }
 
-// The loss is on the answer and the end token alone; question, evidence and answer are whole however
-// much of the material is cut.
+// The loss is on the answer and the end token alone; question, evidence and answer are whole
+// however much of the material is cut.
 func TestRun(t *testing.T) {
 	var rows []schemas.Example
 	for i := range 12 {

@@ -1,5 +1,5 @@
-// Package export writes examples in other tools' layouts. Each layout is one file and one line of the
-// table.
+// Package export writes examples in other tools' layouts. Each layout is one file and one line of
+// the table.
 package export
 
 import (
@@ -50,10 +50,11 @@ func Find(name string) (Format, error) {
 
 // Write exports a split's rows to a file, which appears whole or not at all; "" is all splits. It
 // returns the number of rows.
-func Write(ctx context.Context, d *shard.Dataset, split string, f Format, path string) (int64, error) {
+func Write(ctx context.Context, d *shard.Dataset, split string, f Format,
+	path string) (int64, error) {
 	if rows, _ := d.Count(split); rows == 0 {
-		return 0, fmt.Errorf("export %s: split %q has no rows; the dataset has the splits %v", d.Dir(), split,
-			d.Splits())
+		return 0, fmt.Errorf("export %s: split %q has no rows; the dataset has the splits %v",
+			d.Dir(), split, d.Splits())
 	}
 	out, err := atomicfile.Create(path)
 	if err != nil {
@@ -66,7 +67,8 @@ func Write(ctx context.Context, d *shard.Dataset, split string, f Format, path s
 	return n, out.Commit()
 }
 
-func writeRows(ctx context.Context, d *shard.Dataset, split string, f Format, w io.Writer) (n int64, err error) {
+func writeRows(ctx context.Context, d *shard.Dataset, split string, f Format,
+	w io.Writer) (n int64, err error) {
 	if err := f.Begin(w); err != nil {
 		return 0, err
 	}

@@ -7,8 +7,8 @@ import (
 	"longlora/schemas"
 )
 
-// longAlpaca is the layout of LongAlpaca-12k: one JSON array of objects with instruction, which holds
-// the material too, and output.
+// longAlpaca is the layout of LongAlpaca-12k: one JSON array of objects with instruction, which
+// holds the material too, and output.
 type longAlpaca struct{}
 
 func (longAlpaca) Name() string { return "longalpaca" }

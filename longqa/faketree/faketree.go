@@ -18,9 +18,10 @@ var subjects = [...]string{
 }
 
 // words fill the comments.
-var words = strings.Fields("amber brisk copper dusty early faint golden hollow ivory jolly keen lunar " +
-	"mellow narrow open plain quiet rapid silver tidy upper vivid warm young zonal broad clear dense even " +
-	"fresh grand humid inner large minor noble outer prime round sharp thick urban vast wide ample bare")
+var words = strings.Fields("amber brisk copper dusty early faint golden hollow ivory jolly keen " +
+	"lunar mellow narrow open plain quiet rapid silver tidy upper vivid warm young zonal broad " +
+	"clear dense even fresh grand humid inner large minor noble outer prime round sharp thick " +
+	"urban vast wide ample bare")
 
 // prose is a sentence of n words about a name that no other name has.
 func prose(name string, seed, n int) string {

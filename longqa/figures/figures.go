@@ -113,7 +113,8 @@ func New(bands []material.Band, farApart float64) *Figures {
 }
 
 // Of counts the rows of a dataset.
-func Of(ctx context.Context, d *shard.Dataset, bands []material.Band, farApart float64) (*Figures, error) {
+func Of(ctx context.Context, d *shard.Dataset, bands []material.Band,
+	farApart float64) (*Figures, error) {
 	f := New(bands, farApart)
 	for row, err := range shard.Rows[schemas.Example](d, "") {
 		if err == nil {
@@ -218,8 +219,8 @@ func (f *Figures) Check(l Limits) error {
 	need(f.Outside == 0, "%d rows are in no band of lengths, want none", f.Outside)
 	need(float64(f.Far) >= l.MinFarShare*rows, "%.3f of the rows have evidence far apart, want %g",
 		float64(f.Far)/rows, l.MinFarShare)
-	need(float64(f.Unanswerable) >= l.MinUnanswerable*rows, "%.3f of the rows are unanswerable, want %g",
-		float64(f.Unanswerable)/rows, l.MinUnanswerable)
+	need(float64(f.Unanswerable) >= l.MinUnanswerable*rows,
+		"%.3f of the rows are unanswerable, want %g", float64(f.Unanswerable)/rows, l.MinUnanswerable)
 	need(2*f.QuestionFirst >= f.Rows-len(f.Tasks) && 2*f.QuestionFirst <= f.Rows+len(f.Tasks),
 		"the question is first in %d of %d rows, want half", f.QuestionFirst, f.Rows)
 	need(f.DepthChi2 <= l.MaxDepthChi2, "evidence depth has chi-square %.2f over ten bins, want at "+
@@ -261,7 +262,8 @@ func (f *Figures) Table() string {
 		percent(f.Far, f.Rows), percent(f.Unanswerable, f.Rows), percent(f.QuestionFirst, f.Rows))
 	fmt.Fprintf(&b, "evidence depth by tenths of the context: %s; chi-square %.2f (uniform: below "+
 		"16.92 in 95%% of cases)\n", depths(f.Depth), f.DepthChi2)
-	b.WriteString("\n| tokens | rows | contexts | mean tokens | mean bytes |\n|---|---:|---:|---:|---:|\n")
+	b.WriteString("\n| tokens | rows | contexts | mean tokens | mean bytes |\n" +
+		"|---|---:|---:|---:|---:|\n")
 	for _, band := range f.Bands {
 		n := int64(max(band.Rows, 1))
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", band.Band, band.Rows, band.Contexts,

@@ -66,7 +66,8 @@ func TestCheckRefuses(t *testing.T) {
 		change func([]schemas.Example) []schemas.Example
 		want   string
 	}{
-		{"rows", func(r []schemas.Example) []schemas.Example { return r[:90] }, "90 rows, want at least 100"},
+		{"rows", func(r []schemas.Example) []schemas.Example { return r[:90] },
+			"90 rows, want at least 100"},
 		{"documents", each(func(i int, r *schemas.Example) {
 			if i%10 == 9 {
 				r.DocIDs = []string{"d0"}
@@ -107,7 +108,8 @@ func TestCheckRefuses(t *testing.T) {
 				r.Meta = map[string]string{}
 			}
 		}), "0.090 of the rows are unanswerable"},
-		{"question", each(func(_ int, r *schemas.Example) { r.QuestionFirst = true }), "first in 100 of 100"},
+		{"question", each(func(_ int, r *schemas.Example) { r.QuestionFirst = true }),
+			"first in 100 of 100"},
 		{"depth", each(func(_ int, r *schemas.Example) {
 			for k := range r.Evidence {
 				r.Evidence[k].Start, r.Evidence[k].End = r.Evidence[k].Start/3, r.Evidence[k].End/3

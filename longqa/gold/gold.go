@@ -46,7 +46,8 @@ func Find(name string) (Source, error) {
 			return s, nil
 		}
 	}
-	return nil, fmt.Errorf("unknown source %q; there are goroot, %s", name, strings.Join(Names(), ", "))
+	return nil, fmt.Errorf("unknown source %q; there are goroot, %s", name,
+		strings.Join(Names(), ", "))
 }
 
 // splitOf reads a publisher's name for a split from a file's or folder's name; "train" if it says

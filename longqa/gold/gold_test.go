@@ -11,18 +11,22 @@ import (
 	"longlora/internal/testdata"
 )
 
-const meeting = `{"topic_list": [], "general_query_list": [{"query": "Summarize.", "answer": "They met."}],
+const meeting = `{"topic_list": [],
+"general_query_list": [{"query": "Summarize.", "answer": "They met."}],
 "specific_query_list": [
- {"query": "Who spoke second?", "answer": "Bö did.", "relevant_text_span": [["2", "2"], ["1", "1"]]},
+ {"query": "Who spoke second?", "answer": "Bö did.",
+  "relevant_text_span": [["2", "2"], ["1", "1"]]},
  {"query": "What of span?", "answer": "Bad.", "relevant_text_span": [["1", "9"]]},
  {"query": "No answer?", "answer": " ", "relevant_text_span": [["0", "0"]]}],
-"meeting_transcripts": [{"speaker": "Än", "content": "Hello  there ."}, {"speaker": "Bö", "content": "Yes ."},
- {"speaker": "Än", "content": "Bye ."}]}`
+"meeting_transcripts": [{"speaker": "Än", "content": "Hello  there ."},
+ {"speaker": "Bö", "content": "Yes ."}, {"speaker": "Än", "content": "Bye ."}]}`
 
-const story = `{"metadata": {"passage_id": "42"}, "document": "\r\n A story.\r\nIt ends.\n", "questions": [
+const story = `{"metadata": {"passage_id": "42"},
+ "document": "\r\n A story.\r\nIt ends.\n", "questions": [
  {"question_text": "What is the plot of the story?", "question_number": 1,
   "responses": [{"response_text": "One."}, {"response_text": "Two."}]},
- {"question_text": "Who is it about?", "question_number": 2, "responses": [{"response_text": ""}]}]}`
+ {"question_text": "Who is it about?", "question_number": 2,
+  "responses": [{"response_text": ""}]}]}`
 
 func write(t *testing.T, files map[string]string) string {
 	t.Helper()
@@ -61,7 +65,9 @@ func rows(t *testing.T, name, path string) []string {
 }
 
 func TestQMSum(t *testing.T) {
-	dir := write(t, map[string]string{"train/m1.json": meeting, "val.jsonl": strings.ReplaceAll(meeting, "\n", " ") + "\n"})
+	dir := write(t, map[string]string{
+		"train/m1.json": meeting, "val.jsonl": strings.ReplaceAll(meeting, "\n", " ") + "\n",
+	})
 	got := rows(t, "qmsum", dir)
 	whole := "Än: Hello there .\nBö: Yes .\nÄn: Bye .\n"
 	want := []string{

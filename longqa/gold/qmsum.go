@@ -13,16 +13,16 @@ import (
 	"longlora/schemas"
 )
 
-// qmsum is QMSum (Zhong et al., NAACL 2021): meetings with queries, answers, and the turns that give
-// them. A path is the folder of a split's files, one .json a meeting, a .jsonl file with a meeting a
-// line, or the folder of both.
+// qmsum is QMSum (Zhong et al., NAACL 2021): meetings with queries, answers, and the turns that
+// give them. A path is the folder of a split's files, one .json a meeting, a .jsonl file with a
+// meeting a line, or the folder of both.
 type qmsum struct{}
 
 func (qmsum) Name() string { return "qmsum" }
 
 func (qmsum) About() string {
-	return "QMSum: queries about meetings, with summaries that people wrote and the turns they are from " +
-		"(https://github.com/Yale-LILY/QMSum, MIT)."
+	return "QMSum: queries about meetings, with summaries that people wrote and the turns they are " +
+		"from (https://github.com/Yale-LILY/QMSum, MIT)."
 }
 
 type qmsumMeeting struct {

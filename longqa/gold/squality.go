@@ -21,8 +21,8 @@ type squality struct{}
 func (squality) Name() string { return "squality" }
 
 func (squality) About() string {
-	return "SQuALITY: questions about stories in the public domain, with long answers that people wrote " +
-		"(https://github.com/nyu-mll/SQuALITY, answers CC BY 4.0)."
+	return "SQuALITY: questions about stories in the public domain, with long answers that people " +
+		"wrote (https://github.com/nyu-mll/SQuALITY, answers CC BY 4.0)."
 }
 
 type squalityStory struct {

@@ -153,8 +153,8 @@ func (c *Composer) portion(d *Document, room, index, slack int) int {
 	return room
 }
 
-// keep takes whole pieces of a document up to a number of tokens: from a drawn part on, the parts in
-// order, the last as far as it goes.
+// keep takes whole pieces of a document up to a number of tokens: from a drawn part on, the parts
+// in order, the last as far as it goes.
 func (c *Composer) keep(d *Document, tokens int) Kept {
 	if c.size[d] <= tokens {
 		return Whole(d).Docs[0]

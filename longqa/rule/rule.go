@@ -73,8 +73,8 @@ func nameParts(name string) []string {
 // functionWord reports whether a word says nothing by itself.
 func functionWord(w string) bool {
 	switch w {
-	case "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "if", "in", "into", "is", "it",
-		"its", "of", "on", "or", "that", "the", "then", "this", "to", "which", "with":
+	case "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "if", "in", "into", "is",
+		"it", "its", "of", "on", "or", "that", "the", "then", "this", "to", "which", "with":
 		return true
 	}
 	return false

@@ -62,9 +62,9 @@ func callersQuestions(s *Scope, kind, name string) []string {
 	}
 }
 
-// calledBy returns the functions in the view that call f, in the view's order, if there are some and
-// its name means nothing else there: every piece that has the name is f's own or declares one of
-// them.
+// calledBy returns the functions in the view that call f, in the view's order, if there are some
+// and its name means nothing else there: every piece that has the name is f's own or declares one
+// of them.
 func (s *Scope) calledBy(f *code.Symbol) ([]*code.Symbol, bool) {
 	by := s.callers[f.Key()]
 	if !f.IsFunc() || !s.alone(f) || len(by) == 0 {

@@ -29,7 +29,8 @@ func (chain) Propose(s *Scope, d *dice.Dice) []Candidate {
 }
 
 // through finds a function that calls exactly one of the callers of last, and not last itself.
-func (s *Scope) through(d *dice.Dice, last *code.Symbol, by []*code.Symbol) (first, middle *code.Symbol) {
+func (s *Scope) through(d *dice.Dice, last *code.Symbol,
+	by []*code.Symbol) (first, middle *code.Symbol) {
 	for _, m := range dice.Shuffled(d, by) {
 		above, ok := s.calledBy(m)
 		if !ok {
@@ -76,8 +77,10 @@ func chainOf(s *Scope, d *dice.Dice, first, middle, last *code.Symbol) Candidate
 				" in " + s.where() + "? Name the one that the first calls and that calls the second.",
 		}),
 		Answer: dice.Pick(d, []string{
-			"It is " + s.quoted(middle) + ": " + s.quoted(first) + " calls it, and it calls " + s.quoted(last) + ".",
-			"Through " + s.quoted(middle) + ", which " + s.quoted(first) + " calls and which calls " + s.quoted(last) + ".",
+			"It is " + s.quoted(middle) + ": " + s.quoted(first) + " calls it, and it calls " +
+				s.quoted(last) + ".",
+			"Through " + s.quoted(middle) + ", which " + s.quoted(first) + " calls and which calls " +
+				s.quoted(last) + ".",
 		}),
 		Evidence: []material.Range{
 			first.Head, callRange(first, middle), middle.Head, callRange(middle, last),

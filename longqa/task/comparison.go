@@ -73,8 +73,10 @@ func compareStructs(s *Scope, d *dice.Dice, a, b *code.Symbol) Candidate {
 			common = append(common, "`"+f.Name+"`")
 		}
 	}
-	answer := s.quoted(a) + " has " + count(len(a.Fields), "field") + ", " + join(fieldNames(a)) + "; " +
-		s.quoted(b) + " has " + count(len(b.Fields), "field") + ", " + join(fieldNames(b)) + ". "
+	has := func(t *code.Symbol) string {
+		return s.quoted(t) + " has " + count(len(t.Fields), "field") + ", " + join(fieldNames(t))
+	}
+	answer := has(a) + "; " + has(b) + ". "
 	switch len(common) {
 	case 0:
 		answer += "They have no field name in common."
@@ -110,8 +112,8 @@ func compareFuncs(s *Scope, d *dice.Dice, a, b *code.Symbol) Candidate {
 				" in " + s.where() + ": which one has more parameters?",
 		}),
 		Answer: s.quoted(more) + " takes more: " + count(more.Params, "parameter") + ", where " +
-			s.quoted(fewer) + " takes " + strconv.Itoa(fewer.Params) + ". The first is declared as `" + more.Signature +
-			"`, the second as `" + fewer.Signature + "`.",
+			s.quoted(fewer) + " takes " + strconv.Itoa(fewer.Params) +
+			". The first is declared as `" + more.Signature + "`, the second as `" + fewer.Signature + "`.",
 		Evidence: []material.Range{a.Head, b.Head},
 		Meta:     map[string]string{"first": a.Key(), "second": b.Key(), "compare": "parameters"},
 	}

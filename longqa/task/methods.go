@@ -1,8 +1,6 @@
 package task
 
 import (
-	"strconv"
-
 	"longlora/longqa/code"
 	"longlora/longqa/dice"
 )
@@ -44,7 +42,8 @@ func (methodsOf) Propose(s *Scope, d *dice.Dice) []Candidate {
 			names[i] = "`" + m.Name + "`"
 			c.Evidence = append(c.Evidence, m.Head)
 		}
-		c.Answer = "The type " + s.quoted(t) + " has " + strconv.Itoa(len(methods)) + " methods: " + join(names) + "."
+		c.Answer = "The type " + s.quoted(t) + " has " + count(len(methods), "method") + ": " +
+			join(names) + "."
 		found = append(found, c)
 	}
 	return found

@@ -45,7 +45,8 @@ func sectionOf(s *Scope, d *dice.Dice, sec *outline.Section, at material.Range) 
 	}
 	return Candidate{
 		Key: sentence, Source: "derived:section",
-		Question: "Under which " + kind + " of the given text does this sentence stand: \"" + sentence + "\"",
+		Question: "Under which " + kind + " of the given text does this sentence stand: \"" +
+			sentence + "\"",
 		Answer: dice.Pick(d, []string{
 			"It stands under `" + sec.Label + "`.",
 			"The sentence stands under `" + sec.Label + "`.",
@@ -76,7 +77,8 @@ func (s *Scope) labelled() []*outline.Section {
 }
 
 // sentencePattern is a plain sentence within a paragraph, long enough to be told apart.
-var sentencePattern = regexp.MustCompile(`(?:^|[.?!] +|[.?!]\n)([A-Z][A-Za-z',;: \n-]{60,220}[.?!])(?: |\n|$)`)
+var sentencePattern = regexp.MustCompile(
+	`(?:^|[.?!] +|[.?!]\n)([A-Z][A-Za-z',;: \n-]{60,220}[.?!])(?: |\n|$)`)
 
 // sentences finds the plain sentences of a piece.
 func sentences(p *material.Piece) []material.Range {
@@ -123,7 +125,8 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 		}
 		c.Question = dice.Pick(d, []string{
 			"In which order do the headings or labels " + join(labels) + " come in the given text?",
-			"Put the headings or labels " + join(labels) + " into the order in which the given text has them.",
+			"Put the headings or labels " + join(labels) +
+				" into the order in which the given text has them.",
 		})
 		c.Answer = inSequence(sorted)
 		c.Key = s.Text.Document.ID + strings.Join(sorted, " ")

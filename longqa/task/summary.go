@@ -147,7 +147,8 @@ var (
 	opening = regexp.MustCompile(`^(?:(?:The|An?|Package|Command|Type|Func) )?(\w+),? (\w+)`)
 	// note marks what developers say to each other.
 	note = regexp.MustCompile(`TODO|FIXME|XXX|BUG\(|Deprecated:|Copyright|====|----|` +
-		`\b[Ww]e (may|might|should|could|would|want|need|don't|can't)\b|\bI \w+|golang.org/issue|go.dev/issue`)
+		`\b[Ww]e (may|might|should|could|would|want|need|don't|can't)\b|\bI \w+|` +
+		`golang.org/issue|go.dev/issue`)
 )
 
 // continues reports whether the word after a name belongs to it, so that no verb follows.

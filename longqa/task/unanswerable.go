@@ -90,7 +90,8 @@ func (unanswerable) undeclared(s *Scope, d *dice.Dice) []Candidate {
 				Question: dice.Pick(d, bodyQuestions(s, sym, name)),
 				Answer: dice.Pick(d, []string{
 					"The given code does not say: it uses " + name + ", but the declaration is not part of it.",
-					"That cannot be answered from the given code: " + name + " is called there but declared elsewhere.",
+					"That cannot be answered from the given code: " + name +
+						" is called there but declared elsewhere.",
 				}),
 				Evidence: []material.Range{call.Range},
 				Meta:     map[string]string{"symbol": sym.Key(), "unanswerable": "undeclared"},

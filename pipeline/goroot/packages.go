@@ -50,8 +50,8 @@ func (p *Package) Text() string {
 	return b.String()
 }
 
-// Build returns all files of a package's build by name, generated ones too. The path may be that of a
-// vendored package, as Resolve returns it.
+// Build returns all files of a package's build by name, generated ones too. The path may be that of
+// a vendored package, as Resolve returns it.
 func (t *Tree) Build(importPath string) ([]File, error) {
 	names, _, err := t.list(importPath)
 	if err != nil {

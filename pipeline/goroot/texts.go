@@ -30,7 +30,8 @@ const Licence = "BSD-3-Clause"
 // minTextBytes leaves out notes too short to be a document of their own.
 const minTextBytes = 4 << 10
 
-// books are the works of literature that the tree holds as test inputs; all are in the public domain.
+// books are the works of literature that the tree holds as test inputs; all are in the public
+// domain.
 var books = map[string]string{
 	"src/testdata/Isaac.Newton-Opticks.txt": "Opticks, by Isaac Newton (fourth edition, 1730)",
 }
