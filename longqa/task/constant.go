@@ -1,10 +1,11 @@
 package task
 
 import (
+	"strings"
+
 	"longlora/longqa/code"
 	"longlora/longqa/dice"
 	"longlora/longqa/material"
-	"strings"
 )
 
 // constant asks for a constant's value, as the compiler computes it.

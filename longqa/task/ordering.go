@@ -1,10 +1,11 @@
 package task
 
 import (
-	"longlora/longqa/code"
-	"longlora/longqa/dice"
 	"sort"
 	"strings"
+
+	"longlora/longqa/code"
+	"longlora/longqa/dice"
 )
 
 // ordering asks in which order things come: declarations, or the headings of a text.
