@@ -33,7 +33,8 @@ func TestDocumentValidate(t *testing.T) {
 
 func TestExampleValidate(t *testing.T) {
 	good := Example{
-		ID: "a", Licence: "MIT", Context: "caf\u00e9 noir", Evidence: []Span{{Start: 5, End: 9}, {Start: 0, End: 4}},
+		ID: "a", Licence: "MIT", Context: "caf\u00e9 noir",
+		Evidence: []Span{{Start: 5, End: 9}, {Start: 0, End: 4}},
 	}
 	if err := good.Validate(); err != nil {
 		t.Error(err)

@@ -107,9 +107,9 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	return m, nil
 }
 
-const cardText = "Tokenized and packed by `pipeline encode` from the documents of `%s`, in sequences of " +
-	"at most %d tokens.\nEach row is one sequence of whole documents or pieces of them, without padding; " +
-	"`docs` says where each came from."
+const cardText = "Tokenized and packed by `pipeline encode` from the documents of `%s`, in sequences " +
+	"of at most %d tokens.\nEach row is one sequence of whole documents or pieces of them, without " +
+	"padding; `docs` says where each came from."
 
 func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest, error) {
 	report, err := encodeFiles(ctx, o, b)

@@ -135,7 +135,9 @@ func TestSpecialTokens(t *testing.T) {
 	plain := o.Tokenizer.Encode(nil, texts(1)[0], false)
 	bos, _ := o.Tokenizer.BOS()
 	eos, _ := o.Tokenizer.EOS()
-	for _, c := range []struct{ noBOS, noEOS bool }{{false, false}, {false, true}, {true, false}, {true, true}} {
+	for _, c := range []struct{ noBOS, noEOS bool }{
+		{false, false}, {false, true}, {true, false}, {true, true},
+	} {
 		o.NoBOS, o.NoEOS, o.Overwrite = c.noBOS, c.noEOS, true
 		var want []int32
 		if !c.noBOS {
@@ -257,7 +259,8 @@ func TestOnlyDocumentsAreEncoded(t *testing.T) {
 	o := options(t, documents(t, texts(5)...))
 	sequences := encode(t, o)
 	o.Documents, o.Out = sequences, filepath.Join(t.TempDir(), "again")
-	if _, err := Run(context.Background(), o); err == nil || !strings.Contains(err.Error(), "kind sequence") {
+	_, err := Run(context.Background(), o)
+	if err == nil || !strings.Contains(err.Error(), "kind sequence") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -181,7 +181,8 @@ func TestLaterNGramsRepeatNoMore(t *testing.T) {
 
 func TestValidate(t *testing.T) {
 	err := Validate([]string{"length", "taste"}, Options{MinChars: 5, MaxChars: 2})
-	if err == nil || !strings.Contains(err.Error(), `"taste"`) || !strings.Contains(err.Error(), "5 to 2") {
+	if err == nil || !strings.Contains(err.Error(), `"taste"`) ||
+		!strings.Contains(err.Error(), "5 to 2") {
 		t.Errorf("got %v", err)
 	}
 }

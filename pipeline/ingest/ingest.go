@@ -94,8 +94,8 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	return m, nil
 }
 
-const cardText = "Documents read by `pipeline ingest` from the source `%s`, cleaned, deduplicated and " +
-	"split.\nEach row is one document; its licence is in the column `licence`."
+const cardText = "Documents read by `pipeline ingest` from the source `%s`, cleaned, deduplicated " +
+	"and split.\nEach row is one document; its licence is in the column `licence`."
 
 func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest, error) {
 	s, err := scan(ctx, o, b, b.Scratch())

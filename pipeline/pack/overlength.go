@@ -18,8 +18,8 @@ type policy func(n, context int) ([][]span, error)
 // policies is the table of over-length policies; the first is the default.
 var policies = []named[policy]{
 	{"split", "as many pieces as it needs", splitPolicy},
-	{"head", "its first tokens", func(_, c int) ([][]span, error) { return [][]span{{{0, c}}}, nil }},
-	{"tail", "its last tokens", func(n, c int) ([][]span, error) { return [][]span{{{n - c, n}}}, nil }},
+	{"head", "its first tokens", headPolicy},
+	{"tail", "its last tokens", tailPolicy},
 	{"middle-out", "its first and last tokens, without the middle", middleOut},
 	{"drop", "nothing", func(_, _ int) ([][]span, error) { return nil, nil }},
 	{"error", "the build fails", func(n, c int) ([][]span, error) {
@@ -41,6 +41,10 @@ func splitPolicy(n, context int) (pieces [][]span, err error) {
 	}
 	return pieces, nil
 }
+
+func headPolicy(_, context int) ([][]span, error) { return [][]span{{{0, context}}}, nil }
+
+func tailPolicy(n, context int) ([][]span, error) { return [][]span{{{n - context, n}}}, nil }
 
 func middleOut(n, context int) ([][]span, error) {
 	head := (context + 1) / 2
@@ -69,5 +73,6 @@ func find[T any](what string, table []named[T], name string) (named[T], error) {
 		}
 		names = append(names, l.name)
 	}
-	return named[T]{}, fmt.Errorf("%s %q is unknown; there are %s", what, name, strings.Join(names, ", "))
+	return named[T]{}, fmt.Errorf("%s %q is unknown; there are %s",
+		what, name, strings.Join(names, ", "))
 }

@@ -146,7 +146,8 @@ func (k Kind) Validate(o Options) error {
 		errs = append(errs, ErrNoLicence)
 	}
 	if o.Licence != "" && !isLicence(o.Licence) {
-		errs = append(errs, fmt.Errorf("licence %q is no SPDX expression, as MIT or CC-BY-4.0", o.Licence))
+		errs = append(errs,
+			fmt.Errorf("licence %q is no SPDX expression, as MIT or CC-BY-4.0", o.Licence))
 	}
 	return errors.Join(errs...)
 }

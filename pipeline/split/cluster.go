@@ -9,9 +9,9 @@ import (
 // Clusters is a partition of documents that are numbered from 0. It takes four bytes a document.
 type Clusters struct{ parent []uint32 }
 
-// Cluster joins the documents 0…n-1 whose sketches agree on a band. column fills hashes, of length n,
-// with the documents' hashes of one band; it is called once for each. Beside the result it takes 24
-// bytes a document.
+// Cluster joins the documents 0 to n-1 whose sketches agree on a band. column fills hashes, of
+// length n, with the documents' hashes of one band; it is called once for each. Beside the result it
+// takes 24 bytes a document.
 func Cluster(n int, column func(band int, hashes []uint64) error) (*Clusters, error) {
 	c := &Clusters{parent: make([]uint32, n)}
 	for i := range c.parent {

@@ -65,7 +65,9 @@ func collect[T Row](t testing.TB, d *Dataset) (rows []T) {
 }
 
 func TestDocumentsRoundTrip(t *testing.T) {
-	want := []schemas.Document{sealed("a", "first"), sealed("b", "nul \x00 and \U0001f600"), sealed("c", "")}
+	want := []schemas.Document{
+		sealed("a", "first"), sealed("b", "nul \x00 and \U0001f600"), sealed("c", ""),
+	}
 	d := published(t, schemas.KindDocument, want...)
 	if got := collect[schemas.Document](t, d); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)

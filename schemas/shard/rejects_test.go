@@ -19,7 +19,8 @@ func TestRejectsAreSortedOnDisk(t *testing.T) {
 	want := make([]string, n)
 	for i := range want {
 		line, err := json.Marshal(rejected{
-			fmt.Sprint("doc-", i/2), "reason " + fmt.Sprint(i%3), strings.Repeat("detail ", 12) + fmt.Sprint(i),
+			fmt.Sprint("doc-", i/2), fmt.Sprint("reason ", i%3),
+			fmt.Sprint(strings.Repeat("detail ", 12), i),
 		})
 		if err != nil {
 			t.Fatal(err)
