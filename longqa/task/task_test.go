@@ -1,0 +1,157 @@
+package task
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"longlora/longqa/code"
+	"longlora/longqa/dice"
+	"longlora/longqa/faketree"
+	"longlora/longqa/material"
+	"longlora/longqa/outline"
+	"longlora/pipeline/goroot"
+)
+
+// scopes are views of the small tree: one package, several, a part of one, and the manual.
+func scopes(t *testing.T) map[string]*Scope {
+	t.Helper()
+	tree, err := goroot.Open(faketree.Write(t), goroot.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := code.Load(t.Context(), tree, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	manual := tree.Texts()[0]
+	text := outline.Parse(outline.Source{
+		ID: manual.DocID(), Title: manual.Title, Genre: "manual", Licence: manual.Licence,
+		Content: manual.Content,
+	})
+	texts := map[string]*outline.Text{manual.DocID(): text}
+	whole := func(paths ...string) []material.Kept {
+		var docs []material.Kept
+		for _, path := range paths {
+			docs = append(docs, material.Whole(p.Package("goroot:"+path).Document).Docs...)
+		}
+		return docs
+	}
+	part := whole("anchor")
+	part[0].Pieces = part[0].Pieces[:5] // without the second file
+	scope := func(id string, docs []material.Kept) *Scope {
+		return NewScope(material.NewView(id, docs), p, texts)
+	}
+	return map[string]*Scope{
+		"one": scope("one", whole("anchor")), "part": scope("part", part),
+		"several": scope("several", whole("anchor", "basket", "candle", "fmt")),
+		"text":    scope("text", material.Whole(text.Document).Docs),
+	}
+}
+
+// Every task keeps the contract of Task, over every kind of view.
+func TestContract(t *testing.T) {
+	all := scopes(t)
+	names := map[string]bool{}
+	for _, task := range All() {
+		if names[task.Name()] || task.Name() == "" {
+			t.Errorf("the name %q is taken", task.Name())
+		}
+		names[task.Name()] = true
+		proposed := 0
+		for name, s := range all {
+			got := task.Propose(s, dice.New(name))
+			proposed += len(got)
+			again := task.Propose(s, dice.New(name))
+			if d := cmp.Diff(got, again, cmpopts.IgnoreFields(Candidate{}, "Evidence", "Remove")); d != "" {
+				t.Errorf("%s over %s is not reproducible:\n%s", task.Name(), name, d)
+			}
+			if len(got) > 3*proposals {
+				t.Errorf("%s proposes %d questions over %s", task.Name(), len(got), name)
+			}
+			for _, c := range got {
+				checkCandidate(t, task.Name(), s, c)
+			}
+		}
+		if proposed == 0 {
+			t.Errorf("%s proposes nothing", task.Name())
+		}
+	}
+}
+
+func checkCandidate(t *testing.T, task string, s *Scope, c Candidate) {
+	t.Helper()
+	bad := func(what string) { t.Errorf("%s: %s:\n%s\n%s", task, what, c.Question, c.Answer) }
+	switch {
+	case c.Key == "":
+		bad("no key")
+	case c.Source != "gold:doc" && c.Source != "derived:"+task:
+		bad("the source is " + c.Source)
+	case !strings.HasSuffix(c.Question, "?") && !strings.HasSuffix(c.Question, ".") &&
+		!strings.HasSuffix(c.Question, "\""):
+		bad("the question is no sentence")
+	case !strings.HasSuffix(c.Answer, ".") && !strings.HasSuffix(c.Answer, ".)"):
+		bad("the answer is no sentence")
+	case strings.Count(c.Question, "`")%2+strings.Count(c.Answer, "`")%2 > 0:
+		bad("a backtick is open")
+	case len(c.Evidence) == 0 && c.Meta["unanswerable"] != "absent":
+		bad("no evidence")
+	case len(c.Remove) > 0 && task != "summary":
+		bad("it removes something")
+	}
+	text := s.View.Render(c.Remove)
+	for _, r := range c.Evidence {
+		if _, err := text.Span(r); err != nil || strings.TrimSpace(r.Text()) == "" {
+			bad("evidence is not in the context")
+		}
+	}
+	for _, r := range c.Remove {
+		if strings.Contains(text.Text, r.Text()) {
+			bad("what is to be removed is left in the context")
+		}
+	}
+}
+
+// The answers about one package, as a person would give them.
+func TestAnswers(t *testing.T) {
+	s := scopes(t)["one"]
+	want := map[string]string{
+		"callers anchor.measureAnchor": "`AnchorStore.FillAnchor` and `scaleAnchor`",
+		"callers anchor.roundAnchor":   "Only `measureAnchor` calls `roundAnchor`.",
+		"implementers anchor.AnchorKeeper": "Only the type `AnchorStore` implements " +
+			"`AnchorKeeper`.",
+		"methods anchor.AnchorStore": "The type `AnchorStore` has 3 methods: `FillAnchor`, " +
+			"`CountAnchor` and `nameAnchor`.",
+		"constant anchor.largeAnchor": "`largeAnchor` is `4`: in its group in the file `store.go` " +
+			"the expression `1 << iota` is repeated for it.",
+		"constant anchor.limitAnchor": "`limitAnchor` is `300`: the file `store.go` declares it as " +
+			"`3 * 100`.",
+		"errors anchor.AnchorStore.FillAnchor": "`AnchorStore.FillAnchor` returns `ErrAnchor`, whose " +
+			"text is `anchor: closed`; it also creates an error with the text " +
+			"`anchor: %d is negative`.",
+		"declaration anchor.pairAnchor": "`pairAnchor` is declared in the file `store.go` with 2 " +
+			"fields: `count` and `other`.",
+		"chain anchor.OpenAnchor anchor.measureAnchor": "`scaleAnchor`",
+	}
+	found := map[string]string{}
+	for _, task := range All() {
+		for i := range 20 { // each draw gives some of the questions
+			for _, c := range task.Propose(s, dice.New("answers", string(rune('a'+i)))) {
+				found[task.Name()+" "+c.Key] = c.Answer
+			}
+		}
+	}
+	for key, answer := range want {
+		if got := found[key]; !strings.Contains(got, answer) {
+			t.Errorf("%s: got %q, want %q in it", key, got, answer)
+		}
+	}
+	// The name stands in a second place, so a reader could not tell calls from other uses.
+	for _, key := range []string{"callers anchor.AnchorStore.CountAnchor", "callers anchor.OpenAnchor"} {
+		if got, ok := found[key]; ok {
+			t.Errorf("%s is asked and answered %q, though nothing calls it for certain", key, got)
+		}
+	}
+}
