@@ -3,10 +3,10 @@ package build
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
-	"longlora/longqa/material"
 	"longlora/longqa/rule"
 	"longlora/longqa/task"
 )
@@ -139,7 +139,8 @@ func count(picked []offer, task string) int {
 
 // fit is how much an offer helps: evidence where there is little so far, and far apart.
 func (c *chooser) fit(s *task.Scope, o offer) float64 {
-	if len(o.Evidence) == 0 {
+	positions := s.Positions(o.Candidate)
+	if len(positions) == 0 {
 		return 0
 	}
 	mean := 0.0
@@ -147,26 +148,26 @@ func (c *chooser) fit(s *task.Scope, o offer) float64 {
 		mean += n / figures.DepthBins
 	}
 	fit := 0.0
-	for _, r := range o.Evidence {
-		fit += (mean - c.depth[figures.Bin(s.Position(r))]) / float64(len(o.Evidence))
+	for _, p := range positions {
+		fit += (mean - c.depth[figures.Bin(p)]) / float64(len(positions))
 	}
-	if isFar(s, o.Evidence, c.recipe.Limits.FarApart+0.02) &&
+	if isFar(positions, c.recipe.Limits.FarApart+slack) &&
 		float64(c.far) < (c.recipe.Limits.MinFarShare+0.05)*float64(c.rows) {
 		fit += farBonus
 	}
 	return fit
 }
 
+// slack is how much farther apart than required evidence must be here, where positions are those of
+// its middles.
+const slack = 0.02
+
 // farBonus puts evidence far apart before any depth, while there is too little of it.
 const farBonus = 1e6
 
-// isFar reports whether two of the ranges lie at least a part of the view apart.
-func isFar(s *task.Scope, evidence []material.Range, apart float64) bool {
-	low, high := 1.0, 0.0
-	for _, r := range evidence {
-		low, high = min(low, s.Position(r)), max(high, s.Position(r))
-	}
-	return high-low >= apart
+// isFar reports whether two positions lie at least a part of the view apart.
+func isFar(positions []float64, apart float64) bool {
+	return len(positions) > 1 && slices.Max(positions)-slices.Min(positions) >= apart
 }
 
 func (c *chooser) take(v *chosen, o offer) {
@@ -175,10 +176,11 @@ func (c *chooser) take(v *chosen, o offer) {
 	c.asked[o.task+" "+o.Key] = true
 	c.task[o.task]++
 	c.rows++
-	for _, r := range o.Evidence {
-		c.depth[figures.Bin(v.scope.Position(r))] += 1 / float64(len(o.Evidence))
+	positions := v.scope.Positions(o.Candidate)
+	for _, p := range positions {
+		c.depth[figures.Bin(p)] += 1 / float64(len(positions))
 	}
-	if isFar(v.scope, o.Evidence, c.recipe.Limits.FarApart) {
+	if isFar(positions, c.recipe.Limits.FarApart+slack) {
 		c.far++
 	}
 }

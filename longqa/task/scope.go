@@ -22,7 +22,9 @@ type Scope struct {
 	mentions map[string][]*material.Piece // by identifier
 	callers  map[string][]*code.Symbol    // by the callee's key
 	declares map[*material.Piece]int      // number of symbols
-	position map[*material.Piece]float64  // of a piece's begin in the view, in [0, 1)
+	begins   map[*material.Piece]int      // bytes of the view before a piece
+	heads    map[*material.Part]int       // bytes of the view before a part
+	bytes    int                          // of the view
 }
 
 // NewScope indexes a view.
@@ -31,7 +33,8 @@ func NewScope(v *material.View, p *code.Program, texts map[string]*outline.Text)
 		View: v, Program: p,
 		byName: map[string][]*code.Symbol{}, byKey: map[string]*code.Symbol{},
 		mentions: map[string][]*material.Piece{}, callers: map[string][]*code.Symbol{},
-		declares: map[*material.Piece]int{}, position: map[*material.Piece]float64{},
+		declares: map[*material.Piece]int{}, begins: map[*material.Piece]int{},
+		heads: map[*material.Part]int{},
 	}
 	s.place()
 	for _, k := range v.Docs {
@@ -46,25 +49,58 @@ func NewScope(v *material.View, p *code.Program, texts map[string]*outline.Text)
 	return s
 }
 
-// place finds each piece's position by bytes.
+// place finds where pieces and parts begin.
 func (s *Scope) place() {
-	total := 0
 	for _, k := range s.View.Docs {
 		for _, p := range k.Pieces {
-			total += p.End - p.Start
-		}
-	}
-	at := 0
-	for _, k := range s.View.Docs {
-		for _, p := range k.Pieces {
-			s.position[p] = float64(at) / float64(max(total, 1))
-			at += p.End - p.Start
+			if _, ok := s.heads[p.Part]; !ok {
+				s.heads[p.Part] = s.bytes
+			}
+			s.begins[p] = s.bytes
+			s.bytes += p.End - p.Start
 		}
 	}
 }
 
-// Position is about where a range stands in the view, in [0, 1).
-func (s *Scope) Position(r material.Range) float64 { return s.position[r.Piece] }
+// Position is about where the middle of a range stands in the view, in [0, 1].
+func (s *Scope) Position(r material.Range) float64 {
+	return float64(s.begins[r.Piece]+(r.Start+r.End)/2-r.Piece.Start) / float64(max(s.bytes, 1))
+}
+
+// Positions are those of a candidate's evidence, each place once.
+func (s *Scope) Positions(c Candidate) []float64 {
+	var all []float64
+	seen := map[any]bool{}
+	add := func(of any, position float64) {
+		if !seen[of] {
+			seen[of] = true
+			all = append(all, position)
+		}
+	}
+	for _, r := range c.Evidence {
+		add(r, s.Position(r))
+		if !c.Located {
+			continue
+		}
+		head := float64(s.heads[r.Piece.Part]) / float64(max(s.bytes, 1))
+		add(r.Piece.Part, head)
+		if len(s.View.Docs) > 1 {
+			first := s.heads[firstPart(s.View, r.Piece.Document)]
+			add(r.Piece.Document, float64(first)/float64(max(s.bytes, 1)))
+		}
+	}
+	return all
+}
+
+// firstPart is the part of a document that a view shows first.
+func firstPart(v *material.View, d *material.Document) *material.Part {
+	for _, k := range v.Docs {
+		if k.Document == d {
+			return k.Pieces[0].Part
+		}
+	}
+	return nil
+}
 
 func (s *Scope) index(pkg *code.Package, pieces []*material.Piece) {
 	for _, p := range pieces {
