@@ -90,6 +90,7 @@ def main(base, adapter, merged, rope):
     corrected = AutoConfig.from_pretrained(adapter)
     check_config(corrected, rope, context)
     for n in (4 * context, 4 * context // 3):
+        model = load(merged)  # anew: dynamic frequencies stay at the longest text seen
         compare("merged, transformers", ours(ids[:n], "--model", merged), theirs(model, ids[:n]))
         over = PeftModel.from_pretrained(load(base, corrected), adapter).eval()
         mine = ours(ids[:n], "--model", base, "--adapter", adapter)

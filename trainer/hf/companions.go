@@ -15,8 +15,8 @@ var companions = []string{
 	"generation_config.json", "LICENSE", "LICENSE.txt", "LICENSE.md", "NOTICE", "USE_POLICY.md",
 }
 
-// CopyCompanions copies the files beside a model's weights, those that are there, into the directory
-// dir: the tokenizer's, generation_config.json, the licence.
+// CopyCompanions copies the files beside a model's weights, those that are there, into the
+// directory dir: the tokenizer's, generation_config.json, the licence.
 func (f *Folder) CopyCompanions(dir string) error {
 	for _, name := range companions {
 		data, err := fs.ReadFile(f.fsys, name)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 
 	"longlora/trainer/model"
 	"longlora/trainer/rope"
@@ -79,8 +80,8 @@ func (c *Config) parse(data []byte) error {
 	return c.RoPE.Validate(c.Model.HeadDim)
 }
 
-// parseModel reads the shape. Defaults are those of LlamaConfig, except that the five numbers without
-// which there is no shape must be there.
+// parseModel reads the shape. Defaults are those of LlamaConfig, except that the five numbers
+// without which there is no shape must be there.
 func (c *Config) parseModel() []error {
 	m := &c.Model
 	eps := float32(1e-6)
@@ -167,13 +168,29 @@ func (c Config) rest() map[string]any {
 	return m
 }
 
-// put sets the members of value, which marshals to an object.
+// put sets the members of value, which marshals to an object. What is there already and means the
+// same keeps its spelling: 1e-06 stays 1e-06.
 func put(fields map[string]json.RawMessage, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(data, &fields)
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return err
+	}
+	for key, member := range members {
+		if !same(fields[key], member) {
+			fields[key] = member
+		}
+	}
+	return nil
+}
+
+// same reports whether two JSON texts mean the same; a text that is absent means nothing.
+func same(a, b json.RawMessage) bool {
+	var x, y any
+	return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && reflect.DeepEqual(x, y)
 }
 
 // encodeJSON writes as transformers does: keys in order, two spaces, a final newline.

@@ -145,9 +145,9 @@ func first(all []error) error {
 	return fmt.Errorf("%w (and %d more tensors that do not fit)", all[0], len(all)-1)
 }
 
-// Tensor returns a tensor's values, row-major, by its name in a LlamaForCausalLM, also that of a tied
-// embedding that is stored as the head. It is a model.Source: a tensor that is missing, has another
-// shape or holds a NaN or an infinity is an error.
+// Tensor returns a tensor's values, row-major, by its name in a LlamaForCausalLM, also that of a
+// tied embedding that is stored as the head. It is a model.Source: a tensor that is missing, has
+// another shape or holds a NaN or an infinity is an error.
 func (f *Folder) Tensor(name string, shape []int) ([]float32, error) {
 	values, err := f.tensor(name, shape)
 	if err != nil {

@@ -93,7 +93,9 @@ func TestOpenRealModels(t *testing.T) {
 func TestTiedEmbedding(t *testing.T) {
 	m := tiny(true)
 	all := weights(m)
-	embed := slices.IndexFunc(all, func(t safetensors.Tensor) bool { return t.Name == model.EmbedName })
+	embed := slices.IndexFunc(all, func(t safetensors.Tensor) bool {
+		return t.Name == model.EmbedName
+	})
 	want, _ := all[embed].Load()
 	asHead := slices.Clone(all)
 	asHead[embed].Name = model.HeadName
@@ -111,7 +113,8 @@ func TestTiedEmbedding(t *testing.T) {
 	}
 	both[len(both)-1].Load = safetensors.Values(make([]float32, 30))
 	_, err := Open(folder(t, m, both), "x")
-	if err == nil || !strings.Contains(err.Error(), "differ, but config.json says tie_word_embeddings") {
+	if err == nil ||
+		!strings.Contains(err.Error(), "differ, but config.json says tie_word_embeddings") {
 		t.Errorf("different embedding and head: %v", err)
 	}
 }
@@ -142,7 +145,8 @@ func TestOpenRefuses(t *testing.T) {
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.want)
 		}
 	}
-	if _, err := Open(fstest.MapFS{}, "x"); err == nil || !strings.Contains(err.Error(), "no config.json") {
+	if _, err := Open(fstest.MapFS{}, "x"); err == nil ||
+		!strings.Contains(err.Error(), "no config.json") {
 		t.Errorf("empty folder: %v", err)
 	}
 }
@@ -221,14 +225,15 @@ func TestParseConfigRefuses(t *testing.T) {
 		}
 	}
 	_, err := ParseConfig([]byte("{" + minimal + `, "hidden_act": "relu", "mlp_bias": true}`))
-	if err == nil || !strings.Contains(err.Error(), "relu") || !strings.Contains(err.Error(), "mlp_bias") {
+	if err == nil || !strings.Contains(err.Error(), "relu") ||
+		!strings.Contains(err.Error(), "mlp_bias") {
 		t.Errorf("two problems: %v", err)
 	}
 }
 
 func TestEncodeKeepsUnknownKeys(t *testing.T) {
 	c, err := ParseConfig([]byte("{" + minimal + `, "pretraining_tp": 1, "use_cache": true,
-		"dtype": "float32", "eos_token_id": [2, 4], "initializer_range": 0.02, "head_dim": 2}`))
+		"rms_norm_eps": 1e-06, "dtype": "float32", "eos_token_id": [2, 4], "initializer_range": 0.02, "head_dim": 2}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,6 +248,9 @@ func TestEncodeKeepsUnknownKeys(t *testing.T) {
 	var got map[string]any
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
+	}
+	if !bytes.Contains(data, []byte("1e-06")) {
+		t.Errorf("rms_norm_eps has another spelling: %s", data)
 	}
 	scaling, _ := got["rope_scaling"].(map[string]any)
 	for key, want := range map[string]any{"pretraining_tp": 1.0, "use_cache": true,
@@ -277,7 +285,8 @@ func TestWriteAndOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if f.Config.Model != c.Model || f.Context() != 12 || f.Notes.Group != 4 || f.Config.DType != "float32" {
+	if f.Config.Model != c.Model || f.Context() != 12 || f.Notes.Group != 4 ||
+		f.Config.DType != "float32" {
 		t.Errorf("got %+v, %+v", f.Config, f.Notes)
 	}
 	source := fstest.MapFS{"tokenizer.json": {Data: []byte("{}")}, "NOTICE": {Data: []byte("x")}}

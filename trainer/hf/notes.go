@@ -13,8 +13,8 @@ const NotesName = "longlora.json"
 // notesVersion is raised when a reader of the old form would go wrong.
 const notesVersion = 1
 
-// Notes is a longlora.json: how a folder's weights were made. Readers of other projects need none of
-// it. docs/format/longlora.md describes the fields.
+// Notes is a longlora.json: how a folder's weights were made. Readers of other projects need none
+// of it. docs/format/longlora.md describes the fields.
 type Notes struct {
 	Version int `json:"version"`
 	// Context is the number of positions that the weights were trained for, Original that of the

@@ -35,8 +35,8 @@ var rules = []rule{
 func refusals(raw map[string]json.RawMessage) []error {
 	var all []error
 	if raw["architectures"] == nil && raw["model_type"] == nil {
-		all = append(all, fmt.Errorf("neither architectures nor model_type is there; only %s is supported",
-			Architecture))
+		all = append(all, fmt.Errorf("neither architectures nor model_type is there; only %s is "+
+			"supported", Architecture))
 	}
 	for _, r := range rules {
 		value := raw[r.key]

@@ -8,8 +8,8 @@ import (
 	"longlora/trainer/safetensors"
 )
 
-// Write fills the directory dir with a model: config.json, longlora.json and weights, in files of at
-// most maxFile bytes (0: safetensors.MaxFileBytes). dir should be one of atomicfile.CreateDir.
+// Write fills the directory dir with a model: config.json, longlora.json and weights, in files of
+// at most maxFile bytes (0: safetensors.MaxFileBytes). dir should be one of atomicfile.CreateDir.
 func Write(dir string, c Config, n Notes, weights []safetensors.Tensor, maxFile int64) error {
 	return errors.Join(
 		WriteConfig(dir, c, n),

@@ -33,10 +33,10 @@ type Result struct {
 	Context    int   `json:"context"`
 }
 
-// Merge writes the model folder out: base's weights with a's LoRA added and its full parameters in
-// their place, the rotary embedding of a's training, a tied embedding still tied, and the base's
-// tokenizer files. The folder appears only after what was written has been read again and found to be
-// what was computed. a must have been checked by Fit.
+// Merge writes the model folder out: base's weights with a's LoRA added and its full parameters
+// in their place, the rotary embedding of a's training, a tied embedding still tied, and the
+// base's tokenizer files. The folder appears only after what was written has been read again and
+// found to be what was computed. a must have been checked by Fit.
 func Merge(out string, base *hf.Folder, a *peft.Adapter, o Options) (Result, error) {
 	dir, err := atomicfile.CreateDir(out, o.Overwrite)
 	if err != nil {

@@ -149,7 +149,8 @@ func TestMerge(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i, want := range p.want(q) {
-				// One rounding to float32, one to the type; F16 and float64 sums add next to nothing.
+				// One rounding to float32, one to the type; F16 and float64 sums add next to
+				// nothing.
 				if d := math.Abs(float64(values[i]) - want); d > (c.unit+0x1p-24)*math.Abs(want)+0x1p-24 {
 					t.Errorf("%+v: %s element %d is %v, want %v", c, q.Name, i, values[i], want)
 				}

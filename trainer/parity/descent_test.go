@@ -15,9 +15,9 @@ import (
 	"longlora/trainer/train"
 )
 
-// What ten AdamW steps may differ from PyTorch's by, relatively: a step's loss, and a tensor's total
-// update in L2. They are far above rounding (golden.Naive), which Adam magnifies where a gradient is
-// near zero, and far below what a wrong optimizer does (TestNoBiasCorrectionFails).
+// What ten AdamW steps may differ from PyTorch's by, relatively: a step's loss, and a tensor's
+// total update in L2. They are far above rounding (golden.Naive), which Adam magnifies where a
+// gradient is near zero, and far below what a wrong optimizer does (TestNoBiasCorrectionFails).
 const (
 	lossLimit   = 1e-4
 	updateLimit = 1e-2
@@ -78,8 +78,8 @@ func relative(got, want []float64) float64 {
 	return worst
 }
 
-// descend trains ten steps, each on the case's one sequence, by the training loop itself, as if after
-// many steps of which nothing is left but their number.
+// descend trains ten steps, each on the case's one sequence, by the training loop itself, as if
+// after many steps of which nothing is left but their number.
 func descend(t *testing.T, g *golden, m *model.Model, after int) descent {
 	t.Helper()
 	before := map[string][]float32{}

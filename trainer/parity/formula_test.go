@@ -2,8 +2,8 @@ package parity
 
 import "hash/fnv"
 
-// mixer gives the hashes of the indices 0, 1, …: SplitMix64 (Steele et al. 2014) seeded by FNV-1a of
-// a name, as scripts/oracle/formula.py has it.
+// mixer gives the hashes of the indices 0, 1, …: SplitMix64 (Steele et al. 2014) seeded by FNV-1a
+// of a name, as scripts/oracle/formula.py has it.
 type mixer uint64
 
 func newMixer(name string) mixer {

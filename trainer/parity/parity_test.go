@@ -7,8 +7,8 @@ import (
 	"longlora/trainer/model"
 )
 
-// cases are those of scripts/oracle/parity.py. The reference backend is too slow for the large ones,
-// and so is the race detector, which runs in short mode.
+// cases are those of scripts/oracle/parity.py. The reference backend is too slow for the large
+// ones, and so is the race detector, which runs in short mode.
 var cases = []struct {
 	name, backend string
 	large         bool
@@ -38,11 +38,11 @@ func each(t *testing.T, f func(t *testing.T, g *golden, m *model.Model, l limits
 // limits are the differences allowed from PyTorch in float64.
 type limits struct{ logits, loss, gradient float64 }
 
-// limitsOf: float32 arithmetic may err twice as much as PyTorch's does in the same precision, in the
-// worst of the cases of the same model: one run's error is a sample, which another order of summation
-// changes. The float64 reference differs by what goes into it in float32, the rotary tables, where
-// PyTorch's cosine and ours may differ in the last place, and by the golden values' own rounding to
-// float32: a quarter of PyTorch's error.
+// limitsOf: float32 arithmetic may err twice as much as PyTorch's does in the same precision, in
+// the worst of the cases of the same model: one run's error is a sample, which another order of
+// summation changes. The float64 reference differs by what goes into it in float32, the rotary
+// tables, where PyTorch's cosine and ours may differ in the last place, and by the golden values'
+// own rounding to float32: a quarter of PyTorch's error.
 func limitsOf(t *testing.T, g *golden, backend string) limits {
 	f := 2.0
 	if backend == "reference" {

@@ -54,10 +54,10 @@ func (p placement) targets() []string {
 	return all
 }
 
-// marker is the value of one more channel of the residual stream, which no layer writes and only one
-// more row of the head reads: that logit tells by what the final norm divided a token, so that its
-// effect can be taken back. The layers' norms are changed so as not to see the channel; its square is
-// far below their eps.
+// marker is the value of one more channel of the residual stream, which no layer writes and only
+// one more row of the head reads: that logit tells by what the final norm divided a token, so
+// that its effect can be taken back. The layers' norms are changed so as not to see the channel;
+// its square is far below their eps.
 const marker = 0x1p-20
 
 func TestTorchtuneLoRA(t *testing.T) {

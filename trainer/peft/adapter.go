@@ -25,8 +25,8 @@ type Adapter struct {
 	LoRA model.LoRA
 	// Base is the model that the adapter says it was trained on.
 	Base string
-	// Train names the groups of base parameters that the adapter holds in full, as model.Options has
-	// them.
+	// Train names the groups of base parameters that the adapter holds in full, as model.Options
+	// has them.
 	Train []string
 	// Config is the base's configuration with the rotary embedding of the training; nil if the
 	// folder has none, as those that PEFT itself writes.
@@ -168,9 +168,9 @@ func (a *Adapter) Tensors() []Tensor {
 	return all
 }
 
-// Fit checks that the adapter is one for a model of shape c: every tensor there with its shape, and
-// no others. Where head and embedding are tied, a stored head must equal a stored embedding, and the
-// group "head" is dropped from Train.
+// Fit checks that the adapter is one for a model of shape c: every tensor there with its shape,
+// and no others. Where head and embedding are tied, a stored head must equal a stored embedding,
+// and the group "head" is dropped from Train.
 func (a *Adapter) Fit(c model.Config) error {
 	if err := a.fit(c); err != nil {
 		return fmt.Errorf("adapter %s: %w", a.Name, err)
@@ -225,8 +225,8 @@ func (a *Adapter) tie(c model.Config) error {
 		return err
 	}
 	if !slices.Equal(head, embed) {
-		return fmt.Errorf("%s and %s differ, but the base ties them; merge the adapter with PEFT and set "+
-			"tie_word_embeddings to false", model.EmbedName, model.HeadName)
+		return fmt.Errorf("%s and %s differ, but the base ties them; merge the adapter with PEFT and "+
+			"set tie_word_embeddings to false", model.EmbedName, model.HeadName)
 	}
 	a.Train = slices.DeleteFunc(a.Train, func(g string) bool { return g == string(model.GroupHead) })
 	return nil
@@ -251,8 +251,9 @@ func (a *Adapter) check(name string, shape []int) error {
 // Has reports whether the adapter holds the parameter name, of LoRA or in full.
 func (a *Adapter) Has(name string) bool { return a.stored[name] != "" }
 
-// Tensor returns a tensor's values, row-major, by its name in package model. It is a model.Source: a
-// tensor that is missing, has another shape or holds a NaN or an infinity is an error.
+// Tensor returns a tensor's values, row-major, by its name in package model. It is a
+// model.Source: a tensor that is missing, has another shape or holds a NaN or an infinity is an
+// error.
 func (a *Adapter) Tensor(name string, shape []int) ([]float32, error) {
 	values, err := a.tensor(name, shape)
 	if err != nil {

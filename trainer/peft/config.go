@@ -55,8 +55,8 @@ func (c config) encode() ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// neutral are the keys of PEFT's LoraConfig that say nothing about what an adapter computes, or that
-// this package reads.
+// neutral are the keys of PEFT's LoraConfig that say nothing about what an adapter computes, or
+// that this package reads.
 var neutral = []string{
 	"auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "init_lora_weights",
 	"peft_version", "megatron_core", "layers_pattern", "ensure_weight_tying", "loftq_config",

@@ -81,7 +81,8 @@ func TestWriteAndOpen(t *testing.T) {
 		}
 		parsed, err := parseConfig(data)
 		if err != nil || strings.Join(parsed.ModulesToSave, " ") != c.modules {
-			t.Errorf("tied %v: modules_to_save %v, %v; want %s", c.tied, parsed.ModulesToSave, err, c.modules)
+			t.Errorf("tied %v: modules_to_save %v, %v; want %s", c.tied, parsed.ModulesToSave, err,
+				c.modules)
 		}
 		for _, want := range tensors {
 			got, err := a.Tensor(want.Name, want.Shape)
@@ -114,7 +115,8 @@ func TestOpenOfPEFT(t *testing.T) {
 			!slices.Equal(a.Train, []string{"embed", "norm"}) {
 			t.Errorf("%s: %+v", name, a)
 		}
-		// The script gives element i of the k-th tensor, in order of names, the value (k+1) + i/1024.
+		// The script gives element i of the k-th tensor, in order of names, the value (k+1) +
+		// i/1024.
 		k := 0
 		for _, info := range a.file.Tensors() {
 			values, _, err := a.file.Floats(info.Name)

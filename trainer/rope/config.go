@@ -1,6 +1,7 @@
 package rope
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -190,14 +191,26 @@ func set[T any](dst, src *T) {
 	}
 }
 
+// float is written with a decimal point: older versions of transformers refuse a factor without.
+type float float64
+
+// MarshalJSON implements json.Marshaler.
+func (f float) MarshalJSON() ([]byte, error) {
+	text, err := json.Marshal(float64(f))
+	if err == nil && !bytes.ContainsAny(text, ".e") {
+		text = append(text, ".0"...)
+	}
+	return text, err
+}
+
 // Fields returns the keys of config.json that say s, in the form that every version of transformers
 // reads: rope_theta and rope_scaling (with both type and rope_type; null for the default kind). For
 // readers of the newer form rope_parameters says the same.
 func (s Spec) Fields() map[string]any {
 	fields := map[string]any{
-		"rope_theta":              s.Theta,
+		"rope_theta":              float(s.Theta),
 		"rope_scaling":            nil,
-		"rope_parameters":         map[string]any{"rope_type": s.Kind, "rope_theta": s.Theta},
+		"rope_parameters":         map[string]any{"rope_type": s.Kind, "rope_theta": float(s.Theta)},
 		"max_position_embeddings": s.Max,
 	}
 	if s.Kind == Default {
@@ -208,34 +221,34 @@ func (s Spec) Fields() map[string]any {
 		fields["max_position_embeddings"] = s.Original
 	}
 	scaling, parameters := s.scaling(), s.scaling()
-	parameters["rope_theta"] = s.Theta
+	parameters["rope_theta"] = float(s.Theta)
 	fields["rope_scaling"], fields["rope_parameters"] = scaling, parameters
 	return fields
 }
 
 // scaling returns the object rope_scaling.
 func (s Spec) scaling() map[string]any {
-	m := map[string]any{"type": s.Kind, "rope_type": s.Kind, "factor": s.Factor}
+	m := map[string]any{"type": s.Kind, "rope_type": s.Kind, "factor": float(s.Factor)}
 	if s.Kind != Linear && s.Kind != Dynamic {
 		m["original_max_position_embeddings"] = s.Original
 	}
 	if s.AttentionFactor != 0 {
-		m["attention_factor"] = s.AttentionFactor
+		m["attention_factor"] = float(s.AttentionFactor)
 	}
 	switch s.Kind {
 	case YaRN:
-		m["beta_fast"], m["beta_slow"] = s.BetaFast, s.BetaSlow
+		m["beta_fast"], m["beta_slow"] = float(s.BetaFast), float(s.BetaSlow)
 		if s.MScale != 0 {
-			m["mscale"] = s.MScale
+			m["mscale"] = float(s.MScale)
 		}
 		if s.MScaleAllDim != 0 {
-			m["mscale_all_dim"] = s.MScaleAllDim
+			m["mscale_all_dim"] = float(s.MScaleAllDim)
 		}
 		if s.NoTruncate {
 			m["truncate"] = false
 		}
 	case Llama3:
-		m["low_freq_factor"], m["high_freq_factor"] = s.LowFreq, s.HighFreq
+		m["low_freq_factor"], m["high_freq_factor"] = float(s.LowFreq), float(s.HighFreq)
 	case LongRoPE:
 		m["short_factor"], m["long_factor"] = s.Short, s.Long
 	}

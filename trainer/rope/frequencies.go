@@ -5,10 +5,10 @@ import (
 	"math"
 )
 
-// Frequencies returns the angle per position, in radians, of each of headDim/2 pairs, and the factor
-// of cosine and sine. length is the number of positions of the sequence: the dynamic and LongRoPE
-// kinds depend on it, and use the same for every position, as transformers does for a prompt of that
-// length. s must be valid for headDim.
+// Frequencies returns the angle per position, in radians, of each of headDim/2 pairs, and the
+// factor of cosine and sine. length is the number of positions of the sequence: the dynamic and
+// LongRoPE kinds depend on it, and use the same for every position, as transformers does for a
+// prompt of that length. s must be valid for headDim.
 func (s Spec) Frequencies(headDim, length int) (w []float32, scale float64) {
 	switch s.Kind {
 	case Default:

@@ -161,7 +161,8 @@ func TestExtend(t *testing.T) {
 		if again.Factor != 3*c.factor || again.Original != c.current || again.Max != 3*c.target {
 			t.Errorf("%s again: %+v, want factor %g", c.method, again, 3*c.factor)
 		}
-		if same, err := Extend(s, Linear, c.target, c.target-1); err != nil || !reflect.DeepEqual(same, s) {
+		same, err := Extend(s, Linear, c.target, c.target-1)
+		if err != nil || !reflect.DeepEqual(same, s) {
 			t.Errorf("%s within the context: %+v, %v", c.method, same, err)
 		}
 	}
@@ -279,8 +280,26 @@ func TestValidateRefuses(t *testing.T) {
 	}
 }
 
-// TestFieldsAreReadBack: what is written says the same again, to readers of either form. The dynamic
-// kind's present context is the one thing that config.json cannot say.
+// TestFactorsAreFloats: older versions of transformers refuse 4 and want 4.0.
+func TestFactorsAreFloats(t *testing.T) {
+	s, err := Extend(defaultSpec(), Llama3, context, 4*context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(s.Fields())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"factor":4.0`, `"rope_theta":10000.0`, `"low_freq_factor":1.0`,
+		`"original_max_position_embeddings":2048`} {
+		if !strings.Contains(string(config), want) {
+			t.Errorf("no %s in %s", want, config)
+		}
+	}
+}
+
+// TestFieldsAreReadBack: what is written says the same again, to readers of either form. The
+// dynamic kind's present context is the one thing that config.json cannot say.
 func TestFieldsAreReadBack(t *testing.T) {
 	specs := []Spec{defaultSpec()}
 	for _, method := range Methods() {

@@ -25,8 +25,8 @@ const (
 	LongRoPE Kind = "longrope"
 )
 
-// kinds is the table of all kinds: the keys that each has in config.json beside those that all have,
-// and what checks its values.
+// kinds is the table of all kinds: the keys that each has in config.json beside those that all
+// have, and what checks its values.
 var kinds = map[Kind]struct {
 	keys  []string
 	check func(Spec) []error
@@ -66,8 +66,8 @@ type Spec struct {
 	Theta float64
 	// Factor is how many times the context was extended, at least 1. The default kind has 1.
 	Factor float64
-	// Max is the context that the model has now: max_position_embeddings, save for the dynamic kind,
-	// whose config.json keeps Original there (its formula needs it).
+	// Max is the context that the model has now: max_position_embeddings, save for the dynamic
+	// kind, whose config.json keeps Original there (its formula needs it).
 	Max int
 	// Original is the context before any extension, at most Max.
 	Original int

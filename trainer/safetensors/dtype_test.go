@@ -66,8 +66,8 @@ func TestBF16RoundsToNearestEven(t *testing.T) {
 	}
 }
 
-// TestHalfRoundsToNearestEven tries every half, and the points between it and the next: a quarter of
-// the way, halfway, and three quarters.
+// TestHalfRoundsToNearestEven tries every half, and the points between it and the next: a quarter
+// of the way, halfway, and three quarters.
 func TestHalfRoundsToNearestEven(t *testing.T) {
 	for h := range uint16(0x7c00) {
 		low, high := halfByFormula(h), halfByFormula(h+1)

@@ -98,8 +98,8 @@ func (f *File) Floats(name string) ([]float32, []int, error) {
 		return nil, nil, err
 	}
 	if !info.DType.converts() {
-		return nil, nil, fmt.Errorf("%s: tensor %q is %s; only F32, BF16 and F16 can be read: convert it",
-			f.name, name, info.DType)
+		return nil, nil, fmt.Errorf("%s: tensor %q is %s; only F32, BF16 and F16 can be read: "+
+			"convert it", f.name, name, info.DType)
 	}
 	dst := make([]float32, info.Len())
 	if err := f.readFloats(dst, info); err != nil {
