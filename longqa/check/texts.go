@@ -9,10 +9,11 @@ import (
 )
 
 // heading finds the lines and words that begin a section of a text: Markdown's two forms of
-// headings, and the numbered labels of an old book.
+// headings, the numbered labels of an old book, and its titles without a number.
 var heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?)(?: *\{#[^}\n]*\})?[ \t]*$` +
 	`|^([^\n]+)\n(?:=+|-+)[ \t]*$` +
-	`|^(_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+))\b`)
+	`|^(_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+))\b` +
+	`|^(?:(_[A-Z][A-Za-z]+\._) |(_[^\n]{2,60}_\.?)[ \t]*$|([A-Z][A-Z .]{3,60})[ \t]*$)`)
 
 // labels are a text's headings in order, with where they begin. A heading stands after a blank
 // line.
@@ -24,7 +25,9 @@ func labels(text string) (names []string, at []int) {
 		for g := 2; g < len(m); g += 2 {
 			if m[g] >= 0 {
 				name := strings.TrimSpace(text[m[g]:m[g+1]])
-				if g == 6 {
+				if g > 6 {
+					name = "" // a title without a number, which no question asks for
+				} else if g == 6 {
 					name = strings.ReplaceAll(name, "_", "")
 				}
 				names, at = append(names, name), append(at, m[0])
@@ -65,7 +68,7 @@ func (c *checker) section(e *schemas.Example) error {
 			times++
 		}
 	}
-	if times != 1 {
+	if label == "" || times != 1 {
 		return fmt.Errorf("the heading %q stands %d times in the context", label, times)
 	}
 	return same(terms(e.Output), []string{label})

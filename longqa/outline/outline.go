@@ -82,7 +82,7 @@ func (t *Text) add(part *material.Part, p paragraph) {
 	text := part.Source[p.start:p.end]
 	label, head := Label(text)
 	section := &t.Sections[len(t.Sections)-1]
-	if label != "" {
+	if label != "" || bookBreak.MatchString(text) {
 		t.Sections = append(t.Sections, Section{Label: label})
 		section = &t.Sections[len(t.Sections)-1]
 	}
@@ -104,7 +104,11 @@ func (t *Text) add(part *material.Part, p paragraph) {
 var (
 	hashHeading = regexp.MustCompile(`^#{1,6} +([^\n]*?)(?: *\{#[^}\n]*\})?\s*(?:\n|$)`)
 	underlined  = regexp.MustCompile(`^([^\n]+)\n(?:=+|-+)\s*(?:\n|$)`)
-	bookLabel   = regexp.MustCompile(`^_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+)\b`)
+	// bookBreak begins a section of an old book that has a title and no number: a line of its own in
+	// italics or capitals, or a first word in italics, as "_Scholium._".
+	bookBreak = regexp.MustCompile(
+		`^(?:_[A-Z][A-Za-z]+\._ |_[^\n]{2,60}_\.?\s*$|[A-Z][A-Z .]{3,60}\s*$)`)
+	bookLabel = regexp.MustCompile(`^_?(?:DEFIN|AX|PROP|Exper|Obs|Qu)\._? (?:[IVXL]+|[0-9]+)\b`)
 )
 
 // Label returns a paragraph's label and the bytes of its line or words; "" if it begins no section.

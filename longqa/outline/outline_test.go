@@ -29,7 +29,8 @@ func TestLabel(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	content := "Before.\n\n# Title\n\nOne.\n\n\n" + strings.Repeat("Long paragraph.\n", 200) + "\n" +
+	content := "Before.\n\n_Scholium._ Aside.\n\n# Title\n\nOne.\n\n\n" +
+		strings.Repeat("Long paragraph.\n", 200) + "\n" +
 		strings.Repeat("Another one.\n", 200) + "\nEnd\n===\nLast.\n"
 	text := Parse(Source{ID: "t", Title: "Title", Genre: "manual", Licence: "MIT", Content: content})
 	part := text.Document.Parts[0]
@@ -56,7 +57,7 @@ func TestParse(t *testing.T) {
 		got = append(got, line)
 	}
 	want := []string{
-		"|Before.", "Title|# Title|Another one. from # Title", "End|End from End",
+		"|Before.", "|_Scholium._ Aside.", "Title|# Title|Another one. from # Title", "End|End from End",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("sections (-want +got):\n%s", d)

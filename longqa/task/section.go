@@ -41,7 +41,7 @@ func sectionOf(s *Scope, d *dice.Dice, sec *outline.Section, at material.Range) 
 	sentence := strings.Join(strings.Fields(at.Text()), " ")
 	kind := "heading"
 	if s.Text.Document.Genre == "book" {
-		kind = "numbered label (as a definition, axiom, proposition, experiment or observation has)"
+		kind = "numbered label (of a definition, axiom, proposition, experiment, observation or query)"
 	}
 	return Candidate{
 		Key: sentence, Source: "derived:section",
@@ -85,8 +85,10 @@ func sentences(p *material.Piece) []material.Range {
 	var all []material.Range
 	text := p.Text()
 	for _, m := range sentencePattern.FindAllStringSubmatchIndex(text, -1) {
-		if strings.Contains(text[m[2]:m[3]], "\n\n") {
-			continue
+		paragraph := text[strings.LastIndex(text[:m[2]], "\n\n")+1:]
+		if strings.Contains(text[m[2]:m[3]], "\n\n") ||
+			strings.HasPrefix(strings.TrimSpace(paragraph), "[") {
+			continue // it spans two, or is a footnote
 		}
 		all = append(all, material.Range{Piece: p, Start: p.Start + m[2], End: p.Start + m[3]})
 	}

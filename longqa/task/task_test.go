@@ -149,7 +149,9 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 	// The name stands in a second place, so a reader could not tell calls from other uses.
-	for _, key := range []string{"callers anchor.AnchorStore.CountAnchor", "callers anchor.OpenAnchor"} {
+	for _, key := range []string{
+		"callers anchor.AnchorStore.CountAnchor", "callers anchor.OpenAnchor",
+	} {
 		if got, ok := found[key]; ok {
 			t.Errorf("%s is asked and answered %q, though nothing calls it for certain", key, got)
 		}
