@@ -1,114 +1,135 @@
 package tokenizer
 
 import (
+	"errors"
 	"fmt"
-	"math/bits"
+	"math"
 	"sort"
-	"strings"
 	"unicode/utf8"
 )
 
-// bpe is a vocabulary with its merges. Tokens are kept as the bytes that they stand for: a
-// byte-level vocabulary's printable stand-ins are undone on load.
+// bpe is a vocabulary with its merges.
 type bpe struct {
-	byteLevel    bool
-	ignoreMerges bool
+	tokens []string // by id, as the file writes them
+	known  []bool
+	ids    map[string]int32
+
+	bytes        bool // words are bytes, each a printable character of the vocabulary; else characters
 	fuseUnknown  bool
 	unknown      int32 // -1: none
-	tokens       []string
-	known        []bool
-	ids          map[string]int32
-	byteIDs      [256]int32     // of a single byte, or of its <0xHH> token; -1: none
-	runeIDs      map[rune]int32 // of single characters
+	byteIDs      [256]int32
+	complete     bool // every byte has an id
 	asciiIDs     [utf8.RuneSelf]int32
-	pairs        pairTable
+	runeIDs      map[rune]int32
+	whole        map[string]int32 // words that are tokens whatever the merges say; nil: none
+	spaceIsMark  bool             // a space in a word is read as a space mark
+	byteFallback bool
+
+	pairs  pairTable
+	merged []int32  // by rank: the id that the merge makes
+	order  []uint32 // by rank: what merges are ordered by; nil: the rank itself
+	first  [utf8.RuneSelf * utf8.RuneSelf]uint32
 }
 
-// pairTable maps two neighbouring ids to their merge by open addressing.
-type pairTable struct {
-	entries []pairEntry
-	mask    uint64
-}
-
-type pairEntry struct {
-	key  uint64 // left<<32 | right | used; 0: empty
-	rank uint32
-	id   int32
-}
-
-const used = 1 << 63
+// The limits that the tables' packing sets.
+const (
+	maxTokens = 1 << 21
+	maxMerges = 1<<22 - 1
+)
 
 func newBPE(s *spec) (*bpe, error) {
 	m := &bpe{
-		byteLevel: s.byteLevel, ignoreMerges: s.ignoreMerges, fuseUnknown: s.fuseUnknown,
-		unknown: -1, ids: make(map[string]int32, len(s.vocab)), runeIDs: map[rune]int32{},
+		bytes: s.byteLevel, fuseUnknown: s.fuseUnknown, byteFallback: s.byteFallback,
+		unknown: -1, ids: s.vocab, runeIDs: map[rune]int32{},
+	}
+	if len(s.vocab) == 0 {
+		return nil, errors.New("model.vocab is empty")
+	}
+	if err := m.setTokens(s); err != nil {
+		return nil, err
+	}
+	m.indexCharacters()
+	if err := m.setUnknown(s.unknown); err != nil {
+		return nil, err
+	}
+	if s.ignoreMerges {
+		m.indexWords()
+	}
+	var err error
+	if s.scores != nil {
+		err = m.mergesByScore(s)
+	} else {
+		err = m.mergesByRank(s.merges)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.indexFirstPairs()
+	return m, nil
+}
+
+// setTokens fills the tables by id.
+func (m *bpe) setTokens(s *spec) error {
+	size := 0
+	check := func(token string, id int32) error {
+		if id < 0 || id >= maxTokens {
+			return fmt.Errorf("token %q has id %d, outside 0..%d", token, id, maxTokens-1)
+		}
+		size = max(size, int(id)+1)
+		return nil
 	}
 	for token, id := range s.vocab {
-		if err := m.addPiece(id, token); err != nil {
-			return nil, err
+		if err := check(token, id); err != nil {
+			return err
 		}
 	}
-	if s.unknown != "" {
-		id, ok := s.vocab[s.unknown]
-		if !ok {
-			return nil, fmt.Errorf("the unknown token %q is not in the vocabulary", s.unknown)
+	for _, a := range s.added {
+		if err := check(a.Content, a.ID); err != nil {
+			return err
 		}
+	}
+	m.tokens, m.known = make([]string, size), make([]bool, size)
+	for token, id := range s.vocab {
+		if m.known[id] {
+			return fmt.Errorf("tokens %q and %q have the same id %d", token, m.tokens[id], id)
+		}
+		m.tokens[id], m.known[id] = token, true
+	}
+	for _, a := range s.added {
+		m.tokens[a.ID], m.known[a.ID] = a.Content, true
+	}
+	return nil
+}
+
+// setUnknown needs the unknown token to exist only if text may hold what has no token.
+func (m *bpe) setUnknown(token string) error {
+	if token == "" {
+		return nil
+	}
+	id, ok := m.ids[token]
+	if !ok && !(m.bytes && m.complete) {
+		return fmt.Errorf("the unknown token %q is not in the vocabulary", token)
+	}
+	if ok {
 		m.unknown = id
 	}
-	m.indexCharacters(s.byteFallback)
-	if s.scores != nil {
-		m.pairsByScore(s)
-		return m, nil
-	}
-	return m, m.pairsByRank(s.merges)
-}
-
-// maxID bounds what a damaged file can make us allocate.
-const maxID = 1 << 24
-
-func (m *bpe) addPiece(id int32, written string) error {
-	if err := m.grow(id, written); err != nil {
-		return err
-	}
-	token := written
-	if m.byteLevel {
-		token = fromPrintable(written)
-	}
-	m.tokens[id], m.known[id], m.ids[token] = token, true, id
 	return nil
 }
 
-// addToken gives an added token its id; it may be in the vocabulary already.
-func (m *bpe) addToken(id int32, content string) error {
-	if err := m.grow(id, content); err != nil {
-		return err
-	}
-	m.tokens[id], m.known[id] = content, true
-	return nil
-}
-
-func (m *bpe) grow(id int32, token string) error {
-	if id < 0 || id >= maxID {
-		return fmt.Errorf("token %q has id %d, outside 0..%d", token, id, maxID-1)
-	}
-	for int(id) >= len(m.tokens) {
-		m.tokens, m.known = append(m.tokens, ""), append(m.known, false)
-	}
-	return nil
-}
-
-func (m *bpe) indexCharacters(byteFallback bool) {
+// indexCharacters finds the tokens of single bytes and characters.
+func (m *bpe) indexCharacters() {
+	m.complete = true
 	for b := range m.byteIDs {
-		m.byteIDs[b] = -1
-		if m.byteLevel {
-			if id, ok := m.ids[string([]byte{byte(b)})]; ok {
-				m.byteIDs[b] = id
-			}
-		} else if byteFallback {
-			if id, ok := m.ids[fmt.Sprintf("<0x%02X>", b)]; ok {
-				m.byteIDs[b] = id
-			}
+		name := string(toRune[b])
+		if !m.bytes {
+			name = fmt.Sprintf("<0x%02X>", b)
 		}
+		id, ok := m.ids[name]
+		if !ok || !m.bytes && !m.byteFallback {
+			id = -1
+			m.complete = false
+		}
+		m.byteIDs[b] = id
 	}
 	for r := range m.asciiIDs {
 		m.asciiIDs[r] = -1
@@ -125,202 +146,205 @@ func (m *bpe) indexCharacters(byteFallback bool) {
 	}
 }
 
-func (m *bpe) pairsByRank(merges [][2]string) error {
-	m.pairs = newPairTable(len(merges))
-	for rank, pair := range merges {
-		a, b := pair[0], pair[1]
-		if m.byteLevel {
-			a, b = fromPrintable(a), fromPrintable(b)
+// indexWords lists the words that are tokens: of a byte-level vocabulary, as the bytes that the
+// tokens stand for.
+func (m *bpe) indexWords() {
+	if m.whole = m.ids; !m.bytes {
+		return
+	}
+	m.whole = make(map[string]int32, len(m.ids))
+	for token, id := range m.ids {
+		if raw, ok := fromPrintable(token); ok {
+			m.whole[raw] = id
 		}
-		left, ok1 := m.ids[a]
-		right, ok2 := m.ids[b]
-		merged, ok3 := m.ids[a+b]
+	}
+}
+
+func (m *bpe) mergesByRank(merges [][2]string) error {
+	if len(merges) > maxMerges {
+		return fmt.Errorf("%d merges are more than %d", len(merges), maxMerges)
+	}
+	m.pairs, m.merged = newPairTable(len(merges)), make([]int32, len(merges))
+	for rank, pair := range merges {
+		left, ok1 := m.ids[pair[0]]
+		right, ok2 := m.ids[pair[1]]
+		merged, ok3 := m.ids[pair[0]+pair[1]]
 		if !ok1 || !ok2 || !ok3 {
 			return fmt.Errorf("model.merges[%d] %q: a part or the result is not in the vocabulary",
 				rank, pair)
 		}
-		m.pairs.set(left, right, uint32(rank), merged)
+		m.merged[rank] = merged
+		m.pairs.set(left, right, uint32(rank)) // of a repeated merge the last one holds
 	}
 	return nil
 }
 
-// pairsByScore makes every split of a piece into two pieces a merge, ranked by the piece's score,
-// the highest first: SentencePiece's rule.
-func (m *bpe) pairsByScore(s *spec) {
-	order := make([]int32, 0, len(s.scores))
-	for id := range s.scores {
-		if s.vocab[m.tokens[id]] == int32(id) && m.known[id] {
-			order = append(order, int32(id))
+// mergesByScore makes every split of a piece into two pieces a merge, ordered by the piece's score,
+// the highest first: SentencePiece's rule. Pieces of one score are merged from left to right.
+func (m *bpe) mergesByScore(s *spec) error {
+	pieces := make([]int32, 0, len(s.scores))
+	for id, score := range s.scores {
+		if !math.IsInf(float64(score), -1) {
+			pieces = append(pieces, int32(id))
 		}
 	}
-	sort.SliceStable(order, func(i, j int) bool { return s.scores[order[i]] > s.scores[order[j]] })
-	type merge struct {
-		left, right, id int32
-		rank            uint32
-	}
+	sort.SliceStable(pieces, func(i, j int) bool {
+		return s.scores[pieces[i]] > s.scores[pieces[j]]
+	})
+	type merge struct{ left, right, id int32 }
 	var merges []merge
-	for rank, id := range order {
-		piece := m.tokens[id]
-		for k := range piece {
-			left, ok1 := m.ids[piece[:k]]
-			right, ok2 := m.ids[piece[k:]]
+	class := uint32(0)
+	for n, id := range pieces {
+		if n > 0 && s.scores[id] != s.scores[pieces[n-1]] {
+			class++
+		}
+		token := m.tokens[id]
+		for k := range token {
+			left, ok1 := m.ids[token[:k]]
+			right, ok2 := m.ids[token[k:]]
 			if k > 0 && ok1 && ok2 {
-				merges = append(merges, merge{left, right, id, uint32(rank)})
+				merges = append(merges, merge{left, right, id})
+				m.order = append(m.order, class)
 			}
 		}
 	}
-	m.pairs = newPairTable(len(merges))
-	for _, x := range merges {
-		m.pairs.set(x.left, x.right, x.rank, x.id)
+	if len(merges) > maxMerges {
+		return fmt.Errorf("%d merges are more than %d", len(merges), maxMerges)
 	}
-}
-
-func newPairTable(n int) pairTable {
-	size := 1 << bits.Len(uint(2*n+1))
-	return pairTable{entries: make([]pairEntry, size), mask: uint64(size - 1)}
-}
-
-func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<32 | uint64(right) | used }
-
-func (p *pairTable) set(left, right int32, rank uint32, id int32) {
-	key := pairKey(left, right)
-	i := mix(key) & p.mask
-	for p.entries[i].key != 0 && p.entries[i].key != key {
-		i = (i + 1) & p.mask
+	m.pairs, m.merged = newPairTable(len(merges)), make([]int32, len(merges))
+	for rank, x := range merges {
+		m.merged[rank] = x.id
+		m.pairs.set(x.left, x.right, uint32(rank))
 	}
-	p.entries[i] = pairEntry{key, rank, id} // a repeated merge: the last one holds, as in the reference
+	return nil
 }
 
-// get returns the merge of two ids; its rank is noRank if there is none.
-func (p *pairTable) get(left, right int32) (rank uint32, id int32) {
-	key := pairKey(left, right)
-	for i := mix(key) & p.mask; ; i = (i + 1) & p.mask {
-		switch e := &p.entries[i]; e.key {
-		case key:
-			return e.rank, e.id
-		case 0:
-			return noRank, -1
+// indexFirstPairs tabulates the merges of two ASCII characters, which most words begin with.
+func (m *bpe) indexFirstPairs() {
+	id := func(c int) int32 {
+		if m.bytes {
+			return m.byteIDs[c]
+		}
+		return m.asciiIDs[c]
+	}
+	for a := range utf8.RuneSelf {
+		for b := range utf8.RuneSelf {
+			m.first[a*utf8.RuneSelf+b] = m.pairs.get(id(a), id(b))
 		}
 	}
 }
 
-// mix spreads a key over 64 bits by a multiplication folded onto itself.
-func mix(k uint64) uint64 {
-	hi, lo := bits.Mul64(k^0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93)
-	return hi ^ lo
-}
-
-// spaceInside reports whether some token has a space mark behind another character, so that text
-// may not be cut before runs of spaces.
-func (m *bpe) spaceInside() bool {
-	for token := range m.ids {
-		rest := strings.TrimLeft(token, spaceMark)
-		if strings.Contains(rest, spaceMark) {
-			return true
-		}
+// priority puts what merges are ordered by above the rank that finds the result.
+func (m *bpe) priority(rank uint32) uint64 {
+	if m.order == nil || rank == noRank {
+		return uint64(rank)<<32 | uint64(rank)
 	}
-	return false
+	return uint64(m.order[rank])<<32 | uint64(rank)
 }
 
-// symbols appends the ids that a word's merging starts from.
-func (m *bpe) symbols(ids []int32, word string) []int32 {
-	if m.byteLevel {
+// symbols appends the ids that a word's merging starts from and, if asked to, the bytes of the word
+// that each stands for.
+func (m *bpe) symbols(ids, widths []int32, word string, track bool) (_, _ []int32) {
+	if m.bytes && m.complete {
 		for i := range len(word) {
 			ids = append(ids, m.byteIDs[word[i]])
 		}
-		return ids
+		for range len(word) {
+			if track {
+				widths = append(widths, 1)
+			}
+		}
+		return ids, widths
 	}
-	unknowns := false
-	for i, r := range word {
-		id := int32(-1)
-		if r < utf8.RuneSelf {
-			id = m.asciiIDs[r]
-		} else if known, ok := m.runeIDs[r]; ok {
-			id = known
+	b := symbolBuilder{m: m, ids: ids, widths: widths}
+	if m.bytes {
+		for i := range len(word) {
+			b.char(m.byteIDs[word[i]], string(toRune[word[i]]), 1)
 		}
-		if id >= 0 {
-			ids, unknowns = append(ids, id), false
-			continue
+	} else {
+		for i := 0; i < len(word); {
+			r, n := utf8.DecodeRuneInString(word[i:])
+			if r == ' ' && m.spaceIsMark {
+				r = '▁'
+			}
+			b.char(m.charID(r), word[i:i+n], int32(n))
+			i += n
 		}
-		before := len(ids)
-		if ids = m.fallback(ids, word[i:i+utf8.RuneLen(r)]); len(ids) > before {
-			unknowns = false
-			continue
-		}
-		if m.unknown >= 0 && !(unknowns && m.fuseUnknown) {
-			ids = append(ids, m.unknown)
-		}
-		unknowns = true
 	}
-	return ids
+	b.flush()
+	return b.ids, b.widths
 }
 
-// fallback appends the byte tokens of one character, or nothing if one of them is missing.
-func (m *bpe) fallback(ids []int32, char string) []int32 {
-	for i := range len(char) {
-		if m.byteIDs[char[i]] < 0 {
-			return ids[:len(ids)-i]
-		}
-		ids = append(ids, m.byteIDs[char[i]])
+// charID returns a character's token, -1 if it has none.
+func (m *bpe) charID(r rune) int32 {
+	if r < utf8.RuneSelf {
+		return m.asciiIDs[r]
 	}
-	return ids
+	if id, ok := m.runeIDs[r]; ok {
+		return id
+	}
+	return -1
 }
 
-// id returns the id of a token as the file writes it.
-func (m *bpe) id(written string) (int32, bool) {
-	if m.byteLevel {
-		written = fromPrintable(written)
-	}
-	id, ok := m.ids[written]
-	return id, ok
+// symbolBuilder appends symbols in the reference's order: an unknown token is held back until a known
+// character or the end, so bytes that stand in for a character come before it.
+type symbolBuilder struct {
+	m            *bpe
+	ids, widths  []int32
+	unknownWidth int32 // of the unknown token that is held back; 0: none
 }
 
-// written returns the token as the file writes it.
-func (m *bpe) written(id int32) string {
-	token := m.tokens[id]
-	if in, ok := m.ids[token]; m.byteLevel && ok && in == id {
-		return toPrintable(token)
-	}
-	return token
+func (b *symbolBuilder) add(id, width int32) {
+	b.ids, b.widths = append(b.ids, id), append(b.widths, width)
 }
 
-// GPT-2 writes bytes as printable characters: those that print stand for themselves, the others
-// follow from U+0100 on (Radford et al. 2019, bytes_to_unicode).
-func printable(b byte) bool {
-	return b >= '!' && b <= '~' || b >= 0xA1 && b <= 0xAC || b >= 0xAE
+// flush appends the unknown token that is held back.
+func (b *symbolBuilder) flush() {
+	if b.unknownWidth > 0 {
+		b.add(b.m.unknown, b.unknownWidth)
+		b.unknownWidth = 0
+	}
 }
 
-var toRune, fromRune = func() (to [256]rune, from map[rune]byte) {
-	from = make(map[rune]byte, 256)
-	next := rune(256)
-	for b := range 256 {
-		to[b] = rune(b)
-		if !printable(byte(b)) {
-			to[b] = next
-			next++
-		}
-		from[to[b]] = byte(b)
+// char appends a character that has width bytes: its own token, its bytes' or the unknown token; a
+// character with none of them is dropped.
+func (b *symbolBuilder) char(id int32, text string, width int32) {
+	if id >= 0 {
+		b.flush()
+		b.add(id, width)
+		return
 	}
-	return to, from
-}()
-
-func toPrintable(token string) string {
-	var b strings.Builder
-	for i := range len(token) {
-		b.WriteRune(toRune[token[i]])
+	if b.m.byteFallback && b.bytes(text) {
+		return
 	}
-	return b.String()
+	if b.m.unknown < 0 {
+		return
+	}
+	if !b.m.fuseUnknown {
+		b.flush()
+	}
+	b.unknownWidth += width
 }
 
-// fromPrintable undoes toPrintable; a token with a character that stands for no byte is left as is.
-func fromPrintable(written string) string {
-	out := make([]byte, 0, len(written))
-	for _, r := range written {
-		b, ok := fromRune[r]
+// bytes appends the byte tokens of a character, if all of them exist.
+func (b *symbolBuilder) bytes(text string) bool {
+	before := len(b.ids)
+	for i := range len(text) {
+		id, ok := b.m.byteToken(text[i])
 		if !ok {
-			return written
+			b.ids, b.widths = b.ids[:before], b.widths[:before]
+			return false
 		}
-		out = append(out, b)
+		b.add(id, 1)
 	}
-	return string(out)
+	return true
+}
+
+// byteToken returns the id of a byte's <0xHH> token.
+func (m *bpe) byteToken(c byte) (int32, bool) {
+	if !m.bytes {
+		return m.byteIDs[c], m.byteIDs[c] >= 0
+	}
+	id, ok := m.ids[fmt.Sprintf("<0x%02X>", c)]
+	return id, ok
 }

@@ -1,215 +1,231 @@
 package tokenizer
 
-import (
-	"encoding/binary"
-	"strings"
-	"unsafe"
-)
+import "slices"
 
-// Encoder is one goroutine's encoder: a Tokenizer with a cache of words and working memory. It must
-// not be used concurrently.
+// Encoder is one goroutine's encoder: a Tokenizer with a cache of words and working memory, at most
+// some 16 MiB. It must not be used concurrently.
 type Encoder struct {
 	t      *Tokenizer
+	steps  []step
 	cache  wordCache
-	ids    []int32
-	ranks  []uint32
 	merger merger
+	buffer []byte
+
+	// The output of the call in progress.
+	ids     []int32
+	offsets []Offset
+	track   bool
 }
 
 // NewEncoder returns an Encoder with an empty cache.
-func (t *Tokenizer) NewEncoder() *Encoder { return &Encoder{t: t, cache: newWordCache()} }
+func (t *Tokenizer) NewEncoder() *Encoder {
+	e := &Encoder{t: t, cache: newWordCache(), steps: make([]step, len(t.steps))}
+	for i, s := range t.steps {
+		e.steps[i] = s.fresh()
+	}
+	return e
+}
+
+// bytesPerToken is a low guess of how much text a token stands for.
+const bytesPerToken = 3
 
 // Encode is Tokenizer.Encode.
 func (e *Encoder) Encode(dst []int32, text string, special bool) []int32 {
-	text = replaceInvalid(text)
+	e.ids, e.track = slices.Grow(dst, len(text)/bytesPerToken+8), false
+	e.encode(replaceInvalid(text), special)
+	dst, e.ids = e.ids, nil
+	return dst
+}
+
+// EncodeOffsets is Tokenizer.EncodeOffsets.
+func (e *Encoder) EncodeOffsets(text string, special bool) ([]int32, []Offset) {
+	e.ids, e.offsets, e.track = nil, nil, true
+	e.encode(replaceInvalid(text), special)
+	ids, offsets := e.ids, e.offsets
+	e.ids, e.offsets = nil, nil
+	return ids, offsets
+}
+
+func (e *Encoder) encode(text string, special bool) {
 	if special {
-		dst = append(dst, e.t.post.before...)
+		e.addEmpty(e.t.post.before, 0)
 	}
-	for from := 0; ; {
-		token, start, end := e.t.added.raw.next(text, from)
+	e.body(text)
+	if special {
+		e.addEmpty(e.t.post.after, len(text))
+	}
+}
+
+// body encodes what is between the post-processor's tokens.
+func (e *Encoder) body(text string) {
+	var c cursor
+	for {
+		token, start, end := e.t.added.raw.next(text, &c)
 		if token == nil {
-			dst = e.piece(dst, text[from:], from == 0)
 			break
 		}
-		dst = e.piece(dst, text[from:start], from == 0)
-		dst = append(dst, token.ID)
-		from = end
-	}
-	if special {
-		dst = append(dst, e.t.post.after...)
-	}
-	return dst
-}
-
-// piece encodes text between two added tokens. first: it begins the input.
-func (e *Encoder) piece(dst []int32, text string, first bool) []int32 {
-	if text == "" {
-		return dst
-	}
-	text = e.t.normalize.apply(text)
-	for from := 0; ; {
-		token, start, end := e.t.added.normalized.next(text, from)
-		if token == nil {
-			return e.words(dst, text[from:], first && from == 0)
+		if c.done < start {
+			e.part(e.input(text[c.done:start], c.done))
 		}
-		dst = e.words(dst, text[from:start], first && from == 0)
-		dst = append(dst, token.ID)
-		from = end
+		e.add(token.ID, Offset{start, end})
+		c.done = end
+	}
+	if c.done < len(text) {
+		e.part(e.input(text[c.done:], c.done))
 	}
 }
 
-// words encodes normalized text without added tokens.
-func (e *Encoder) words(dst []int32, text string, first bool) []int32 {
-	if text == "" {
-		return dst
+// input makes a piece of a part of the input that begins base bytes into it.
+func (e *Encoder) input(text string, base int) piece {
+	if e.track {
+		return trackedPiece(text, base)
 	}
-	text = e.t.prefixed(text, first)
-	e.t.split.words(text, func(from, to int) { dst = e.word(dst, text[from:to]) })
-	return dst
+	return piece{text: text, first: base == 0}
 }
 
-// prefixed puts what the pre-tokenizer wants before a text.
-func (t *Tokenizer) prefixed(text string, first bool) string {
-	if t.split.addSpace && text[0] != ' ' {
-		return " " + text
-	}
-	wanted := t.prepend == prependAlways || t.prepend == prependFirst && first
-	if wanted && !strings.HasPrefix(text, spaceMark) {
-		return spaceMark + text
-	}
-	return text
-}
-
-// word appends a word's ids, from the cache if it is there.
-func (e *Encoder) word(dst []int32, word string) []int32 {
-	if len(word) > maxCachedWord {
-		return e.merge(dst, word)
-	}
-	slot, ids := e.cache.find(word)
-	if ids != nil {
-		return append(dst, ids...)
-	}
-	before := len(dst)
-	dst = e.merge(dst, word)
-	e.cache.add(slot, word, dst[before:])
-	return dst
-}
-
-// merge appends the ids of a word by merging: the pair of the lowest rank first, of equal ranks the
-// leftmost.
-func (e *Encoder) merge(dst []int32, word string) []int32 {
-	m := e.t.bpe
-	if m.ignoreMerges {
-		if id, ok := m.ids[word]; ok {
-			return append(dst, id)
-		}
-	}
-	e.ids = m.symbols(e.ids[:0], word)
-	if len(e.ids) > maxScannedWord {
-		return e.merger.merge(dst, e.ids, &m.pairs)
-	}
-	return append(dst, e.scan(e.ids)...)
-}
-
-// maxScannedWord is the number of symbols up to which searching the ranks beats a heap.
-const maxScannedWord = 48
-
-// scan merges a short word in place, looking through all ranks for the lowest.
-func (e *Encoder) scan(ids []int32) []int32 {
-	pairs := &e.t.bpe.pairs
-	ranks := e.ranks[:0]
-	for i := 0; i+1 < len(ids); i++ {
-		rank, _ := pairs.get(ids[i], ids[i+1])
-		ranks = append(ranks, rank)
-	}
-	e.ranks = ranks
-	for {
-		best, at := uint32(noRank), -1
-		for i, r := range ranks {
-			if r < best {
-				best, at = r, i
-			}
-		}
-		if at < 0 {
-			return ids
-		}
-		_, id := pairs.get(ids[at], ids[at+1])
-		ids[at] = id
-		ids = append(ids[:at+1], ids[at+2:]...)
-		ranks = append(ranks[:at], ranks[at+1:]...)
-		if at > 0 {
-			ranks[at-1], _ = pairs.get(ids[at-1], id)
-		}
-		if at < len(ranks) {
-			ranks[at], _ = pairs.get(id, ids[at+1])
-		}
-	}
-}
-
-const (
-	// maxCachedWord is the length, in bytes, of the longest words that are cached.
-	maxCachedWord = 64
-	// cacheSlots and cacheBytes bound one Encoder's cache: 2^17 slots of 24 bytes, five eighths of
-	// them used, and the words' bytes and ids.
-	cacheSlots = 1 << 17
-	cacheWords = cacheSlots / 8 * 5
-)
-
-// wordCache maps words to their ids by open addressing. When it is full, it stays as it is.
-type wordCache struct {
-	slots []cacheSlot
-	count int
-	keys  []byte
-	ids   []int32
-}
-
-type cacheSlot struct {
-	hash        uint64 // 0: empty
-	key, id     uint32 // where the word and its ids begin
-	keyLen, ids uint16
-}
-
-func newWordCache() wordCache { return wordCache{slots: make([]cacheSlot, cacheSlots)} }
-
-// find returns the word's ids, or nil and the slot where they belong.
-func (c *wordCache) find(word string) (*cacheSlot, []int32) {
-	h := hashWord(word)
-	for i := h & (cacheSlots - 1); ; i = (i + 1) & (cacheSlots - 1) {
-		s := &c.slots[i]
-		if s.hash == h && int(s.keyLen) == len(word) &&
-			string(c.keys[s.key:s.key+uint32(s.keyLen)]) == word {
-			return s, c.ids[s.id : s.id+uint32(s.ids) : s.id+uint32(s.ids)]
-		}
-		if s.hash == 0 {
-			return s, nil
-		}
-	}
-}
-
-func (c *wordCache) add(s *cacheSlot, word string, ids []int32) {
-	if c.count >= cacheWords || len(ids) == 0 {
+// part encodes the input between two added tokens.
+func (e *Encoder) part(p piece) {
+	if e.t.way == wayMarks && !e.track && !e.t.added.normalized.any() {
+		e.direct(p)
 		return
 	}
-	c.count++
-	*s = cacheSlot{
-		hash: hashWord(word), key: uint32(len(c.keys)), id: uint32(len(c.ids)),
-		keyLen: uint16(len(word)), ids: uint16(len(ids)),
-	}
-	c.keys = append(c.keys, word...)
-	c.ids = append(c.ids, ids...)
+	e.normalized(e.t.normalize(p))
 }
 
-// hashWord is never 0.
-func hashWord(word string) uint64 {
-	b := unsafe.Slice(unsafe.StringData(word), len(word))
-	h := uint64(len(b)) * 0x9E3779B97F4A7C15
-	for len(b) >= 8 {
-		h = mix(h ^ binary.LittleEndian.Uint64(b))
-		b = b[8:]
+// normalized encodes a text whose added tokens that match before normalization are cut out.
+func (e *Encoder) normalized(p piece) {
+	var c cursor
+	for {
+		token, start, end := e.t.added.normalized.next(p.text, &c)
+		if token == nil {
+			break
+		}
+		if c.done < start {
+			e.cut(p.slice(c.done, start))
+		}
+		e.add(token.ID, p.span(start, end))
+		c.done = end
 	}
-	var tail uint64
-	for i, c := range b {
-		tail |= uint64(c) << (8 * i)
+	if c.done < len(p.text) {
+		e.cut(p.slice(c.done, len(p.text)))
 	}
-	return mix(h^tail) | 1
+}
+
+// cut encodes normalized text without added tokens.
+func (e *Encoder) cut(p piece) {
+	if e.t.way == wayScan && !e.track {
+		e.scanned(p.text)
+		return
+	}
+	e.through(0, p)
+}
+
+// through sends a piece, which is not empty, through the steps from the kth on and on to the model.
+func (e *Encoder) through(k int, p piece) {
+	switch {
+	case p.text == "":
+	case k < len(e.steps):
+		e.steps[k].cut(e, k, p)
+	case e.t.printable:
+		e.model(printedBytes(p))
+	default:
+		e.model(p)
+	}
+}
+
+// model encodes a piece that no step cuts any more.
+func (e *Encoder) model(p piece) {
+	if e.track {
+		e.trackedWord(p)
+		return
+	}
+	if e.t.way == wayMarks {
+		e.marked(p.text)
+		return
+	}
+	e.ids = e.appendWord(e.ids, p.text, 0, len(p.text))
+}
+
+// trackedWord encodes a word with the offsets of its tokens.
+func (e *Encoder) trackedWord(p piece) {
+	if id, ok := e.t.bpe.whole[p.text]; ok {
+		e.add(id, p.span(0, len(p.text)))
+		return
+	}
+	at := 0
+	e.merger.mergeTracked(e.t.bpe, p.text, func(id, width int32) {
+		e.add(id, p.span(at, at+int(width)))
+		at += int(width)
+	})
+}
+
+// add appends a token to the output.
+func (e *Encoder) add(id int32, o Offset) {
+	e.ids = append(e.ids, id)
+	if e.track {
+		e.offsets = append(e.offsets, o)
+	}
+}
+
+func (e *Encoder) addEmpty(ids []int32, at int) {
+	for _, id := range ids {
+		e.add(id, Offset{at, at})
+	}
+}
+
+// appendWord appends the ids of the word s[i:j], from the cache if it is there.
+func (e *Encoder) appendWord(dst []int32, s string, i, j int) []int32 {
+	if j-i > maxShort {
+		return e.appendLong(dst, s[i:j])
+	}
+	low, high := shortKey(s, i, j)
+	slot := e.cache.find(low, high)
+	if slot.high == 0 {
+		return e.appendNew(dst, s[i:j], slot, low, high)
+	}
+	if n := len(dst); slot.n <= uint32(len(slot.ids)) && n+len(slot.ids) <= cap(dst) {
+		*(*[3]int32)(dst[n : n+3]) = slot.ids
+		return dst[:n+int(slot.n)]
+	}
+	return append(dst, e.cache.known(slot)...)
+}
+
+// appendLong is appendWord for words of more than 15 bytes.
+func (e *Encoder) appendLong(dst []int32, word string) []int32 {
+	if len(word) > maxCached {
+		return e.appendMerged(dst, word)
+	}
+	slot, low, high := e.cache.findLong(word)
+	if slot.high != 0 {
+		return append(dst, e.cache.known(slot)...)
+	}
+	if e.cache.full() {
+		e.cache.reset()
+		slot, low, high = e.cache.findLong(word)
+	}
+	before := len(dst)
+	dst = e.appendMerged(dst, word)
+	e.cache.keys = append(e.cache.keys, word...)
+	e.cache.fill(slot, low, high, dst[before:])
+	return dst
+}
+
+// appendNew appends the ids of a short word that is not in the cache, and enters them there.
+func (e *Encoder) appendNew(dst []int32, word string, slot *cacheSlot, low, high uint64) []int32 {
+	if e.cache.full() {
+		e.cache.reset()
+		slot = e.cache.find(low, high)
+	}
+	before := len(dst)
+	dst = e.appendMerged(dst, word)
+	e.cache.fill(slot, low, high, dst[before:])
+	return dst
+}
+
+// appendMerged appends the ids of a word by merging.
+func (e *Encoder) appendMerged(dst []int32, word string) []int32 {
+	if id, ok := e.t.bpe.whole[word]; ok {
+		return append(dst, id)
+	}
+	return e.merger.merge(dst, e.t.bpe, word)
 }

@@ -3,212 +3,246 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
-	sugarme "github.com/sugarme/tokenizer"
-	"golang.org/x/text/unicode/norm"
+	"longlora/internal/tokenizer/ucd"
 )
 
 // spaceMark is U+2581, which stands for a space in SentencePiece vocabularies.
 const spaceMark = "▁"
 
-// normalizer is one step of a text's normalization.
-type normalizer struct {
-	kind     normalizerKind
-	form     norm.Form
-	from, to string
+// normalizer is one step of a text's normalization. Where nothing changes, it returns its argument.
+type normalizer interface {
+	apply(p piece) piece
 }
 
-type normalizerKind uint8
+// normalizerTable reads each type of normalizer from its object in the file.
+var normalizerTable = map[string]func(stage) (normalizer, error){
+	"NFC":          func(stage) (normalizer, error) { return unicodeForm(ucd.NFC), nil },
+	"NFD":          func(stage) (normalizer, error) { return unicodeForm(ucd.NFD), nil },
+	"NFKC":         func(stage) (normalizer, error) { return unicodeForm(ucd.NFKC), nil },
+	"NFKD":         func(stage) (normalizer, error) { return unicodeForm(ucd.NFKD), nil },
+	"Prepend":      func(s stage) (normalizer, error) { return prepend(s.Prepend), nil },
+	"Lowercase":    func(stage) (normalizer, error) { return lowercase{}, nil },
+	"Strip":        func(s stage) (normalizer, error) { return newStrip(s.StripLeft, s.StripRight), nil },
+	"StripAccents": func(stage) (normalizer, error) { return without{bitmap("marks")}, nil },
+	"Nmt":          func(stage) (normalizer, error) { return nmt{}, nil },
+	"ByteLevel":    func(stage) (normalizer, error) { return printableBytes{}, nil },
+	"Replace":      readReplace,
+}
 
-const (
-	normalizeUnicode normalizerKind = iota // to the form
-	normalizeReplace                       // every from by to
-	normalizePrepend                       // to before a text that is not empty
-	normalizeSqueeze                       // SentencePiece's remove_extra_whitespaces
-)
+func bitmap(set string) *ucd.Bitmap { return ucd.Must(set).Bitmap() }
 
-type normalizers []normalizer
-
-func (s *spec) readNormalizer(c *sugarme.Config) error {
-	root, ok, err := readStage("normalizer", c.Normalizer)
-	if err != nil || !ok {
+func (s *spec) readNormalizer(c *fileJSON) error {
+	stages, err := readStages("normalizer", c.Normalizer)
+	if err != nil {
 		return err
 	}
-	for _, n := range root.flatten() {
-		step, err := readNormalizerStage(n)
-		if err != nil {
-			return fmt.Errorf("normalizer: %w", err)
+	for _, st := range stages {
+		read, ok := normalizerTable[st.Type]
+		if !ok {
+			return fmt.Errorf("normalizer: type %q is not supported", st.Type)
 		}
-		s.normalizers = append(s.normalizers, step)
+		n, err := read(st)
+		if err != nil {
+			return fmt.Errorf("normalizer: %s: %w", st.Type, err)
+		}
+		s.byteLevel = s.byteLevel || st.Type == "ByteLevel"
+		s.normalizers = append(s.normalizers, n)
 	}
 	return nil
 }
 
-func readNormalizerStage(n stage) (normalizer, error) {
-	switch n.Type {
-	case "NFC":
-		return normalizer{kind: normalizeUnicode, form: norm.NFC}, nil
-	case "NFD":
-		return normalizer{kind: normalizeUnicode, form: norm.NFD}, nil
-	case "NFKC":
-		return normalizer{kind: normalizeUnicode, form: norm.NFKC}, nil
-	case "NFKD":
-		return normalizer{kind: normalizeUnicode, form: norm.NFKD}, nil
-	case "Prepend":
-		return normalizer{kind: normalizePrepend, to: n.Prepend}, nil
-	case "Replace":
-		if n.Pattern == nil || n.Pattern.String == nil || *n.Pattern.String == "" || n.Content == nil {
-			return normalizer{}, fmt.Errorf("Replace by a regular expression is not supported")
+func readReplace(st stage) (normalizer, error) {
+	f, err := st.Pattern.compile()
+	if err != nil {
+		return nil, err
+	}
+	if st.Content == nil {
+		return nil, fmt.Errorf("no content")
+	}
+	return replace{f, *st.Content}, nil
+}
+
+// unicodeForm brings text into a normal form. Of what is composed, each byte stands for all that it
+// was composed of.
+type unicodeForm ucd.Form
+
+func (f unicodeForm) apply(p piece) piece {
+	if p.spans == nil {
+		if text := ucd.Form(f).Apply(p.text); text != p.text {
+			return piece{text: text, first: p.first}
 		}
-		return normalizer{kind: normalizeReplace, from: *n.Pattern.String, to: *n.Content}, nil
+		return p
 	}
-	return normalizer{}, fmt.Errorf("type %q is not supported", n.Type)
-}
-
-// apply normalizes one piece of text.
-func (ns normalizers) apply(text string) string {
-	for _, n := range ns {
-		text = n.apply(text)
-	}
-	return text
-}
-
-func (n normalizer) apply(text string) string {
-	switch n.kind {
-	case normalizeUnicode:
-		if !n.form.IsNormalString(text) {
-			return n.form.String(text)
+	var e *edit
+	for at := 0; ; {
+		start, end := ucd.Form(f).Next(p.text, at)
+		if start == len(p.text) {
+			break
 		}
-	case normalizeReplace:
-		return strings.ReplaceAll(text, n.from, n.to)
-	case normalizePrepend:
-		if text != "" {
-			return n.to + text
-		}
-	case normalizeSqueeze:
-		return squeeze(text)
-	}
-	return text
-}
-
-// squeeze drops leading and trailing spaces and makes runs of them one.
-func squeeze(text string) string {
-	if !strings.HasPrefix(text, " ") && !strings.HasSuffix(text, " ") &&
-		!strings.Contains(text, "  ") {
-		return text
-	}
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' })
-	return strings.Join(words, " ")
-}
-
-// aligned is a text with, for each of its bytes, the range of the original text that it came from.
-type aligned struct {
-	text  string
-	start []int
-	end   []int
-}
-
-func alignIdentity(text string, base int) aligned {
-	a := aligned{text: text, start: make([]int, len(text)), end: make([]int, len(text))}
-	for i, r := range text {
-		n := len(string(r))
-		for k := i; k < i+n && k < len(text); k++ {
-			a.start[k], a.end[k] = base+i, base+i+n
-		}
-	}
-	return a
-}
-
-// applyAligned normalizes and keeps track of where each byte came from.
-func (ns normalizers) applyAligned(a aligned) aligned {
-	for _, n := range ns {
-		a = n.applyAligned(a)
-	}
-	return a
-}
-
-func (n normalizer) applyAligned(a aligned) aligned {
-	switch n.kind {
-	case normalizeReplace:
-		return a.replace(n.from, n.to)
-	case normalizePrepend:
-		if a.text == "" {
-			return a
-		}
-		return a.prepend(n.to)
-	case normalizeUnicode:
-		return a.normalize(n.form)
-	}
-	return a.rebuilt(n.apply(a.text))
-}
-
-func (a aligned) replace(from, to string) aligned {
-	var out aligned
-	var b strings.Builder
-	for i := 0; i < len(a.text); {
-		if strings.HasPrefix(a.text[i:], from) {
-			b.WriteString(to)
-			out.fill(len(to), a.start[i], a.end[i+len(from)-1])
-			i += len(from)
+		at = end
+		to := string(ucd.Form(f).Stretch(nil, p.text[start:end]))
+		if to == p.text[start:end] {
 			continue
 		}
-		b.WriteByte(a.text[i])
-		out.fill(1, a.start[i], a.end[i])
-		i++
-	}
-	out.text = b.String()
-	return out
-}
-
-// prepend gives the new bytes the range of the first character, as the reference does.
-func (a aligned) prepend(s string) aligned {
-	out := aligned{text: s + a.text}
-	out.fill(len(s), a.start[0], a.end[0])
-	out.start = append(out.start, a.start...)
-	out.end = append(out.end, a.end...)
-	return out
-}
-
-// normalize goes from one normalization boundary to the next: what is composed has the range of all
-// its parts.
-func (a aligned) normalize(form norm.Form) aligned {
-	var out aligned
-	var b strings.Builder
-	for i := 0; i < len(a.text); {
-		n := form.NextBoundaryInString(a.text[i:], true)
-		if n <= 0 {
-			n = len(a.text) - i
+		if e == nil {
+			e = newEdit(p)
 		}
-		s := form.String(a.text[i : i+n])
-		b.WriteString(s)
-		if s == a.text[i:i+n] {
-			out.start = append(out.start, a.start[i:i+n]...)
-			out.end = append(out.end, a.end[i:i+n]...)
-		} else {
-			out.fill(len(s), a.start[i], a.end[i+n-1])
+		e.keep(start)
+		e.put(to, start, end)
+		e.skip(end)
+	}
+	if e == nil {
+		return p
+	}
+	return e.finish()
+}
+
+// replace puts a string in the place of each match.
+type replace struct {
+	find finder
+	with string
+}
+
+func (n replace) apply(p piece) piece {
+	var e *edit
+	f := n.find.fresh()
+	for at := 0; ; {
+		start, end := f.find(p.text, at)
+		if start < 0 {
+			break
+		}
+		if e == nil {
+			e = newEdit(p)
+		}
+		e.keep(start)
+		_, last := utf8.DecodeLastRuneInString(p.text[:end])
+		e.put(n.with, end-last, end)
+		e.skip(end)
+		at = end
+	}
+	if e == nil {
+		return p
+	}
+	return e.finish()
+}
+
+// prepend puts a string before a text that is not empty. It stands for the first character.
+type prepend string
+
+func (n prepend) apply(p piece) piece {
+	if p.text == "" || n == "" {
+		return p
+	}
+	e := newEdit(p)
+	_, first := utf8.DecodeRuneInString(p.text)
+	e.put(string(n), 0, first)
+	return e.finish()
+}
+
+// lowercase writes each character in lower case.
+type lowercase struct{}
+
+func (lowercase) apply(p piece) piece {
+	e := newEdit(p)
+	var buffer [3 * utf8.UTFMax]byte
+	for i := 0; i < len(p.text); {
+		r, n := utf8.DecodeRuneInString(p.text[i:])
+		if to := ucd.Lower(buffer[:0], r); string(to) != p.text[i:i+n] {
+			e.keep(i)
+			e.put(string(to), i, i+n)
+			e.skip(i + n)
 		}
 		i += n
 	}
-	out.text = b.String()
-	return out
+	return e.finish()
 }
 
-// rebuilt aligns a text that was shortened by dropping spaces.
-func (a aligned) rebuilt(text string) aligned {
-	out := aligned{text: text}
-	i := 0
-	for k := range len(text) {
-		for a.text[i] != text[k] {
-			i++
+// strip drops white space at the ends.
+type strip struct {
+	space       *ucd.Bitmap
+	left, right bool
+}
+
+func newStrip(left, right bool) strip { return strip{bitmap("whitespace"), left, right} }
+
+func (n strip) apply(p piece) piece {
+	i, j := 0, len(p.text)
+	if n.left {
+		i = j - len(strings.TrimLeftFunc(p.text, n.space.Has))
+	}
+	if n.right {
+		j = i + len(strings.TrimRightFunc(p.text[i:], n.space.Has))
+	}
+	return p.slice(i, j)
+}
+
+// without drops the characters of a set.
+type without struct{ set *ucd.Bitmap }
+
+func (n without) apply(p piece) piece {
+	e := newEdit(p)
+	for i := 0; i < len(p.text); {
+		r, size := utf8.DecodeRuneInString(p.text[i:])
+		if n.set.Has(r) {
+			e.keep(i)
+			e.skip(i + size)
 		}
-		out.fill(1, a.start[i], a.end[i])
-		i++
+		i += size
 	}
-	return out
+	return e.finish()
 }
 
-func (a *aligned) fill(n, start, end int) {
-	for range n {
-		a.start, a.end = append(a.start, start), append(a.end, end)
+// nmt drops control characters and makes a space of other white space: the rules of Google's NMT
+// tokenization.
+type nmt struct{}
+
+func (nmt) apply(p piece) piece {
+	e := newEdit(p)
+	for i := 0; i < len(p.text); {
+		r, n := utf8.DecodeRuneInString(p.text[i:])
+		if drop, space := nmtRule(r); drop || space {
+			e.keep(i)
+			if space {
+				e.put(" ", i, i+n)
+			}
+			e.skip(i + n)
+		}
+		i += n
 	}
+	return e.finish()
+}
+
+func nmtRule(r rune) (drop, space bool) {
+	switch {
+	case r >= 0x1 && r <= 0x8, r == 0xB, r >= 0xE && r <= 0x1F, r == 0x7F, r == 0x8F, r == 0x9F:
+		return true, false
+	case r == 0x9, r == 0xA, r == 0xC, r == 0xD, r == 0x1680, r >= 0x200B && r <= 0x200F,
+		r == 0x2028, r == 0x2029, r == 0x2581, r == 0xFEFF, r == 0xFFFD:
+		return false, true
+	}
+	return false, false
+}
+
+// printableBytes writes each byte as the printable character that stands for it.
+type printableBytes struct{}
+
+func (printableBytes) apply(p piece) piece {
+	e := newEdit(p)
+	for i := 0; i < len(p.text); {
+		_, n := utf8.DecodeRuneInString(p.text[i:])
+		e.put(toPrintable(p.text[i:i+n]), i, i+n)
+		e.skip(i + n)
+		i += n
+	}
+	return e.finish()
+}
+
+// normalize applies all normalizers.
+func (t *Tokenizer) normalize(p piece) piece {
+	for _, n := range t.normalizers {
+		p = n.apply(p)
+	}
+	return p
 }

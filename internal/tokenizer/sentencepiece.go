@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -57,15 +58,15 @@ func fields(data []byte, f func(n protowire.Number, value uint64, bytes []byte) 
 
 // sentencePiece is what of a model file matters here.
 type sentencePiece struct {
-	spec           *spec
-	modelType      uint64
-	bos            int32
-	suffix         bool // treat_whitespace_as_suffix
-	dummyPrefix    bool
-	squeeze        bool // remove_extra_whitespaces
-	escape         bool // escape_whitespaces
-	normalizerName string
-	charsMap       bool
+	spec        *spec
+	modelType   uint64
+	bos         int32
+	suffix      bool // treat_whitespace_as_suffix
+	dummyPrefix bool
+	squeeze     bool // remove_extra_whitespaces
+	escape      bool // escape_whitespaces
+	verbatim    matcher
+	chars       *charsMap
 }
 
 // readSentencePiece reads a BPE .model file (sentencepiece_model.proto of google/sentencepiece).
@@ -125,7 +126,10 @@ func (m *sentencePiece) readPiece(data []byte) error {
 	case pieceControl:
 		m.spec.added = append(m.spec.added, addedToken{ID: id, Content: piece, Special: true})
 	case pieceUserDefined:
-		m.spec.added = append(m.spec.added, addedToken{ID: id, Content: piece})
+		symbol := addedToken{ID: id, Content: strings.ReplaceAll(piece, " ", spaceMark)}
+		symbol.Normalized, symbol.verbatim = true, true
+		m.spec.added = append(m.spec.added, symbol)
+		return m.verbatim.add(symbol, piece)
 	case pieceByte:
 		m.spec.byteFallback = true
 	case pieceUnused:
@@ -151,10 +155,8 @@ func (m *sentencePiece) readTrainer(data []byte) error {
 func (m *sentencePiece) readNormalizer(data []byte) error {
 	return fields(data, func(n protowire.Number, v uint64, b []byte) error {
 		switch n {
-		case 1:
-			m.normalizerName = string(b)
 		case 2:
-			m.charsMap = len(b) > 0
+			return m.readCharsMap(b)
 		case 3:
 			m.dummyPrefix = v != 0
 		case 4:
@@ -166,36 +168,63 @@ func (m *sentencePiece) readNormalizer(data []byte) error {
 	})
 }
 
+func (m *sentencePiece) readCharsMap(data []byte) (err error) {
+	if len(data) > 0 {
+		m.chars, err = readCharsMap(data)
+	}
+	return err
+}
+
+// finish checks what was read and writes the pipeline down. Control symbols in the text count as such,
+// as in Hugging Face's conversion; the library itself would read them as text.
 func (m *sentencePiece) finish() (*spec, error) {
 	s := m.spec
 	switch {
 	case m.modelType != modelBPE:
 		return nil, fmt.Errorf("SentencePiece model type %d is not supported; this reader knows BPE (2)",
 			m.modelType)
-	case m.charsMap:
-		return nil, fmt.Errorf("SentencePiece normalizer %q has a character map, which is not "+
-			"supported; use the model's tokenizer.json", m.normalizerName)
 	case m.suffix || !m.escape:
 		return nil, errors.New("SentencePiece models with white space as suffix or unescaped are " +
 			"not supported")
 	}
-	if m.squeeze {
-		s.normalizers = append(s.normalizers, normalizer{kind: normalizeSqueeze})
+	if err := m.checkCharacters(); err != nil {
+		return nil, err
 	}
-	if m.dummyPrefix {
-		s.normalizers = append(s.normalizers, normalizer{kind: normalizePrepend, to: spaceMark})
+	m.verbatim.finish()
+	if m.chars == nil && !m.squeeze && !m.verbatim.any() {
+		if m.dummyPrefix {
+			s.normalizers = append(s.normalizers, prepend(spaceMark))
+		}
+		s.normalizers = append(s.normalizers, replace{literal(" "), spaceMark})
+	} else {
+		s.normalizers = []normalizer{&sentenceNormalizer{
+			chars: m.chars, verbatim: m.verbatim, squeeze: m.squeeze, prefix: m.dummyPrefix,
+		}}
 	}
-	s.normalizers = append(s.normalizers,
-		normalizer{kind: normalizeReplace, from: " ", to: spaceMark})
-	s.split.kind = splitSpaces
 	if m.bos >= 0 && int(m.bos) < len(s.scores) {
 		s.post.before = []int32{m.bos}
 	}
-	s.decoders = []decodeStep{
-		{kind: decodeReplace, from: spaceMark, to: " "}, {kind: decodeByteFallback}, {kind: decodeFuse},
+	s.decoders = []decoder{
+		replaceDecoder{replace{literal(spaceMark), " "}}, byteFallbackDecoder{}, fuseDecoder{},
 	}
 	if m.dummyPrefix {
-		s.decoders = append(s.decoders, decodeStep{kind: decodeStrip, from: " ", start: 1})
+		s.decoders = append(s.decoders, stripDecoder{content: " ", start: 1, fused: true})
 	}
 	return s, nil
+}
+
+// checkCharacters refuses pieces with a character that is no piece of its own: SentencePiece merges
+// such characters all the same.
+func (m *sentencePiece) checkCharacters() error {
+	for piece, id := range m.spec.vocab {
+		if math.IsInf(float64(m.spec.scores[id]), -1) {
+			continue
+		}
+		for _, r := range piece {
+			if _, ok := m.spec.vocab[string(r)]; !ok {
+				return fmt.Errorf("piece %q holds %q, which is no piece; that is not supported", piece, r)
+			}
+		}
+	}
+	return nil
 }

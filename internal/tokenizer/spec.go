@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	sugarme "github.com/sugarme/tokenizer"
 )
@@ -14,17 +15,16 @@ type spec struct {
 	vocab        map[string]int32
 	merges       [][2]string // by rank
 	scores       []float32   // SentencePiece: merge order is by the merged piece's score
-	byteLevel    bool
 	byteFallback bool
 	fuseUnknown  bool
 	ignoreMerges bool
 	unknown      string
 	added        []addedToken
-	normalizers  normalizers
-	split        splitter
-	prepend      prependScheme
+	normalizers  []normalizer
+	steps        []step
+	byteLevel    bool // some stage writes bytes as printable characters, as the vocabulary does
 	post         template
-	decoders     []decodeStep
+	decoders     []decoder
 }
 
 // addedToken is an entry of added_tokens.
@@ -33,6 +33,7 @@ type addedToken struct {
 	Content                    string
 	SingleWord, LStrip, RStrip bool
 	Normalized, Special        bool
+	verbatim                   bool // Content is in normalized form already
 }
 
 // readSpec tells the two formats apart: JSON begins with a brace, a SentencePiece model with the
@@ -50,17 +51,23 @@ func readSpec(data []byte) (*spec, error) {
 	return nil, errors.New("neither a tokenizer.json nor a SentencePiece model")
 }
 
-// readJSON reads a tokenizer.json into sugarme's configuration type and then into a spec.
+// fileJSON is a tokenizer.json: sugarme's configuration, with a model that is read in one pass.
+type fileJSON struct {
+	sugarme.Config
+	Model modelJSON `json:"model"`
+}
+
+// readJSON reads a tokenizer.json. Its truncation and padding are left to whoever makes batches.
 func readJSON(data []byte) (*spec, error) {
-	var c sugarme.Config
+	var c fileJSON
 	if err := json.Unmarshal(data, &c); err != nil {
 		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
 	}
 	s := &spec{}
-	for _, step := range []func(*sugarme.Config) error{
+	for _, read := range []func(*fileJSON) error{
 		s.readModel, s.readAdded, s.readNormalizer, s.readPreTokenizer, s.readPost, s.readDecoder,
 	} {
-		if err := step(&c); err != nil {
+		if err := read(&c); err != nil {
 			return nil, err
 		}
 	}
@@ -77,17 +84,14 @@ type modelJSON struct {
 	FuseUnk                 bool              `json:"fuse_unk"`
 	ByteFallback            bool              `json:"byte_fallback"`
 	IgnoreMerges            bool              `json:"ignore_merges"`
-	Vocab                   map[string]int32  `json:"vocab"`
+	Vocab                   json.RawMessage   `json:"vocab"`
 	Merges                  []json.RawMessage `json:"merges"`
 }
 
-func (s *spec) readModel(c *sugarme.Config) error {
-	var m modelJSON
-	if err := convert(c.Model, &m); err != nil {
-		return fmt.Errorf("model: %w", err)
-	}
+func (s *spec) readModel(c *fileJSON) error {
+	m := &c.Model
 	if m.Type != "BPE" && m.Type != "" {
-		return fmt.Errorf("model type %q is not supported; this reader knows BPE", m.Type)
+		return fmt.Errorf("model.type %q is not supported; this reader knows BPE", m.Type)
 	}
 	if m.Dropout != nil && *m.Dropout != 0 {
 		return fmt.Errorf("model.dropout is %g; only deterministic encoding is supported", *m.Dropout)
@@ -100,53 +104,78 @@ func (s *spec) readModel(c *sugarme.Config) error {
 			return fmt.Errorf("model.%s %q is not supported", name, *v)
 		}
 	}
-	if len(m.Vocab) == 0 {
-		return errors.New("model.vocab is empty")
+	if err := json.Unmarshal(m.Vocab, &s.vocab); err != nil {
+		return fmt.Errorf("model.vocab: %w", err)
 	}
-	s.vocab, s.ignoreMerges = m.Vocab, m.IgnoreMerges
-	s.byteFallback, s.fuseUnknown = m.ByteFallback, m.FuseUnk
+	s.ignoreMerges, s.byteFallback, s.fuseUnknown = m.IgnoreMerges, m.ByteFallback, m.FuseUnk
 	if m.UnkToken != nil {
 		s.unknown = *m.UnkToken
 	}
-	s.merges = make([][2]string, len(m.Merges))
-	for i, raw := range m.Merges {
-		pair, err := readMerge(raw)
+	return s.readMerges(m.Merges)
+}
+
+func (s *spec) readMerges(list []json.RawMessage) error {
+	s.merges = make([][2]string, 0, len(list))
+	for i, raw := range list {
+		pair, comment, err := readMerge(raw)
 		if err != nil {
 			return fmt.Errorf("model.merges[%d]: %w", i, err)
 		}
-		s.merges[i] = pair
+		if !comment {
+			s.merges = append(s.merges, pair)
+		}
 	}
 	return nil
 }
 
-// readMerge reads both forms of a merge: "a b" and ["a", "b"].
-func readMerge(raw json.RawMessage) ([2]string, error) {
-	var pair []string
-	if json.Unmarshal(raw, &pair) == nil {
-		if len(pair) != 2 {
-			return [2]string{}, fmt.Errorf("%d parts, want 2", len(pair))
+// readMerge reads both forms of a merge: "a b" and ["a", "b"]. Of the first form, what begins with
+// #version is a comment.
+func readMerge(raw json.RawMessage) (pair [2]string, comment bool, err error) {
+	if len(raw) > 0 && raw[0] == '[' {
+		var parts []string
+		if err := json.Unmarshal(raw, &parts); err != nil {
+			return pair, false, err
 		}
-		return [2]string{pair[0], pair[1]}, nil
+		if len(parts) != 2 {
+			return pair, false, fmt.Errorf("%d parts, want 2", len(parts))
+		}
+		return [2]string(parts), false, nil
 	}
 	var joined string
 	if err := json.Unmarshal(raw, &joined); err != nil {
-		return [2]string{}, err
+		return pair, false, err
 	}
-	for i := 1; i < len(joined)-1; i++ {
-		if joined[i] == ' ' {
-			return [2]string{joined[:i], joined[i+1:]}, nil
-		}
+	if strings.HasPrefix(joined, "#version") {
+		return pair, true, nil
 	}
-	return [2]string{}, fmt.Errorf("%q is not two parts with a space between", joined)
+	left, right, ok := strings.Cut(joined, " ")
+	if !ok || strings.Contains(right, " ") {
+		return pair, false, fmt.Errorf("%q is not two parts with one space between", joined)
+	}
+	return [2]string{left, right}, false, nil
 }
 
-func (s *spec) readAdded(c *sugarme.Config) error {
+// readAdded checks that the ids are those that the reference gives, which does not look at the file's:
+// a token of the vocabulary keeps its id, the others follow behind the vocabulary.
+func (s *spec) readAdded(c *fileJSON) error {
+	next := int64(len(s.vocab))
+	given := map[string]int64{}
 	for _, a := range c.AddedTokens {
-		if a.Id < 0 || a.Id > 1<<30 {
-			return fmt.Errorf("added token %q has id %d", a.Content, a.Id)
-		}
 		if a.Content == "" {
 			return fmt.Errorf("added token %d is empty", a.Id)
+		}
+		id, known := given[a.Content]
+		if in, ok := s.vocab[a.Content]; ok {
+			id, known = int64(in), true
+		}
+		if !known {
+			id = next
+			next++
+		}
+		given[a.Content] = id
+		if a.Id != id {
+			return fmt.Errorf("added token %q has id %d; the reference would give it %d",
+				a.Content, a.Id, id)
 		}
 		s.added = append(s.added, addedToken{
 			ID: int32(a.Id), Content: a.Content, SingleWord: a.SingleWord, LStrip: a.Lstrip,
@@ -154,78 +183,4 @@ func (s *spec) readAdded(c *sugarme.Config) error {
 		})
 	}
 	return nil
-}
-
-// stage is any object of the normalizer, pre_tokenizer, post_processor or decoder trees; members
-// that its type does not have stay zero.
-type stage struct {
-	Type           string          `json:"type"`
-	Normalizers    []stage         `json:"normalizers"`
-	PreTokenizers  []stage         `json:"pretokenizers"`
-	Processors     []stage         `json:"processors"`
-	Decoders       []stage         `json:"decoders"`
-	Prepend        string          `json:"prepend"`
-	Pattern        *patternJSON    `json:"pattern"`
-	Content        *string         `json:"content"`
-	StripLeft      bool            `json:"strip_left"`
-	StripRight     bool            `json:"strip_right"`
-	Start          int             `json:"start"`
-	Stop           int             `json:"stop"`
-	Behavior       string          `json:"behavior"`
-	Invert         bool            `json:"invert"`
-	AddPrefixSpace *bool           `json:"add_prefix_space"`
-	TrimOffsets    *bool           `json:"trim_offsets"`
-	UseRegex       *bool           `json:"use_regex"`
-	Individual     bool            `json:"individual_digits"`
-	Replacement    string          `json:"replacement"`
-	PrependScheme  string          `json:"prepend_scheme"`
-	SplitWords     *bool           `json:"split"`
-	Single         []templateJSON  `json:"single"`
-	SpecialTokens  json.RawMessage `json:"special_tokens"`
-}
-
-type patternJSON struct {
-	String *string `json:"String"`
-	Regex  *string `json:"Regex"`
-}
-
-// convert re-reads a generic JSON tree into a typed one.
-func convert(from any, to any) error {
-	data, err := json.Marshal(from)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(data, to)
-}
-
-// readStage reads an optional stage; ok is false where the file has null.
-func readStage(name string, tree map[string]any) (s stage, ok bool, err error) {
-	if tree == nil {
-		return s, false, nil
-	}
-	if err := convert(tree, &s); err != nil {
-		return s, false, fmt.Errorf("%s: %w", name, err)
-	}
-	return s, true, nil
-}
-
-// flatten lists a stage's members if it is a Sequence, else the stage alone.
-func (s stage) flatten() []stage {
-	if s.Type != "Sequence" {
-		return []stage{s}
-	}
-	var all []stage
-	for _, list := range [][]stage{s.Normalizers, s.PreTokenizers, s.Processors, s.Decoders} {
-		for _, m := range list {
-			all = append(all, m.flatten()...)
-		}
-	}
-	return all
-}
-
-func isTrue(p *bool, absent bool) bool {
-	if p == nil {
-		return absent
-	}
-	return *p
 }

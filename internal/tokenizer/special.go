@@ -1,4 +1,6 @@
 package tokenizer
 
 // IsSpecial reports whether an id is that of a special token, which stands for no text.
-func (t *Tokenizer) IsSpecial(id int32) bool { return t.added.special[id] }
+func (t *Tokenizer) IsSpecial(id int32) bool {
+	return id >= 0 && int(id) < len(t.skipped) && t.skipped[id]
+}

@@ -1,47 +1,60 @@
 package tokenizer
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
 
-// Stream decodes ids one at a time. What it returns adds up to Decode of all ids; half a character
-// is kept back until the rest of it comes.
+// Stream decodes ids one at a time. What it returns adds up to Decode of all ids, and each part is
+// whole characters. Text is held back as long as a later token can change it: the bytes of half a
+// character, and of SentencePiece vocabularies a whole run of <0xHH> tokens, which is worth its text or
+// as many U+FFFD.
 type Stream struct {
 	t           *Tokenizer
 	skipSpecial bool
-	ids         []int32 // the context of the last text given out, then what is not given out yet
-	given       int     // ids that are context
+	first       sink
+	text        strings.Builder
 }
 
 // NewStream returns a Stream. It must not be used concurrently.
 func (t *Tokenizer) NewStream(skipSpecial bool) *Stream {
-	return &Stream{t: t, skipSpecial: skipSpecial}
+	s := &Stream{t: t, skipSpecial: skipSpecial}
+	s.first = t.chain(&s.text)
+	return s
 }
 
-// Push adds an id and returns the text that is now certain.
+// Push adds an id and returns the text that is now certain, in time proportional to it.
 func (s *Stream) Push(id int32) (string, error) {
-	s.ids = append(s.ids, id)
-	return s.advance(false)
+	if err := s.push(id); err != nil {
+		return "", fmt.Errorf("tokenizer: decode: %w", err)
+	}
+	return s.take(), nil
 }
 
-// Flush returns what is left, a half character as U+FFFD, and ends the stream.
+// Flush returns what is left, a half character as U+FFFD, and makes the stream ready for another text.
 func (s *Stream) Flush() (string, error) {
-	text, err := s.advance(true)
-	s.ids, s.given = nil, 0
-	return text, err
+	s.first.end()
+	text := s.take()
+	s.first = s.t.chain(&s.text)
+	return text, nil
 }
 
-func (s *Stream) advance(all bool) (string, error) {
-	before, err := s.t.Decode(s.ids[:s.given], s.skipSpecial)
-	if err != nil {
-		return "", err
+// errNoToken reports an id that the vocabulary does not have.
+var errNoToken = errors.New("outside the vocabulary")
+
+func (s *Stream) push(id int32) error {
+	if id < 0 || int(id) >= len(s.t.decoded) || !s.t.bpe.known[id] {
+		return fmt.Errorf("id %d: %w of %d", id, errNoToken, s.t.VocabSize())
 	}
-	text, err := s.t.Decode(s.ids, s.skipSpecial)
-	if err != nil {
-		return "", err
+	if !s.skipSpecial || !s.t.skipped[id] {
+		s.first.token(s.t.decoded[id])
 	}
-	if !all && (len(text) <= len(before) || strings.HasSuffix(text, "\ufffd")) {
-		return "", nil
-	}
-	s.ids = append(s.ids[:0], s.ids[s.given:]...)
-	s.given = len(s.ids)
-	return text[min(len(before), len(text)):], nil
+	return nil
+}
+
+func (s *Stream) take() string {
+	text := s.text.String()
+	s.text.Reset()
+	return text
 }

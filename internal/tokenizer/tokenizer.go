@@ -3,28 +3,33 @@ package tokenizer
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
 // Tokenizer is an immutable vocabulary with its rules. All methods may be called concurrently.
 type Tokenizer struct {
-	name      string
-	data      []byte
-	digest    string
-	bpe       *bpe
-	added     *addedTokens
-	normalize normalizers
-	split     splitter
-	prepend   prependScheme
-	post      template
-	decoders  []decodeStep
-	bos, eos  int32 // -1: none
-	pool      sync.Pool
+	name        string
+	data        []byte
+	digest      string
+	bpe         *bpe
+	added       *addedTokens
+	normalizers []normalizer
+	steps       []step
+	printable   bool // the steps hand on bytes as printable characters
+	way         way
+	scan        scanner
+	marks       marks
+	post        template
+	decoders    []decoder
+	decoded     []string // by id: what the decoders see
+	skipped     []bool   // by id: special tokens
+	bos, eos    int32    // -1: none
+	pool        sync.Pool
 }
 
 // Offset is the half-open range of bytes of the input that a token stands for.
@@ -97,23 +102,64 @@ func build(s *spec) (*Tokenizer, error) {
 		return nil, err
 	}
 	t := &Tokenizer{
-		bpe: model, normalize: s.normalizers, split: s.split, prepend: s.prepend,
-		post: s.post, decoders: s.decoders, bos: -1, eos: -1,
+		bpe: model, normalizers: s.normalizers, steps: s.steps, post: s.post,
+		decoders: s.decoders, bos: -1, eos: -1,
 	}
-	if t.added, err = newAddedTokens(s.added, s.normalizers); err != nil {
+	t.placeBytes(s)
+	if t.added, err = newAddedTokens(t, s.added); err != nil {
 		return nil, err
 	}
-	for _, a := range s.added {
-		if err := model.addToken(a.ID, a.Content); err != nil {
-			return nil, err
+	for _, id := range slices.Concat(s.post.before, s.post.after) {
+		if int(id) >= len(model.known) || !model.known[id] {
+			return nil, fmt.Errorf("post_processor: no token has id %d", id)
 		}
 	}
-	if t.split.kind == splitSpaces && model.spaceInside() {
-		t.split.kind = splitNone // a piece crosses the cut: the whole text is one word
-	}
+	t.setDecoded()
+	t.findWay()
 	t.guessEnds()
 	t.pool.New = func() any { return t.NewEncoder() }
 	return t, nil
+}
+
+// placeBytes finds out whether words reach the model as bytes or as the characters that stand for
+// them: a byte-level step that comes last leaves the characters out.
+func (t *Tokenizer) placeBytes(s *spec) {
+	if t.printable = s.byteLevel; len(s.steps) == 0 {
+		return
+	}
+	last, ok := s.steps[len(s.steps)-1].(byteLevelStep)
+	if ok && !writesBytes(s) {
+		last.last = true
+		t.steps = append(slices.Clone(s.steps[:len(s.steps)-1]), last)
+		t.printable = false
+	}
+}
+
+// writesBytes reports whether a stage before the last step writes bytes as characters.
+func writesBytes(s *spec) bool {
+	for _, n := range s.normalizers {
+		if _, ok := n.(printableBytes); ok {
+			return true
+		}
+	}
+	for _, st := range s.steps[:len(s.steps)-1] {
+		if _, ok := st.(byteLevelStep); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// setDecoded tabulates what the decoders see of each token: of an added token that is matched in
+// normalized text, that text.
+func (t *Tokenizer) setDecoded() {
+	t.decoded, t.skipped = slices.Clone(t.bpe.tokens), make([]bool, len(t.bpe.tokens))
+	for id, text := range t.added.decoded {
+		t.decoded[id] = text
+	}
+	for id, text := range t.decoded {
+		t.skipped[id] = t.bpe.known[id] && t.added.special[text]
+	}
 }
 
 // guessEnds finds BOS and EOS by their usual names; a companion file overrules it.
@@ -147,7 +193,7 @@ func (t *Tokenizer) Token(id int32) (string, bool) {
 	if id < 0 || int(id) >= len(t.bpe.tokens) || !t.bpe.known[id] {
 		return "", false
 	}
-	return t.bpe.written(id), true
+	return t.bpe.tokens[id], true
 }
 
 // ID returns the id of a token as the file writes it.
@@ -155,7 +201,8 @@ func (t *Tokenizer) ID(token string) (int32, bool) {
 	if id, ok := t.added.ids[token]; ok {
 		return id, true
 	}
-	return t.bpe.id(token)
+	id, ok := t.bpe.ids[token]
+	return id, ok
 }
 
 // BOS returns the id of the beginning-of-sequence token, if the tokenizer has one.
@@ -173,5 +220,11 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 	return e.Encode(dst, text, special)
 }
 
-// errNoToken reports an id that the vocabulary does not have.
-var errNoToken = errors.New("outside the vocabulary")
+// EncodeOffsets returns the ids of text as Encode does and, for each, the bytes of text that it
+// stands for, whole characters always. Tokens that the post-processor adds have empty offsets. If
+// text is not UTF-8, offsets count in the text with its bad bytes replaced.
+func (t *Tokenizer) EncodeOffsets(text string, special bool) ([]int32, []Offset) {
+	e := t.pool.Get().(*Encoder)
+	defer t.pool.Put(e)
+	return e.EncodeOffsets(text, special)
+}

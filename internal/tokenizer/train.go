@@ -84,10 +84,13 @@ type trainPair struct {
 
 func newTrainer(docs iter.Seq[string]) *trainer {
 	counts := map[string]int64{}
-	split := splitter{kind: splitLlama3, maxDigits: 3}
 	for doc := range docs {
 		doc = replaceInvalid(doc)
-		split.words(doc, func(from, to int) { counts[doc[from:to]]++ })
+		for i := 0; i < len(doc); {
+			j := scanLlama3.next(doc, i)
+			counts[doc[i:j]]++
+			i = j
+		}
 	}
 	texts := make([]string, 0, len(counts))
 	for w := range counts {
