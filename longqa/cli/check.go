@@ -16,8 +16,8 @@ func newCheck() *cobra.Command {
 		Use:   "check DIR",
 		Short: "Compute every derived answer again from its row alone",
 		Long: "Compute every derived answer again from its row alone, by other code than built it,\n" +
-			"and check evidence, token counts and the rules for gold answers. Rows that disagree are listed\n" +
-			"and make the command fail.",
+			"and check evidence, token counts and the rules for gold answers. Rows that disagree are\n" +
+			"listed and make the command fail.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runCheck(c, args[0]) },
 	}

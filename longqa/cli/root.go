@@ -14,9 +14,9 @@ func New() *cobra.Command {
 		Use:   "longqa",
 		Short: "Build LongQA: long contexts, questions, and answers that can be checked",
 		Long: "Build LongQA: questions over long contexts whose answers have a known origin and\n" +
-			"evidence.\n\nA dataset is a directory of Parquet files with a manifest and a card. From the Go tree it\n" +
-			"takes nothing but Go: no download, no model. Every derived answer can be computed again\n" +
-			"from its row alone.",
+			"evidence.\n\nA dataset is a directory of Parquet files with a manifest and a card. From the\n" +
+			"Go tree it takes nothing but Go: no download, no model. Every derived answer can be\n" +
+			"computed again from its row alone.",
 		Example: "  longqa build --out build/longqa   more than 3,000 rows of 4k to 128k tokens\n" +
 			"  longqa check build/longqa         compute every derived answer again\n" +
 			"  longqa stats build/longqa         rows by task, length, depth of evidence\n" +

@@ -103,7 +103,8 @@ func (r *Report) add(o Report) {
 
 const cardText = "Rendered and tokenized by `longqa encode` from the examples of `%s`, with the " +
 	"prompt template `%s`, in sequences of at most %d tokens. The loss is on answers and what " +
-	"ends them. Material that was too long lost lines without evidence: in %d of %d examples; %d were dropped."
+	"ends them. Material that was too long lost lines without evidence: in %d of %d examples; %d " +
+	"were dropped."
 
 // Run builds the dataset. On an error nothing is published.
 func Run(ctx context.Context, o Options) (*schemas.Manifest, Report, error) {

@@ -36,7 +36,8 @@ func TestRender(t *testing.T) {
 	}}})
 	o := Range{d.Parts[1].Pieces[1], 5, 7} // ö
 	r := v.Render([]Range{{d.Parts[0].Pieces[0], 0, 1}})
-	if want := "== x\n= 0\na\n= 1\né\nüöä\n"; r.Text != want || r.Chars != int64(len([]rune(want))) {
+	want := "== x\n= 0\na\n= 1\né\nüöä\n"
+	if r.Text != want || r.Chars != int64(len([]rune(want))) {
 		t.Fatalf("got %q of %d characters, want %q", r.Text, r.Chars, want)
 	}
 	span, err := r.Span(o)
