@@ -146,7 +146,8 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Restore(dir, newModel(t, 3, 1)); err == nil || !strings.Contains(err.Error(), "shape") {
+	_, err = Restore(dir, newModel(t, 3, 1))
+	if err == nil || !strings.Contains(err.Error(), "shape") {
 		t.Errorf("another rank: error %v", err)
 	}
 }

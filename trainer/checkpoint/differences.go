@@ -6,9 +6,9 @@ import (
 	"sort"
 )
 
-// Differences compares the configurations and the backends of two states and returns a line for each
-// setting that differs, as "lr: 0.001 in the checkpoint, 0.002 now". Values are compared as JSON has
-// them.
+// Differences compares the configurations and the backends of two states and returns a line for
+// each setting that differs, as "lr: 0.001 in the checkpoint, 0.002 now". Values are compared as
+// JSON has them.
 func Differences(then, now State) ([]string, error) {
 	recorded, err := generic(then)
 	if err != nil {

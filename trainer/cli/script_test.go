@@ -37,8 +37,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// shards writes a dataset of 12 training and 4 validation sequences of 40 tokens each, two documents
-// in each, in which every token determines the next:
+// shards writes a dataset of 12 training and 4 validation sequences of 40 tokens each, two
+// documents in each, in which every token determines the next:
 //
 //	shards DIR VOCAB [TOKENIZER]
 //

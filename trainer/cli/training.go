@@ -28,7 +28,7 @@ func newTraining(name, short, long string) *cobra.Command {
 	cmd.Flags().StringVar(&f.config, "config", "", "run file (YAML); flags overrule it")
 	cmd.Flags().BoolVarP(&f.dryRun, "dry-run", "n", false,
 		"print the resolved run, parameter counts and a memory estimate; train nothing")
-	cmd.Flags().BoolVar(&f.resume, "resume", false, "continue the run in --out from its last checkpoint")
+	cmd.Flags().BoolVar(&f.resume, "resume", false, "continue the run in --out where it was saved")
 	cmd.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the run in --out")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTraining(cmd, name, f) }
 	return cmd
@@ -74,8 +74,8 @@ func overrule(c *run.Config, given *pflag.FlagSet) error {
 	return err
 }
 
-// runTraining puts the run together and does it. Its options are the defaults; with --resume those of
-// the run to continue; then what the run file says, then the flags.
+// runTraining puts the run together and does it. Its options are the defaults; with --resume those
+// of the run to continue; then what the run file says, then the flags.
 func runTraining(cmd *cobra.Command, name string, f trainingFlags) error {
 	c := run.Defaults()
 	if f.resume {

@@ -40,8 +40,8 @@ func (y Layout) Join(rows []*Row) *model.Batch {
 	return b
 }
 
-// Groups cuts rows, in order, into runs of at most tokens tokens together, or of one longer row: the
-// micro-batches of a step.
+// Groups cuts rows, in order, into runs of at most tokens tokens together, or of one longer row:
+// the micro-batches of a step.
 func Groups(rows []*Row, tokens int) [][]*Row {
 	var all [][]*Row
 	size := 0

@@ -91,8 +91,9 @@ func TestTargetsAndPositions(t *testing.T) {
 		return kernels.Segments{}
 	}
 	b := Layout{Segments: keep}.Join([]*Row{row, row})
-	if want := []int32{0, 1, 2, 3, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2}; !reflect.DeepEqual(b.Positions, want) {
-		t.Errorf("positions %v, want %v", b.Positions, want)
+	places := []int32{0, 1, 2, 3, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2}
+	if !reflect.DeepEqual(b.Positions, places) {
+		t.Errorf("positions %v, want %v", b.Positions, places)
 	}
 	if want := []int32{4, 3, 4, 3}; !reflect.DeepEqual(lens, want) {
 		t.Errorf("documents %v, want %v", lens, want)

@@ -85,8 +85,8 @@ func (s *Stream) checkSchema(schema *arrow.Schema) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("data: the shards were encoded by tokenizer %.12s, the model has %.12s: its ids "+
-		"mean other tokens; encode the shards with the model's tokenizer", digest,
+	return fmt.Errorf("data: the shards were encoded by tokenizer %.12s, the model has %.12s: its "+
+		"ids mean other tokens; encode the shards with the model's tokenizer", digest,
 		s.limits.Tokenizers[0])
 }
 

@@ -42,8 +42,8 @@ func (m *Model) Losses(b *Batch) ([]float32, error) {
 	return losses, m.losses(b, losses)
 }
 
-// Logits computes the logits after each token and hands them over in order, one row [Vocab] a token;
-// the row is valid during the call only. Targets are ignored.
+// Logits computes the logits after each token and hands them over in order, one row [Vocab] a
+// token; the row is valid during the call only. Targets are ignored.
 func (m *Model) Logits(b *Batch, row func(token int, logits []float32) error) error {
 	if err := m.check(b); err != nil {
 		return err

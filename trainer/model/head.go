@@ -58,7 +58,8 @@ func (m *Model) headLinear() kernels.Linear {
 }
 
 // headGradient adds the loss's gradient by x [T, D] to dx.
-func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32, losses []float32) error {
+func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
+	losses []float32) error {
 	mark := m.work.arena.Mark()
 	defer m.work.arena.Release(mark)
 	h := m.newHead(b, x)

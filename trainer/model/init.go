@@ -10,10 +10,10 @@ import (
 // initStd is the standard deviation of a new matrix's elements (initializer_range of LlamaConfig).
 const initStd = 0.02
 
-// Init gives every parameter its value at the start of a training from scratch: normal with standard
-// deviation 0.02, that of the projections back into the residual stream divided by sqrt(2·layers)
-// (GPT-2's way), norms 1, adapters as InitAdapters. A tensor's values are a pure function of seed,
-// its name and its shape.
+// Init gives every parameter its value at the start of a training from scratch: normal with
+// standard deviation 0.02, that of the projections back into the residual stream divided by
+// sqrt(2·layers) (GPT-2's way), norms 1, adapters as InitAdapters. A tensor's values are a pure
+// function of seed, its name and its shape.
 func (m *Model) Init(seed uint64) error {
 	for _, p := range m.params.Base() {
 		std := initStd

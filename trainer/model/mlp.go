@@ -2,8 +2,8 @@ package model
 
 import "longlora/kernels"
 
-// defaultMLPRows is the number of tokens whose MLP is computed at a time: its activations, the widest
-// of a layer, exist for no more of them unless they are kept.
+// defaultMLPRows is the number of tokens whose MLP is computed at a time: its activations, the
+// widest of a layer, exist for no more of them unless they are kept.
 const defaultMLPRows = 2048
 
 // mlpActivations are what the gradient of the MLP needs of some tokens' forward pass.
@@ -39,8 +39,8 @@ func (a *mlpActivations) rows(from, to int) *mlpActivations {
 	return part
 }
 
-// eachPart calls f for runs of at most m.mlpRows tokens, with their activations: a part of those kept,
-// or new ones that last for the call.
+// eachPart calls f for runs of at most m.mlpRows tokens, with their activations: a part of those
+// kept, or new ones that last for the call.
 func (m *Model) eachPart(p *pass, y *layer, kept *mlpActivations,
 	f func(from, to int, a *mlpActivations)) {
 	for from := 0; from < p.tokens; from += m.mlpRows {

@@ -32,8 +32,8 @@ type layer struct {
 	linear              [linears]linear
 }
 
-// New makes a model whose parameters have no values yet: Load or Init gives them. Close releases its
-// memory; the backend stays open.
+// New makes a model whose parameters have no values yet: Load or Init gives them. Close releases
+// its memory; the backend stays open.
 func New(b kernels.Backend, c Config, o Options) (*Model, error) {
 	if err := errors.Join(c.Validate(), o.Validate()); err != nil {
 		return nil, err

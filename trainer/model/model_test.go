@@ -201,11 +201,13 @@ func logitsOf(t testing.TB, m *Model, b *Batch) (all []float32) {
 // TestParameters compares the list with the one that transformers and PEFT make for this shape.
 func TestParameters(t *testing.T) {
 	ps := list(small, loraPlus(small))
-	if got, want := ps.Lookup("model.layers.1.mlp.down_proj.weight").Shape(), []int{24, 40}; !slices.Equal(got, want) {
-		t.Errorf("down_proj %v, want %v", got, want)
-	}
-	if got, want := ps.Lookup("model.layers.0.self_attn.k_proj.lora_B.weight").Shape(), []int{12, 3}; !slices.Equal(got, want) {
-		t.Errorf("lora_B of k_proj %v, want %v", got, want)
+	for name, want := range map[string][]int{
+		"model.layers.1.mlp.down_proj.weight":           {24, 40},
+		"model.layers.0.self_attn.k_proj.lora_B.weight": {12, 3},
+	} {
+		if got := ps.Lookup(name).Shape(); !slices.Equal(got, want) {
+			t.Errorf("%s: shape %v, want %v", name, got, want)
+		}
 	}
 	// Embedding and head 2·37·24; a layer: q and o 2·36·24, k and v 2·12·24, MLP 3·40·24, norms
 	// 2·24; the last norm 24. Adapters: q 3·(24+36), k and v 2·3·(24+12), o 3·(36+24).
@@ -495,7 +497,8 @@ func TestFrozenBF16(t *testing.T) {
 		}
 	}
 	batch := packed(small, 9, pattern.S2, 8, 50)
-	if got, want := gradient(t, narrow, 1, batch), gradient(t, wide, 1, batch); math.Abs(got-want) > 64*0x1p-24*want {
+	got, want := gradient(t, narrow, 1, batch), gradient(t, wide, 1, batch)
+	if math.Abs(got-want) > 64*0x1p-24*want {
 		t.Errorf("loss %g, want %g", got, want)
 	}
 	wantClose(t, grads(narrow), grads(wide), 64*0x1p-24)

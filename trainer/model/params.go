@@ -138,8 +138,8 @@ func list(c Config, o Options) Params {
 	return ps
 }
 
-// Source returns a tensor's elements, row-major, or an error that names what is wrong: a tensor that
-// is missing or has another shape, values that are not finite.
+// Source returns a tensor's elements, row-major, or an error that names what is wrong: a tensor
+// that is missing or has another shape, values that are not finite.
 type Source func(name string, shape []int) ([]float32, error)
 
 // Load fills params from a source.

@@ -16,14 +16,14 @@ type Config struct {
 	Split      string `yaml:"split" usage:"split to train on"`
 	Validation string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
 	// CheckTokenizer requires that the shards' tokenizer is the model's, byte for byte.
-	CheckTokenizer bool   `yaml:"check_tokenizer" usage:"require the shards' tokenizer to be the model's"`
+	CheckTokenizer bool   `yaml:"check_tokenizer" usage:"require the model's own tokenizer"`
 	Out            string `yaml:"out" usage:"output directory (default runs/COMMAND-DATASET)"`
 
 	// Context is the most tokens of a sequence and the length that RoPE is extended to; 0: the
 	// shards' own.
 	Context int `yaml:"context" usage:"longest sequence in tokens; 0: the shards' context"`
 	// Attention is one of Attentions: auto is s2, and full for a model trained from scratch.
-	Attention string `yaml:"attention" usage:"s2 (shifted sparse), full, or auto: full with --init, else s2"`
+	Attention string `yaml:"attention" usage:"s2, full, or auto: full with --init, else s2"`
 	// Group is S²-Attn's group size in tokens; 0: a quarter of the context.
 	Group           int  `yaml:"group" usage:"S2 group size in tokens; 0: a quarter of the context"`
 	AcrossDocuments bool `yaml:"across_documents" usage:"let packed documents see those before them"`
@@ -33,7 +33,7 @@ type Config struct {
 
 	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
 	// Train names the groups of base parameters trained beside the adapters.
-	Train       []string `yaml:"train" usage:"base parameters trained beside the adapters: embed, norm, head"`
+	Train       []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
 	LoRATargets []string `yaml:"lora_targets" usage:"linear layers that get an adapter"`
 	LoRARank    int      `yaml:"lora_rank" usage:"rank of the adapters"`
 	LoRAAlpha   float64  `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
@@ -42,7 +42,7 @@ type Config struct {
 	// Weights is the storage of frozen matrices, f32 or bf16.
 	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16"`
 	// Recompute is one of Recomputes. No choice changes a bit of the result.
-	Recompute string `yaml:"recompute" usage:"activation checkpointing: none, layer, or auto: layer above 1 GiB"`
+	Recompute string `yaml:"recompute" usage:"none, layer, or auto: layer above 1 GiB of activations"`
 
 	Steps int `yaml:"steps" usage:"steps to train"`
 	// Epochs sets Steps to that many passes over the data, rounded up.
@@ -50,7 +50,7 @@ type Config struct {
 	// Batch is the number of sequences of a step.
 	Batch int `yaml:"batch" usage:"sequences of a step"`
 	// MicroTokens bounds the tokens that are computed together; memory grows with it.
-	MicroTokens int     `yaml:"micro_tokens" usage:"short sequences are computed together up to so many tokens"`
+	MicroTokens int     `yaml:"micro_tokens" usage:"tokens of short sequences computed together"`
 	LR          float64 `yaml:"lr" usage:"peak learning rate"`
 	MinLR       float64 `yaml:"min_lr" usage:"learning rate that linear and cosine end with"`
 	Warmup      int     `yaml:"warmup" usage:"steps of linear warm-up"`

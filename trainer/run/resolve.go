@@ -29,8 +29,8 @@ type Run struct {
 	need    Need
 }
 
-// Resolve opens the shards and the base model, checks that they fit together, and fills in what they
-// determine. The Run must be closed.
+// Resolve opens the shards and the base model, checks that they fit together, and fills in what
+// they determine. The Run must be closed.
 func Resolve(ctx context.Context, c Config, command string) (r *Run, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -118,7 +118,8 @@ func (r *Run) setContext(context.Context) (err error) {
 		return fmt.Errorf("context is %d, but %s says max_position_embeddings %d: a model trained "+
 			"from scratch has no positions to interpolate; raise it there", c.Context, c.Init, current)
 	}
-	if r.model.RoPE, err = rope.Extend(r.model.RoPE, rope.Kind(c.Rope), current, c.Context); err != nil {
+	r.model.RoPE, err = rope.Extend(r.model.RoPE, rope.Kind(c.Rope), current, c.Context)
+	if err != nil {
 		return err
 	}
 	if c.Attention == AttentionAuto {
@@ -178,7 +179,8 @@ func (r *Run) source(split string) data.Shards {
 	}
 }
 
-func (r *Run) openStream(ctx context.Context, s data.Source, at data.Position) (*data.Stream, error) {
+func (r *Run) openStream(ctx context.Context, s data.Source,
+	at data.Position) (*data.Stream, error) {
 	limits := data.Limits{Vocab: r.model.Model.Vocab, Context: r.Config.Context}
 	if r.base != nil && r.Config.CheckTokenizer {
 		limits.Tokenizers = tokenizerDigests(r.fsys)

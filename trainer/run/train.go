@@ -139,8 +139,8 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	return err
 }
 
-// start gives the model its values: the base's or new ones, and then the checkpoint's, if the output
-// directory has one of this run.
+// start gives the model its values: the base's or new ones, and then the checkpoint's, if the
+// output directory has one of this run.
 func (r *Run) start(m *model.Model, id map[string]any) (checkpoint.State, error) {
 	state := checkpoint.State{Backend: m.Backend().Name(), Config: id}
 	latest, err := checkpoint.Latest(filepath.Join(r.Config.Out, checkpointsName))

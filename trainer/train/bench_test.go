@@ -13,9 +13,9 @@ import (
 	"longlora/trainer/rope"
 )
 
-// BenchmarkGradient measures forward and backward passes of one micro-batch, in tokens a second, for
-// LongLoRA on the shapes of TinyStories-656K and of the embedded base, and for pretraining the latter
-// from scratch.
+// BenchmarkGradient measures forward and backward passes of one micro-batch, in tokens a second,
+// for LongLoRA on the shapes of TinyStories-656K and of the embedded base, and for pretraining the
+// latter from scratch.
 func BenchmarkGradient(b *testing.B) {
 	lora := &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8, Alpha: 16}
 	base := model.Config{
