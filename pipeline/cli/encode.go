@@ -61,8 +61,8 @@ func runEncode(c *cobra.Command, documents, tok string, o encode.Options) (err e
 	if documents == "" || o.Out == "" {
 		return command.Usagef("encode needs --documents and --out")
 	}
-	if o.Pack.Validate() != nil || o.Workers < 0 {
-		return command.Usagef("encode: %w", o.Pack.Validate())
+	if err := o.Pack.Validate(); err != nil {
+		return command.Usagef("encode: %w", err)
 	}
 	if o.Tokenizer, err = openTokenizer(tok); err != nil {
 		return fmt.Errorf("encode: %w", err)
@@ -73,8 +73,7 @@ func runEncode(c *cobra.Command, documents, tok string, o encode.Options) (err e
 	if o.Name == "" {
 		o.Name = fmt.Sprintf("%s-%d", o.Documents.Manifest().Name, o.Pack.Context)
 	}
-	rows, _ := o.Documents.Count("")
-	p := command.NewProgress(c.ErrOrStderr(), "encode", rows, "documents")
+	p := command.NewProgress(c.ErrOrStderr(), "encode", o.Count(), "documents")
 	o.Progress = p.Add
 	m, err := encode.Run(c.Context(), o)
 	p.Done()

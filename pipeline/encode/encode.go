@@ -75,6 +75,15 @@ func (o Options) splits() []string {
 	return slices.Sorted(slices.Values(o.Splits))
 }
 
+// Count returns the number of documents to encode.
+func (o Options) Count() (n int64) {
+	for _, s := range o.splits() {
+		rows, _ := o.Documents.Count(s)
+		n += rows
+	}
+	return n
+}
+
 // Run builds the dataset. On an error nothing is published.
 func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	if err := o.Validate(); err != nil {

@@ -343,6 +343,30 @@ func TestBadRowsAreRefused(t *testing.T) {
 	}
 }
 
+// TestTokensOutsideTheVocabularyAreFound reads a dataset whose hashes are right and whose rows are
+// not: as if its tokenizer were a smaller one.
+func TestTokensOutsideTheVocabularyAreFound(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	write(t, dir, sequences(20), options(false), 0, 1)
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.manifest.Tokenizer.VocabSize = 50
+	const want = "outside vocabulary 50"
+	if err := d.Verify(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("verify: got %v, want %q", err, want)
+	}
+	r, err := d.Sequences(context.Background(), SequenceOptions{Split: "train"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	if r.Next() || r.Err() == nil || !strings.Contains(r.Err().Error(), want) {
+		t.Errorf("stream: got %v, want %q", r.Err(), want)
+	}
+}
+
 // FuzzFile feeds damaged Parquet to the readers, as if its hash were right: errors are fine, panics
 // are not.
 func FuzzFile(f *testing.F) {

@@ -40,6 +40,9 @@ func (d *Dataset) Stat() Stat {
 		Kind: m.Kind, Name: m.Name, Digest: m.Digest, Files: len(m.Files), Tokenizer: m.Tokenizer,
 		Splits: map[string]SplitStat{}, Mixture: m.Mixture, Rejected: m.Rejected, Report: m.Report,
 	}
+	if s.Rejected == nil {
+		s.Rejected = map[string]int64{}
+	}
 	for _, f := range m.Files {
 		s.Rows, s.Tokens, s.Bytes = s.Rows+f.Rows, s.Tokens+f.Tokens, s.Bytes+f.Bytes
 		p := s.Splits[f.Split]
