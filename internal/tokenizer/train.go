@@ -7,7 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"sort"
+	"maps"
+	"slices"
 	"strconv"
 )
 
@@ -57,13 +58,18 @@ func TrainByteLevelBPE(docs iter.Seq[string], o TrainOptions) ([]byte, error) {
 	if len(t.words) == 0 {
 		return nil, errors.New("tokenizer: train: the documents hold no text")
 	}
-	t.run(o.VocabSize-256-len(o.Special), int64(max(o.MinFrequency, 2)))
+	least := int64(o.MinFrequency)
+	if least == 0 {
+		least = 2
+	}
+	t.run(o.VocabSize-len(o.Special), least)
 	return t.file(o)
 }
 
 // trainer holds the distinct words with their counts, and the pairs in them.
 type trainer struct {
-	tokens []string // by trainer id: first the 256 bytes
+	tokens []string            // by trainer id: first the 256 bytes
+	known  map[string]struct{} // the tokens
 	merges [][2]int32
 	words  []trainWord
 	pairs  map[[2]int32]*trainPair
@@ -76,10 +82,8 @@ type trainWord struct {
 }
 
 type trainPair struct {
-	pair  [2]int32
 	count int64
 	words map[int32]struct{} // that may hold it
-	index int                // in the queue; -1: not there
 }
 
 func newTrainer(docs iter.Seq[string]) *trainer {
@@ -92,16 +96,11 @@ func newTrainer(docs iter.Seq[string]) *trainer {
 			i = j
 		}
 	}
-	texts := make([]string, 0, len(counts))
-	for w := range counts {
-		texts = append(texts, w)
-	}
-	sort.Strings(texts)
-	t := &trainer{pairs: map[[2]int32]*trainPair{}}
+	t := &trainer{known: map[string]struct{}{}, pairs: map[[2]int32]*trainPair{}}
 	for b := range 256 {
 		t.tokens = append(t.tokens, string([]byte{byte(b)}))
 	}
-	for _, w := range texts {
+	for _, w := range slices.Sorted(maps.Keys(counts)) {
 		ids := make([]int32, len(w))
 		for i := range len(w) {
 			ids[i] = int32(w[i])
@@ -113,78 +112,77 @@ func newTrainer(docs iter.Seq[string]) *trainer {
 			t.count([2]int32{w.ids[k], w.ids[k+1]}, w.count, int32(i))
 		}
 	}
-	for _, p := range t.pairs {
-		p.index = len(t.queue)
-		t.queue = append(t.queue, p)
+	for pair, p := range t.pairs {
+		heap.Push(&t.queue, queuedPair{pair, p.count})
 	}
-	heap.Init(&t.queue)
 	return t
 }
 
 // count adds n occurrences of a pair in a word.
-func (t *trainer) count(pair [2]int32, n int64, word int32) *trainPair {
+func (t *trainer) count(pair [2]int32, n int64, word int32) {
 	p := t.pairs[pair]
 	if p == nil {
-		p = &trainPair{pair: pair, words: map[int32]struct{}{}, index: -1}
+		p = &trainPair{words: map[int32]struct{}{}}
 		t.pairs[pair] = p
 	}
 	p.count += n
 	if n > 0 {
 		p.words[word] = struct{}{}
 	}
-	return p
 }
 
-// run merges the most frequent pair, n times or until none occurs often enough.
-func (t *trainer) run(n int, least int64) {
-	known := map[string]bool{}
-	for range n {
-		for {
-			if len(t.queue) == 0 || t.queue[0].count < least {
-				return
-			}
-			p := heap.Pop(&t.queue).(*trainPair)
-			delete(t.pairs, p.pair)
-			merged := t.tokens[p.pair[0]] + t.tokens[p.pair[1]]
-			if known[merged] {
-				continue // another way to the same token: it would get a second id
-			}
-			known[merged] = true
-			t.tokens, t.merges = append(t.tokens, merged), append(t.merges, p.pair)
-			t.apply(p)
-			break
+// run merges the most frequent pair until there are size tokens or none occurs often enough. Of several
+// pairs that make the same token only the first is merged: every token is made in one way.
+func (t *trainer) run(size int, least int64) {
+	for len(t.tokens) < size && len(t.queue) > 0 {
+		q := heap.Pop(&t.queue).(queuedPair)
+		p := t.pairs[q.pair]
+		if p == nil || p.count < least {
+			continue // merged already, or too rare by now
 		}
+		if p.count != q.count {
+			heap.Push(&t.queue, queuedPair{q.pair, p.count})
+			continue
+		}
+		token := t.tokens[q.pair[0]] + t.tokens[q.pair[1]]
+		if _, made := t.known[token]; made {
+			continue
+		}
+		t.known[token] = struct{}{}
+		t.tokens, t.merges = append(t.tokens, token), append(t.merges, q.pair)
+		t.apply(q.pair, p)
 	}
 }
 
-// apply replaces a pair by its new token in every word that holds it.
-func (t *trainer) apply(p *trainPair) {
+// apply replaces a pair by the last token in every word that holds it, and queues the pairs that the
+// token is now part of.
+func (t *trainer) apply(pair [2]int32, p *trainPair) {
+	delete(t.pairs, pair)
 	id := int32(len(t.tokens) - 1)
-	changed := map[*trainPair]struct{}{}
-	words := make([]int32, 0, len(p.words))
+	gained := map[[2]int32]struct{}{}
 	for w := range p.words {
-		words = append(words, w)
+		t.mergeWord(w, pair, id, gained)
 	}
-	sort.Slice(words, func(i, j int) bool { return words[i] < words[j] })
-	for _, w := range words {
-		t.mergeWord(w, p.pair, id, changed)
-	}
-	for c := range changed {
-		if c.index < 0 {
-			heap.Push(&t.queue, c)
-		} else {
-			heap.Fix(&t.queue, c.index)
-		}
+	for g := range gained {
+		heap.Push(&t.queue, queuedPair{g, t.pairs[g].count})
 	}
 }
 
 // mergeWord takes the word's pairs out of the counts, merges, and puts the new ones in.
-func (t *trainer) mergeWord(w int32, pair [2]int32, id int32, changed map[*trainPair]struct{}) {
+func (t *trainer) mergeWord(w int32, pair [2]int32, id int32, gained map[[2]int32]struct{}) {
 	word := &t.words[w]
+	if !word.holds(pair) {
+		return
+	}
 	recount := func(sign int64) {
 		for i := 0; i+1 < len(word.ids); i++ {
-			if q := [2]int32{word.ids[i], word.ids[i+1]}; q != pair {
-				changed[t.count(q, sign*word.count, w)] = struct{}{}
+			q := [2]int32{word.ids[i], word.ids[i+1]}
+			if q == pair {
+				continue
+			}
+			t.count(q, sign*word.count, w)
+			if sign > 0 && (q[0] == id || q[1] == id) {
+				gained[q] = struct{}{}
 			}
 		}
 	}
@@ -202,8 +200,24 @@ func (t *trainer) mergeWord(w int32, pair [2]int32, id int32, changed map[*train
 	recount(1)
 }
 
+func (w *trainWord) holds(pair [2]int32) bool {
+	for i := 0; i+1 < len(w.ids); i++ {
+		if w.ids[i] == pair[0] && w.ids[i+1] == pair[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// queuedPair is a pair with its count when it was queued. Counts only fall once a pair's tokens are
+// both made: that one has fallen shows when it comes up.
+type queuedPair struct {
+	pair  [2]int32
+	count int64
+}
+
 // pairQueue is a heap: the most frequent pair first, then the one with the lower ids.
-type pairQueue []*trainPair
+type pairQueue []queuedPair
 
 func (q pairQueue) Len() int { return len(q) }
 func (q pairQueue) Less(i, j int) bool {
@@ -211,25 +225,15 @@ func (q pairQueue) Less(i, j int) bool {
 	if a.count != b.count {
 		return a.count > b.count
 	}
-	if a.pair[0] != b.pair[0] {
-		return a.pair[0] < b.pair[0]
-	}
-	return a.pair[1] < b.pair[1]
+	return slices.Compare(a.pair[:], b.pair[:]) < 0
 }
-func (q pairQueue) Swap(i, j int) {
-	q[i], q[j] = q[j], q[i]
-	q[i].index, q[j].index = i, j
-}
-func (q *pairQueue) Push(x any) {
-	p := x.(*trainPair)
-	p.index = len(*q)
-	*q = append(*q, p)
-}
+func (q pairQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *pairQueue) Push(x any)   { *q = append(*q, x.(queuedPair)) }
 func (q *pairQueue) Pop() any {
-	old := *q
-	p := old[len(old)-1]
-	*q, p.index = old[:len(old)-1], -1
-	return p
+	last := len(*q) - 1
+	x := (*q)[last]
+	*q = (*q)[:last]
+	return x
 }
 
 // file writes the tokenizer.json. Ids are: special tokens, bytes, merges.

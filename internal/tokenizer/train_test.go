@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -26,6 +27,87 @@ func TestTrainDoesNotDependOnOrder(t *testing.T) {
 	}
 	if !bytes.Equal(a, b) {
 		t.Error("another order of documents gives another tokenizer")
+	}
+}
+
+// naiveMerges learns merges by counting all pairs anew for each.
+func naiveMerges(words map[string]int64, n int, least int64) [][2]string {
+	type split struct {
+		parts []string
+		count int64
+	}
+	var all []split
+	for w, count := range words {
+		all = append(all, split{strings.Split(w, ""), count})
+	}
+	order := map[string]int{} // of tokens, as they are made
+	for b := range 256 {
+		order[string([]byte{byte(b)})] = b
+	}
+	var merges [][2]string
+	for len(merges) < n {
+		counts := map[[2]string]int64{}
+		for _, s := range all {
+			for i := 0; i+1 < len(s.parts); i++ {
+				counts[[2]string{s.parts[i], s.parts[i+1]}] += s.count
+			}
+		}
+		var best [2]string
+		for p, c := range counts {
+			if _, made := order[p[0]+p[1]]; made || c < least {
+				continue
+			}
+			b := counts[best]
+			if c > b || c == b && (order[p[0]] < order[best[0]] ||
+				order[p[0]] == order[best[0]] && order[p[1]] < order[best[1]]) {
+				best = p
+			}
+		}
+		if counts[best] == 0 {
+			break
+		}
+		merges = append(merges, best)
+		order[best[0]+best[1]] = len(order)
+		for k, s := range all {
+			var parts []string
+			for i := 0; i < len(s.parts); i++ {
+				if i+1 < len(s.parts) && s.parts[i] == best[0] && s.parts[i+1] == best[1] {
+					parts = append(parts, best[0]+best[1])
+					i++
+					continue
+				}
+				parts = append(parts, s.parts[i])
+			}
+			all[k].parts = parts
+		}
+	}
+	return merges
+}
+
+func TestTrainAgainstNaive(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		words := map[string]int64{}
+		for range 1 + r.IntN(30) {
+			var w strings.Builder
+			for range 1 + r.IntN(9) {
+				w.WriteByte("abcd"[r.IntN(2+r.IntN(3))])
+			}
+			words[w.String()] = 1 + r.Int64N(5)
+		}
+		var docs []string
+		for w, n := range words {
+			docs = append(docs, slices.Repeat([]string{w}, int(n))...)
+		}
+		tr := newTrainer(slices.Values(docs))
+		tr.run(256+25, 2)
+		var got [][2]string
+		for _, m := range tr.merges {
+			got = append(got, [2]string{tr.tokens[m[0]], tr.tokens[m[1]]})
+		}
+		if want := naiveMerges(words, 25, 2); !slices.Equal(got, want) {
+			t.Errorf("seed %d: merges %q, want %q", seed, got, want)
+		}
 	}
 }
 
