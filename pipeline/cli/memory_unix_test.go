@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,28 +29,62 @@ func peak(t *testing.T, args ...string) int64 {
 	return most << 10
 }
 
-// TestMemoryIsConstant compares corpora of which one is six times the other, two units of work, with
-// documents of the same size. The greater may take 64 bytes a document more, and what the garbage collector leaves to
+// bufferBytes is what a small corpus may leave unused of the buffers that a large one fills: a row
+// group before compression.
+const bufferBytes = 8 << 20
+
+// checkPeaks compares the peaks of a small and a large corpus. The large one may take 64 bytes more a
+// document, the buffers that the small one did not fill, and what the garbage collector leaves to
 // chance: with GOGC=20, a fifth of the whole.
-func TestMemoryIsConstant(t *testing.T) {
-	root := t.TempDir()
-	at := func(name string) string { return filepath.Join(root, name) }
-	small, large := 150, 900
-	if testing.Short() {
-		small, large = 25, 150
+func checkPeaks(t *testing.T, what string, small, large int64, documents int) {
+	t.Helper()
+	t.Logf("%s: %.1f and %.1f MiB", what, float64(small)/(1<<20), float64(large)/(1<<20))
+	if most := small + small/5 + bufferBytes + 64*int64(documents); large > most {
+		t.Errorf("%s takes %d bytes for the small corpus and %d for the large one, at most %d wanted",
+			what, small, large, most)
 	}
+}
+
+// TestMemoryIsConstant compares corpora of long documents: one fits into half a unit of work, the
+// other fills three.
+func TestMemoryIsConstant(t *testing.T) {
+	small, large := 300, 1500
+	if testing.Short() {
+		small, large = 50, 300
+	}
+	root := t.TempDir()
 	var ingested, encoded [2]int64
 	for i, n := range []int{small, large} {
-		books, docs := at("books")+string(rune('0'+i)), at("docs")+string(rune('0'+i))
-		corpus(t, books, n, 50_000)
-		ingested[i] = peak(t, append(ingestArgs(books, docs), "--split", "train", "--workers", "1")...)
-		encoded[i] = peak(t, append(encodeArgs(docs, at("seq")+string(rune('0'+i))), "--workers", "1")...)
+		at := func(name string) string { return filepath.Join(root, fmt.Sprint(name, i)) }
+		corpus(t, at("books"), n, 50_000)
+		one := []string{"--workers", "1"}
+		ingested[i] = peak(t, append(ingestArgs(at("books"), at("docs")), one...)...)
+		encoded[i] = peak(t, append(encodeArgs(at("docs"), at("seq")), one...)...)
 	}
-	t.Logf("ingest %d and %d MiB, encode %d and %d MiB", ingested[0]>>20, ingested[1]>>20,
-		encoded[0]>>20, encoded[1]>>20)
-	for name, p := range map[string][2]int64{"ingest": ingested, "encode": encoded} {
-		if most := p[0] + p[0]/5 + 64*int64(large-small); p[1] > most {
-			t.Errorf("%s of six times the documents takes %d bytes, want at most %d", name, p[1], most)
+	checkPeaks(t, "ingest", ingested[0], ingested[1], large-small)
+	checkPeaks(t, "encode", encoded[0], encoded[1], large-small)
+}
+
+// TestMemoryPerDocument compares corpora of many short documents, deduplicated and clustered.
+func TestMemoryPerDocument(t *testing.T) {
+	small, large := 40_000, 200_000
+	if testing.Short() {
+		large = 80_000
+	}
+	root := t.TempDir()
+	var peaks [2]int64
+	for i, n := range []int{small, large} {
+		rows := filepath.Join(root, fmt.Sprint(i, ".jsonl"))
+		var b strings.Builder
+		for k := range n {
+			word := uint32(k) * 2654435761
+			fmt.Fprintf(&b, "{\"text\":\"%x is %x of %x and %x\"}\n", word, word>>3, word>>7, word>>11)
 		}
+		if err := os.WriteFile(rows, []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		peaks[i] = peak(t, "ingest", "--source", "jsonl", "--path", rows, "--licence", "MIT", "--filters",
+			"none", "--workers", "1", "--out", filepath.Join(root, fmt.Sprint("docs", i)))
 	}
+	checkPeaks(t, "ingest", peaks[0], peaks[1], large-small)
 }

@@ -4,6 +4,7 @@ package dedup
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"iter"
@@ -20,15 +21,22 @@ func KeyOf(text string) Key {
 	return Key(sum[:16])
 }
 
+// Finder finds documents with the same key. It keeps its working memory, 20 bytes a document.
+type Finder struct{ entries []entry }
+
+type entry struct {
+	key Key
+	doc uint32
+}
+
 // First returns, for each of the n documents whose keys are given in source order, the number of the
-// first document with the same key: its own if there is none before it. Beside the result, of four
-// bytes a document, it takes 20 bytes a document.
-func First(n int, keys iter.Seq2[Key, error]) ([]uint32, error) {
-	type entry struct {
-		key Key
-		doc uint32
+// first document with the same key: its own if there is none before it. The result takes four bytes
+// a document.
+func (f *Finder) First(n int, keys iter.Seq2[Key, error]) ([]uint32, error) {
+	if cap(f.entries) < n {
+		f.entries = make([]entry, 0, n)
 	}
-	entries := make([]entry, 0, n)
+	entries := f.entries[:0]
 	for key, err := range keys {
 		if err != nil {
 			return nil, err
@@ -41,7 +49,9 @@ func First(n int, keys iter.Seq2[Key, error]) ([]uint32, error) {
 	if len(entries) != n {
 		return nil, fmt.Errorf("dedup: %d keys of %d", len(entries), n)
 	}
-	slices.SortStableFunc(entries, func(a, b entry) int { return bytes.Compare(a.key[:], b.key[:]) })
+	slices.SortFunc(entries, func(a, b entry) int {
+		return cmp.Or(bytes.Compare(a.key[:], b.key[:]), cmp.Compare(a.doc, b.doc))
+	})
 	first := make([]uint32, n)
 	for i, e := range entries {
 		first[e.doc] = e.doc

@@ -20,6 +20,7 @@ func keys(texts []string) iter.Seq2[Key, error] {
 
 func TestFirst(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
+	var finder Finder
 	for n := range 200 {
 		var texts []string
 		seen := map[string]uint32{}
@@ -31,7 +32,7 @@ func TestFirst(t *testing.T) {
 			}
 			texts, want = append(texts, text), append(want, seen[text])
 		}
-		got, err := First(n, keys(texts))
+		got, err := finder.First(n, keys(texts))
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("%d documents: got %v, %v; want %v", n, got, err, want)
 		}
@@ -39,14 +40,14 @@ func TestFirst(t *testing.T) {
 }
 
 func TestFirstErrors(t *testing.T) {
-	if _, err := First(1, keys([]string{"a", "b"})); err == nil {
+	if _, err := new(Finder).First(1, keys([]string{"a", "b"})); err == nil {
 		t.Error("too many keys are accepted")
 	}
-	if _, err := First(3, keys([]string{"a", "b"})); err == nil {
+	if _, err := new(Finder).First(3, keys([]string{"a", "b"})); err == nil {
 		t.Error("too few keys are accepted")
 	}
 	failed := errors.New("failed")
-	_, err := First(1, func(yield func(Key, error) bool) { yield(Key{}, failed) })
+	_, err := new(Finder).First(1, func(yield func(Key, error) bool) { yield(Key{}, failed) })
 	if !errors.Is(err, failed) {
 		t.Errorf("got %v, want %v", err, failed)
 	}

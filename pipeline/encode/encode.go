@@ -12,6 +12,7 @@ import (
 	"longlora/internal/tokenizer"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
+	"longlora/pipeline/pool"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -148,34 +149,25 @@ func utilisation(r pack.Report, context int) float64 {
 
 // encodeFiles encodes the files of the wanted splits.
 func encodeFiles(ctx context.Context, o Options, b *shard.Builder) (total pack.Report, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	jobs := make(chan int)
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for range o.Workers {
-		workers.Go(func() {
-			w := &worker{o: o, b: b, encoder: o.Tokenizer.NewEncoder()}
-			for file := range jobs {
-				r, err := w.file(ctx, file)
-				if err != nil {
-					cancel(err)
-					continue
-				}
-				mu.Lock()
-				total.Add(r)
-				mu.Unlock()
+	files := func(yield func(int, error) bool) {
+		for i, f := range o.Documents.Manifest().Files {
+			if slices.Contains(o.splits(), f.Split) && !yield(i, nil) {
+				return
 			}
-		})
-	}
-	for i, f := range o.Documents.Manifest().Files {
-		if ctx.Err() == nil && slices.Contains(o.splits(), f.Split) {
-			jobs <- i
 		}
 	}
-	close(jobs)
-	workers.Wait()
-	return total, context.Cause(ctx)
+	var mu sync.Mutex
+	err = pool.Each(ctx, o.Workers, files, func() func(context.Context, int) error {
+		w := &worker{o: o, b: b, encoder: o.Tokenizer.NewEncoder()}
+		return func(ctx context.Context, file int) error {
+			r, err := w.file(ctx, file)
+			mu.Lock()
+			defer mu.Unlock()
+			total.Add(r)
+			return err
+		}
+	})
+	return total, err
 }
 
 // worker encodes one file after another.

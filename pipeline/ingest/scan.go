@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"longlora/pipeline/filter"
+	"longlora/pipeline/pool"
 	"longlora/pipeline/source"
 	"longlora/pipeline/split"
 	"longlora/schemas/shard"
@@ -19,67 +20,56 @@ type scanned struct {
 	inputs  int64 // documents and inputs that are none
 }
 
+// numbered is a unit with its place in source order.
+type numbered struct {
+	source.Unit
+	number int
+}
+
 // scan reads all units.
 func scan(ctx context.Context, o Options, b *shard.Builder, scratch string) (*scanned, error) {
 	s := &scanned{scratch: scratch}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	type job struct {
-		number int
-		unit   source.Unit
-	}
-	jobs := make(chan job)
 	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for range o.Workers {
-		workers.Go(func() {
-			for j := range jobs {
-				entries, inputs, err := scanUnit(ctx, o, b, scratch, j.number, j.unit)
-				if err != nil {
-					cancel(err)
-					continue
-				}
-				mu.Lock()
-				s.entries[j.number] = entries
-				s.inputs += inputs
-				mu.Unlock()
+	units := func(yield func(numbered, error) bool) {
+		n := 0
+		for unit, err := range o.Source.Units(ctx) {
+			mu.Lock()
+			s.entries = append(s.entries, 0)
+			mu.Unlock()
+			if !yield(numbered{unit, n}, err) || err != nil {
+				return
 			}
-		})
-	}
-	n := 0
-	for unit, err := range o.Source.Units(ctx) {
-		if err != nil {
-			cancel(err)
+			n++
 		}
-		if ctx.Err() != nil {
-			break
-		}
-		mu.Lock()
-		s.entries = append(s.entries, 0)
-		mu.Unlock()
-		jobs <- job{n, unit}
-		n++
 	}
-	close(jobs)
-	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
+	err := pool.Each(ctx, o.Workers, units, func() func(context.Context, numbered) error {
+		return func(ctx context.Context, u numbered) error {
+			entries, inputs, err := scanUnit(ctx, o, b, scratch, u)
+			mu.Lock()
+			defer mu.Unlock()
+			s.entries[u.number] = entries
+			s.inputs += inputs
+			return err
+		}
+	})
+	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
 	return s, nil
 }
 
 // scanUnit reads, cleans and filters one unit.
-func scanUnit(ctx context.Context, o Options, b *shard.Builder, scratch string, number int,
-	unit source.Unit) (entries int, inputs int64, err error) {
+func scanUnit(ctx context.Context, o Options, b *shard.Builder, scratch string,
+	unit numbered) (entries int, inputs int64, err error) {
 	chain, err := filter.New(o.Filters, o.Filter)
 	if err != nil {
 		return 0, 0, err
 	}
-	s, err := newSpill(scratch, number)
+	s, err := newSpill(scratch, unit.number)
 	if err != nil {
 		return 0, 0, err
 	}
-	for item, err := range o.Source.Read(ctx, unit) {
+	for item, err := range o.Source.Read(ctx, unit.Unit) {
 		if err != nil {
 			return 0, 0, errors.Join(err, s.close())
 		}

@@ -108,8 +108,12 @@ func spilled(scratch string, unit int) iter.Seq2[schemas.Document, error] {
 // index is the index records of all units, in source order.
 type index struct {
 	file *os.File
-	at   []int64 // where each record begins: eight bytes a document
+	n    int     // records
+	at   []int64 // where every indexStep-th record begins
 }
+
+// indexStep keeps the places of records at half a byte a document.
+const indexStep = 16
 
 // joinIndex puts the units' indices together to one file.
 func joinIndex(scratch string, entries []int) (*index, error) {
@@ -124,17 +128,19 @@ func joinIndex(scratch string, entries []int) (*index, error) {
 		}
 		n += entries[unit]
 	}
-	x.at = make([]int64, 0, n)
 	at := int64(0)
-	for record, err := range x.records() {
+	for record, err := range x.records(0) {
 		if err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
-		x.at = append(x.at, at)
+		if x.n%indexStep == 0 {
+			x.at = append(x.at, at)
+		}
+		x.n++
 		at += int64(len(record))
 	}
-	if len(x.at) != n {
-		return nil, errors.Join(fmt.Errorf("%d index records of %d", len(x.at), n), f.Close())
+	if x.n != n {
+		return nil, errors.Join(fmt.Errorf("%d index records of %d", x.n, n), f.Close())
 	}
 	return x, nil
 }
@@ -148,10 +154,14 @@ func (x *index) copyUnit(name string) error {
 	return errors.Join(err, f.Close(), os.Remove(name))
 }
 
-// records streams the records; each is valid until the next.
-func (x *index) records() iter.Seq2[[]byte, error] {
+// records streams the records from a place in the file on; each is valid until the next.
+func (x *index) records(from int64) iter.Seq2[[]byte, error] {
+	return x.buffered(from, bufferBytes)
+}
+
+func (x *index) buffered(from int64, size int) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		r := bufio.NewReaderSize(io.NewSectionReader(x.file, 0, 1<<62), bufferBytes)
+		r := bufio.NewReaderSize(io.NewSectionReader(x.file, from, 1<<62), size)
 		record := make([]byte, 0, 256)
 		for {
 			record = record[:idAt]
@@ -178,7 +188,7 @@ func (x *index) records() iter.Seq2[[]byte, error] {
 // keys streams one key of every record.
 func (x *index) keys(at int) iter.Seq2[dedup.Key, error] {
 	return func(yield func(dedup.Key, error) bool) {
-		for record, err := range x.records() {
+		for record, err := range x.records(0) {
 			var key dedup.Key
 			if err == nil {
 				copy(key[:], record[at:])
@@ -192,12 +202,16 @@ func (x *index) keys(at int) iter.Seq2[dedup.Key, error] {
 
 // id returns a document's id. It may be called concurrently.
 func (x *index) id(doc int) (string, error) {
-	r := bufio.NewReaderSize(io.NewSectionReader(x.file, x.at[doc]+int64(idAt), 1<<62), 256)
-	n, err := binary.ReadUvarint(r)
-	if err != nil {
-		return "", err
+	skip := doc % indexStep
+	for record, err := range x.buffered(x.at[doc/indexStep], 4096) {
+		if err != nil {
+			return "", err
+		}
+		if skip == 0 {
+			_, size := binary.Uvarint(record[idAt:])
+			return string(record[idAt+size:]), nil
+		}
+		skip--
 	}
-	id := make([]byte, n)
-	_, err = io.ReadFull(r, id)
-	return string(id), err
+	return "", io.ErrUnexpectedEOF
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"longlora/pipeline/pool"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -21,39 +22,29 @@ const maxParts = 1 << 20
 // their characters.
 func write(ctx context.Context, o Options, b *shard.Builder, s *scanned,
 	f *fates) (kept, chars int64, err error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	type job struct{ unit, first int }
-	jobs := make(chan job)
-	var mu sync.Mutex
-	var workers sync.WaitGroup
-	for range o.Workers {
-		workers.Go(func() {
-			for j := range jobs {
-				w := &unitWriter{o: o, b: b, f: f, unit: j.unit, files: map[string]*openFile{}}
-				err := w.run(ctx, s.scratch, j.first)
-				if err != nil {
-					cancel(err)
-					continue
-				}
-				mu.Lock()
-				kept += w.kept
-				chars += w.chars
-				mu.Unlock()
+	jobs := func(yield func(job, error) bool) {
+		first := 0
+		for unit, entries := range s.entries {
+			if !yield(job{unit, first}, nil) {
+				return
 			}
-		})
-	}
-	first := 0
-	for unit, entries := range s.entries {
-		if ctx.Err() != nil {
-			break
+			first += entries
 		}
-		jobs <- job{unit, first}
-		first += entries
 	}
-	close(jobs)
-	workers.Wait()
-	if err := context.Cause(ctx); err != nil {
+	var mu sync.Mutex
+	err = pool.Each(ctx, o.Workers, jobs, func() func(context.Context, job) error {
+		return func(ctx context.Context, j job) error {
+			w := &unitWriter{o: o, b: b, f: f, unit: j.unit, files: map[string]*openFile{}}
+			err := w.run(ctx, s.scratch, j.first)
+			mu.Lock()
+			defer mu.Unlock()
+			kept += w.kept
+			chars += w.chars
+			return err
+		}
+	})
+	if err != nil {
 		return 0, 0, fmt.Errorf("ingest: %w", err)
 	}
 	return kept, chars, nil

@@ -104,31 +104,38 @@ func (s *jsonlSource) readPart(ctx context.Context, p Part,
 		}
 	}
 	for p.To == 0 || lines.at < p.To {
-		start := lines.at
-		line, err := lines.next()
+		it, ok, err := s.next(p, lines)
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err != nil && !errors.Is(err, errLongLine) {
-			if !errors.Is(err, io.EOF) {
-				err = fmt.Errorf("at byte %d of its content: %w; repair or remove the file", start, err)
-			}
+		if err != nil {
 			return true, eofIsNil(err)
 		}
-		if len(bytes.TrimSpace(line)) == 0 && err == nil {
-			continue
-		}
-		it := Item{Document: schemas.Document{DocID: fmt.Sprintf("jsonl:%s@%d", p.Name, start)}}
-		if err != nil {
-			it.Reason, it.Detail = ReasonTooLarge, tooLarge(lines.at-start)
-		} else {
-			s.fill(&it, line)
-		}
-		if !yield(it, nil) {
+		if ok && !yield(it, nil) {
 			return false, nil
 		}
 	}
 	return true, nil
+}
+
+// next makes an item of the next line; ok is false if it is empty. At the end the error is io.EOF.
+func (s *jsonlSource) next(p Part, lines *lineReader) (it Item, ok bool, err error) {
+	start := lines.at
+	line, err := lines.next()
+	it.DocID = fmt.Sprintf("jsonl:%s@%d", p.Name, start)
+	switch {
+	case errors.Is(err, errLongLine):
+		it.Reason, it.Detail = ReasonTooLarge, tooLarge(lines.at-start)
+	case errors.Is(err, io.EOF):
+		return it, false, err
+	case err != nil:
+		return it, false, fmt.Errorf("at byte %d of its content: %w; repair or remove the file", start, err)
+	case len(bytes.TrimSpace(line)) == 0:
+		return it, false, nil
+	default:
+		s.fill(&it, line)
+	}
+	return it, true, nil
 }
 
 func eofIsNil(err error) error {
