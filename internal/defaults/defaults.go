@@ -6,7 +6,8 @@
 // It was trained on every package of the Go 1.26 tree (build linux/amd64; no tests, vendored or
 // generated files) and, four times each, on the tree's long texts, so that about half of what it saw
 // is English: comments, manuals and Newton's Opticks. It has seen the packages that are held out of
-// training too; all models that are compared on them read the same tokens.
+// training too; all models that are compared on them read the same tokens. scripts/tokenizer makes it
+// again.
 package defaults
 
 import (
