@@ -21,7 +21,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"pipeline": func() {
 			limitFiles()
-			os.Exit(command.Main(New()))
+			code := command.Main(New())
+			reportPeak()
+			os.Exit(code)
 		},
 	})
 }
