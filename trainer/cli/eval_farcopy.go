@@ -13,7 +13,6 @@ import (
 	"longlora/schemas/shard"
 	"longlora/trainer/eval"
 	"longlora/trainer/open"
-	"longlora/trainer/rope"
 )
 
 // farCopyFlags are those of eval far-copy.
@@ -33,7 +32,7 @@ func evalFarCopy() *cobra.Command {
 		Short: "Loss on identifiers last seen far back, against two baselines",
 		Long: "The loss of a fine-tuned model on Go identifiers that were last seen further back than " +
 			"its base can\nread, against the base in a sliding window of its own context and the base " +
-			"with interpolated\npositions, on the same identifiers of documents that none was trained " +
+			"with its RoPE\nextended as the model's, untrained, on the same identifiers of documents that none was trained " +
 			"on. Exits with 1 unless the\nmodel beats both beyond the 95 % interval.",
 		Args: cobra.NoArgs,
 	}
@@ -86,7 +85,7 @@ func (f *farCopyFlags) compare(c *cobra.Command) (report eval.FarCopyReport, err
 	if err != nil {
 		return report, err
 	}
-	near, far := base.Options().Context, m.Options().Context
+	near, far, kind := base.Options().Context, m.Options().Context, m.Config.RoPE.Kind
 	measure, docs, err := f.prepare(c, m, near, far)
 	if err != nil {
 		return report, errors.Join(err, m.Close())
@@ -101,7 +100,7 @@ func (f *farCopyFlags) compare(c *cobra.Command) (report eval.FarCopyReport, err
 		return report, err
 	}
 	long, err := open.Open(open.Options{
-		Model: f.base, Context: far, Rope: rope.Linear, Threads: f.Threads,
+		Model: f.base, Context: far, Rope: kind, Threads: f.Threads,
 	})
 	if err != nil {
 		return report, err

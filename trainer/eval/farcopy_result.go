@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // FarCopyReport compares a model with its baselines.
@@ -23,7 +24,7 @@ func (f *FarCopy) Report(results ...FarCopyResult) (FarCopyReport, error) {
 	last := len(results) - 1
 	m := results[last]
 	r := FarCopyReport{
-		Near: f.Near, Far: f.Far, Sequences: len(m.perSequence), Targets: m.targets, Tokens: m.tokens,
+		Near: f.Near, Far: f.Far, Sequences: m.sequences, Targets: m.targets, Tokens: m.tokens,
 		Systems: results, Passed: last > 0,
 	}
 	for _, b := range results[:last] {
@@ -46,9 +47,10 @@ type FarCopyResult struct {
 	CI95 [2]float64 `json:"ci95"`
 	// All is the perplexity over all tokens of the same documents.
 	All Perplexity `json:"all_tokens"`
+	// Documents has what NLL is the mean of. Parts of one document count together.
+	Documents []Cluster `json:"documents"`
 
-	targets, tokens int
-	perSequence     []cluster
+	targets, tokens, sequences int
 }
 
 // Measure runs a system over the documents.
@@ -72,28 +74,35 @@ func (f *FarCopy) Measure(ctx context.Context, y System, docs []Piece, progress 
 		for i := 1; i < len(losses); i++ {
 			all.add(i, float64(losses[i]))
 		}
-		r.add(targets, losses)
+		r.add(d.ID, targets, losses)
 	}
 	if r.targets == 0 {
 		return r, fmt.Errorf("far-copy: %d documents: %w: no identifier was last seen %d to %d tokens "+
 			"back", len(docs), ErrNoTargets, f.Near, f.Far)
 	}
 	r.NLL /= float64(r.targets)
-	r.CI95 = bootstrap(r.perSequence, f.Seed)
+	r.CI95 = bootstrap(r.Documents, f.Seed)
 	r.All = all.perplexity(PerTokenName)
 	return r, nil
 }
 
-// add counts one document's targets.
-func (r *FarCopyResult) add(targets []Target, losses []float32) {
-	c := cluster{n: float64(len(targets))}
+// add counts the targets of a document, or of a part of one.
+func (r *FarCopyResult) add(id string, targets []Target, losses []float32) {
+	i := slices.IndexFunc(r.Documents, func(c Cluster) bool { return c.ID == id })
+	if i < 0 {
+		i = len(r.Documents)
+		r.Documents = append(r.Documents, Cluster{ID: id})
+	}
+	sum := 0.0
 	for _, t := range targets {
 		for _, loss := range losses[t.From:t.To] {
-			c.sum += float64(loss)
+			sum += float64(loss)
 		}
 		r.tokens += t.To - t.From
 	}
-	r.perSequence = append(r.perSequence, c)
-	r.NLL += c.sum
+	r.Documents[i].Loss += sum
+	r.Documents[i].Targets += len(targets)
+	r.NLL += sum
 	r.targets += len(targets)
+	r.sequences++
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -162,6 +163,19 @@ func TestTargetsByHand(t *testing.T) {
 	}
 }
 
+// TestPartsOfADocumentAreOneCluster: they are not independent of each other.
+func TestPartsOfADocumentAreOneCluster(t *testing.T) {
+	var r FarCopyResult
+	losses := []float32{0, 1, 2, 4}
+	r.add("a", []Target{{From: 1, To: 3}}, losses)
+	r.add("b", []Target{{From: 3, To: 4}}, losses)
+	r.add("a", []Target{{From: 2, To: 3}, {From: 3, To: 4}}, losses)
+	want := []Cluster{{ID: "a", Targets: 3, Loss: 9}, {ID: "b", Targets: 1, Loss: 4}}
+	if !slices.Equal(r.Documents, want) || r.sequences != 3 || r.targets != 4 || r.tokens != 5 {
+		t.Errorf("got %+v, want %v", r, want)
+	}
+}
+
 // TestSpelling holds half characters to the token that completes them.
 func TestSpelling(t *testing.T) {
 	text := "né = \"日本\" // 🙂 done\n"
@@ -222,8 +236,8 @@ func TestMeasure(t *testing.T) {
 				}
 			}
 			sum += inDoc
-			if c := got.perSequence[n]; !closeTo(c.sum, inDoc) || int(c.n) != len(found) {
-				t.Errorf("%s document %d: got %v, want %v over %d", y.Name, n, c, inDoc, len(found))
+			if c := got.Documents[n]; !closeTo(c.Loss, inDoc) || c.Targets != len(found) || c.ID != d.ID {
+				t.Errorf("%s document %s: got %v, want %v over %d", y.Name, d.ID, c, inDoc, len(found))
 			}
 		}
 		if got.targets != targets || targets < 20 || !closeTo(got.NLL, sum/float64(targets)) {
@@ -238,12 +252,12 @@ func TestMeasure(t *testing.T) {
 // TestBootstrapInterval compares with the normal approximation: for equal cluster sizes the mean of
 // n resampled values has the standard deviation s/sqrt(n), s the population's own.
 func TestBootstrapInterval(t *testing.T) {
-	var clusters []cluster
+	var clusters []Cluster
 	var sum, squares float64
 	const n, size = 200, 7
 	for i := range n {
 		v := math.Sin(float64(i)) + 0.3
-		clusters = append(clusters, cluster{sum: v * size, n: size})
+		clusters = append(clusters, Cluster{Loss: v * size, Targets: size})
 		sum, squares = sum+v, squares+v*v
 	}
 	mean := sum / n
@@ -266,10 +280,11 @@ func TestBootstrapInterval(t *testing.T) {
 func TestCompare(t *testing.T) {
 	result := func(name string, sums ...float64) FarCopyResult {
 		r := FarCopyResult{System: name}
-		for _, s := range sums {
-			r.perSequence = append(r.perSequence, cluster{sum: s, n: 4})
+		for i, s := range sums {
+			r.Documents = append(r.Documents, Cluster{ID: fmt.Sprint("d", i), Loss: s, Targets: 4})
 			r.NLL += s
 			r.targets += 4
+			r.sequences++
 		}
 		r.NLL /= float64(r.targets)
 		return r
