@@ -17,6 +17,9 @@ var ErrLocked = errors.New("another process is writing it; wait for it to end or
 // ErrExists reports that the target is there already.
 var ErrExists = errors.New("already exists; choose another output or overwrite it")
 
+// ErrNoFile reports that the target is something that a file cannot replace.
+var ErrNoFile = errors.New("it is no regular file; choose the name of a file")
+
 const (
 	partialSuffix = ".partial"
 	lockSuffix    = ".lock"
@@ -32,8 +35,12 @@ type File struct {
 	done bool
 }
 
-// Create begins a file that Commit will put at path, replacing what is there.
+// Create begins a file that Commit will put at path, replacing what is there. A directory, a device
+// or a pipe is refused: the new file would take its place.
 func Create(path string) (*File, error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("write %s: %w", path, ErrNoFile)
+	}
 	l, err := acquire(path + lockSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)

@@ -56,6 +56,26 @@ func TestWriteErrorLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestNoFile leaves alone what is no file: a rename would put a file in a device's place.
+func TestNoFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{dir, os.DevNull} {
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before.Mode().IsRegular() {
+			t.Fatalf("%s is a file here", path)
+		}
+		if _, err := Create(path); !errors.Is(err, ErrNoFile) {
+			t.Errorf("%s: %v, want %v", path, err, ErrNoFile)
+		}
+	}
+	if got := names(t, dir); len(got) != 0 {
+		t.Errorf("the directory holds %v, want nothing", got)
+	}
+}
+
 func fill(t *testing.T, path string, overwrite bool, content string) {
 	t.Helper()
 	d, err := CreateDir(path, overwrite)
