@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,10 @@ func (f *logitsFlags) run(c *cobra.Command) error {
 		return err
 	}
 	defer m.Close()
+	if context := m.Options().Context; len(ids) > context {
+		return fmt.Errorf("ids %s: %d tokens are more than the %d positions that the model %s reads; "+
+			"shorten them, or extend its RoPE by --context %d", f.ids, len(ids), context, m.Name, len(ids))
+	}
 	out, err := atomicfile.Create(f.out)
 	if err != nil {
 		return err

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -10,6 +12,7 @@ import (
 	"longlora/internal/tokenizer"
 	"longlora/trainer/generate"
 	"longlora/trainer/open"
+	"longlora/trainer/rope"
 )
 
 // samplingFlags choose how tokens are chosen.
@@ -62,7 +65,7 @@ func generateCommand() *cobra.Command {
 }
 
 func (f *generateFlags) run(c *cobra.Command) error {
-	if (f.prompt == "") == (f.ids == "") {
+	if c.Flags().Changed("prompt") == c.Flags().Changed("ids") {
 		return command.Usagef("give either --prompt or --ids")
 	}
 	if err := f.samplingFlags.check(); err != nil {
@@ -79,25 +82,48 @@ func (f *generateFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	defer m.Close()
+	defer func() { m.Close() }() //nolint:errcheck // it was only read
 	tok, err := tokenizerOf(m)
+	if errors.Is(err, fs.ErrNotExist) && f.ids != "" && f.json {
+		tok, err = nil, nil // ids need none; there is just no text
+	}
 	if err != nil {
 		return err
 	}
 	if f.ids == "" {
 		prompt = tok.Encode(nil, f.prompt, true)
 	}
+	if m, err = f.fit(m, len(prompt)+f.MaxNew); err != nil {
+		return err
+	}
 	f.Stop = stops(m, tok)
 	return f.generate(c, m, tok, prompt)
 }
 
-// stops returns the tokens that end a sequence.
+// fit opens m again where its rotary embedding turns by the length of what is read: for tokens, and
+// not for the context.
+func (f *generateFlags) fit(m *open.Model, tokens int) (*open.Model, error) {
+	kind := m.Config.RoPE.Kind
+	if kind != rope.Dynamic && kind != rope.LongRoPE || tokens >= m.Options().Context {
+		return m, nil
+	}
+	if err := m.Close(); err != nil {
+		return m, err
+	}
+	f.Tokens = tokens
+	return f.open()
+}
+
+// stops returns the tokens that end a sequence; tok may be nil.
 func stops(m *open.Model, tok *tokenizer.Tokenizer) []int32 {
 	var ids []int32
 	for _, id := range m.Config.EOS {
 		ids = append(ids, int32(id))
 	}
-	if id, ok := tok.EOS(); ok && len(ids) == 0 {
+	if len(ids) > 0 || tok == nil {
+		return ids
+	}
+	if id, ok := tok.EOS(); ok {
 		ids = append(ids, id)
 	}
 	return ids
@@ -105,11 +131,10 @@ func stops(m *open.Model, tok *tokenizer.Tokenizer) []int32 {
 
 func (f *generateFlags) generate(c *cobra.Command, m *open.Model, tok *tokenizer.Tokenizer,
 	prompt []int32) error {
-	out := c.OutOrStdout()
 	if f.json {
-		out = io.Discard
+		return f.generateJSON(c, m, tok, prompt)
 	}
-	stream := tok.NewStream(true)
+	out, stream := c.OutOrStdout(), tok.NewStream(true)
 	emit := func(id int32) error {
 		text, err := stream.Push(id)
 		if err == nil {
@@ -117,7 +142,7 @@ func (f *generateFlags) generate(c *cobra.Command, m *open.Model, tok *tokenizer
 		}
 		return err
 	}
-	ids, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, emit)
+	_, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, emit)
 	if err != nil {
 		return err
 	}
@@ -125,13 +150,22 @@ func (f *generateFlags) generate(c *cobra.Command, m *open.Model, tok *tokenizer
 	if err != nil {
 		return err
 	}
-	if !f.json {
-		_, err = fmt.Fprintln(out, rest)
-		return err
-	}
-	text, err := tok.Decode(ids, true)
+	_, err = fmt.Fprintln(out, rest)
+	return err
+}
+
+// generateJSON writes ids and text at the end; without a tokenizer the text is empty.
+func (f *generateFlags) generateJSON(c *cobra.Command, m *open.Model, tok *tokenizer.Tokenizer,
+	prompt []int32) error {
+	ids, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, nil)
 	if err != nil {
 		return err
+	}
+	text := ""
+	if tok != nil {
+		if text, err = tok.Decode(ids, true); err != nil {
+			return err
+		}
 	}
 	return writeJSON(c.OutOrStdout(), struct {
 		IDs  []int32 `json:"ids"`

@@ -162,8 +162,11 @@ func (m *Model) adopt(a *peft.Adapter, context int) int {
 	return context
 }
 
-// Close releases the model and its backend.
+// Close releases the model and its backend. Closing nil, or once more, does nothing.
 func (m *Model) Close() error {
+	if m == nil {
+		return nil
+	}
 	var errs []error
 	if m.Model != nil {
 		errs = append(errs, m.Model.Close())
@@ -171,5 +174,6 @@ func (m *Model) Close() error {
 	if m.backend != nil {
 		errs = append(errs, m.backend.Close())
 	}
+	m.Model, m.backend = nil, nil
 	return errors.Join(errs...)
 }

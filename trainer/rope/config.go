@@ -162,6 +162,9 @@ func (a surroundings) spec(p parameters, kind Kind) (Spec, error) {
 		}
 		s.Factor = float64(s.Max) / float64(s.Original)
 	}
+	if kind == Dynamic { // max_position_embeddings is what it was before
+		s.Max = int(float64(s.Original) * max(s.Factor, 1))
+	}
 	set(&s.AttentionFactor, p.AttentionFactor)
 	s.setKind(p)
 	return s, nil
