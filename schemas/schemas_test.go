@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"math"
 	"strings"
 	"testing"
 )
@@ -79,6 +80,13 @@ func TestSequenceValidate(t *testing.T) {
 		"loss_spans[1] is [4, 6)":        func(s *Sequence) { s.LossSpans[1].End = 6 },
 		"loss_spans[1] covers token 3":   func(s *Sequence) { s.LossSpans[1].Start = 3 },
 		"loss_spans[0] covers token 0, ": func(s *Sequence) { s.LossSpans[0].Start = 0 },
+		"no loss_spans":                  func(s *Sequence) { s.LossSpans = nil },
+		"loss_weights[1] is NaN":         func(s *Sequence) { s.LossWeights[1] = float32(math.NaN()) },
+		"loss_weights[0] is -1":          func(s *Sequence) { s.LossWeights[0] = -1 },
+		"doc_lens sum to 4294967301": func(s *Sequence) {
+			s.DocLens = []int32{3, math.MaxInt32, math.MaxInt32, 4}
+			s.Docs, s.LossWeights = make([]DocRef, 4), make([]float32, 4)
+		},
 	} {
 		s := sequence()
 		change(&s)

@@ -1,6 +1,10 @@
 package schemas
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"math"
+)
 
 // LossSpan is a half-open range [Start, End) of target tokens of a sequence, by index into
 // InputIDs. A token is a target if it is to be predicted from those before it in its document, so a
@@ -49,21 +53,29 @@ func (s *Sequence) Validate(vocab int) error {
 			return fmt.Errorf("token %d at %d outside vocabulary %d", id, i, vocab)
 		}
 	}
+	for i, w := range s.LossWeights {
+		if !(w >= 0) || math.IsInf(float64(w), 1) {
+			return fmt.Errorf("loss_weights[%d] is %v", i, w)
+		}
+	}
 	return s.validateSpans()
 }
 
 func (s *Sequence) validateSpans() error {
 	first := make(map[int32]bool, len(s.DocLens))
-	var sum int32
+	var sum int64
 	for i, n := range s.DocLens {
 		if n <= 0 {
 			return fmt.Errorf("doc_lens[%d] is %d", i, n)
 		}
-		first[sum] = true
-		sum += n
+		first[int32(sum)] = true
+		sum += int64(n)
 	}
-	if sum != s.NTokens {
+	if sum != int64(s.NTokens) {
 		return fmt.Errorf("doc_lens sum to %d, want %d", sum, s.NTokens)
+	}
+	if len(s.LossSpans) == 0 {
+		return errors.New("no loss_spans: the row has no target")
 	}
 	var before int32
 	for i, span := range s.LossSpans {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 
@@ -75,28 +76,48 @@ func (d *Dataset) Count(split string) (rows, tokens int64) {
 func (d *Dataset) Splits() []string { return splitsOf(d.manifest) }
 
 // Verify checks every file: its hash, that every row decodes and keeps its type's contract, and the
-// counts of the manifest.
+// counts of the manifest; and that no other Parquet file lies beside them, which foreign readers
+// would read too.
 func (d *Dataset) Verify(ctx context.Context) error {
 	for _, f := range d.manifest.Files {
 		if err := d.verifyFile(ctx, f); err != nil {
 			return fmt.Errorf("verify %s: %s: %w", d.dir, f.Path, err)
 		}
 	}
-	return d.verifyTokenizer()
+	if err := errors.Join(d.verifyNoOthers(), d.verifyTokenizer()); err != nil {
+		return fmt.Errorf("verify %s: %w", d.dir, err)
+	}
+	return nil
+}
+
+func (d *Dataset) verifyNoOthers() error {
+	listed := map[string]bool{}
+	for _, f := range d.manifest.Files {
+		listed[path.Base(f.Path)] = true
+	}
+	entries, err := os.ReadDir(filepath.Join(d.dir, "data"))
+	if err != nil && len(listed) > 0 {
+		return err
+	}
+	for _, e := range entries {
+		if !listed[e.Name()] {
+			return fmt.Errorf("data/%s is not in the manifest; move it away", e.Name())
+		}
+	}
+	return nil
 }
 
 func (d *Dataset) verifyTokenizer() error {
-	path := d.TokenizerPath()
-	if path == "" || d.manifest.Tokenizer == nil {
+	if d.manifest.Tokenizer == nil {
 		return nil
 	}
-	got, _, err := hashFile(path)
+	got, _, err := hashFile(filepath.Join(d.dir, tokenizerName))
 	if err != nil {
-		return fmt.Errorf("verify %s: %w", d.dir, err)
+		return fmt.Errorf("%w; copy the file again or rebuild", err)
 	}
 	if want := d.manifest.Tokenizer.Digest; got != want {
-		return fmt.Errorf("verify %s: %s has digest %.12s, the manifest says %.12s",
-			d.dir, tokenizerName, got, want)
+		return fmt.Errorf("%s has digest %.12s, the manifest says %.12s; copy the file again or "+
+			"rebuild", tokenizerName, got, want)
 	}
 	return nil
 }
@@ -138,7 +159,7 @@ func verifyRows[T Row](ctx context.Context, d *Dataset, f schemas.File,
 		rows, tokens = rows+1, tokens+n
 	}
 	if rows != f.Rows || tokens != f.Tokens {
-		return fmt.Errorf("has %d rows and %d tokens, the manifest says %d and %d",
+		return fmt.Errorf("has %d rows and %d tokens, the manifest says %d and %d; rebuild the dataset",
 			rows, tokens, f.Rows, f.Tokens)
 	}
 	return nil

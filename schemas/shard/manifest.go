@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -22,18 +23,28 @@ func sealManifest(m *schemas.Manifest) error {
 	if m.Config == nil {
 		m.Config = map[string]any{}
 	}
-	config, err := json.Marshal(m.Config) // maps marshal with sorted keys
+	config, err := json.Marshal(m.Config)
+	if err == nil {
+		m.ConfigDigest, err = configDigest(config)
+	}
 	if err != nil {
 		return fmt.Errorf("config: %w", err)
 	}
-	m.ConfigDigest = digestOf(config)
 	m.Digest = datasetDigest(m)
 	return nil
 }
 
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
+// configDigest hashes a JSON value with its keys sorted, its spaces gone and its numbers as written.
+func configDigest(data []byte) (string, error) {
+	var value any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		return "", err
+	}
+	sorted, err := json.Marshal(value) // maps marshal with sorted keys
+	sum := sha256.Sum256(sorted)
+	return hex.EncodeToString(sum[:]), err
 }
 
 // datasetDigest covers kind, content, tokenizer and configuration.
@@ -103,7 +114,7 @@ func readManifest(dir string) (*schemas.Manifest, error) {
 func parseManifest(data []byte) (*schemas.Manifest, error) {
 	var m schemas.Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("not a manifest: %w", err)
+		return nil, fmt.Errorf("not a manifest: %w; copy it again or rebuild", err)
 	}
 	if m.SchemaVersion != schemas.Version {
 		return nil, fmt.Errorf("schema version %d, this build reads version %d; build the dataset again",
@@ -115,14 +126,45 @@ func parseManifest(data []byte) (*schemas.Manifest, error) {
 		return nil, fmt.Errorf("unknown kind %q", m.Kind)
 	}
 	for _, f := range m.Files {
-		if clean := path.Clean(f.Path); clean != f.Path || path.IsAbs(clean) ||
-			strings.HasPrefix(clean, "..") || f.Rows < 0 || f.Tokens < 0 || f.Bytes < 0 {
-			return nil, fmt.Errorf("file %q has an unusable path or a negative count", f.Path)
+		if err := checkFile(f); err != nil {
+			return nil, err
 		}
 	}
-	if want := datasetDigest(&m); m.Digest != want {
-		return nil, fmt.Errorf("digest %.12s does not fit the content listed (%.12s): the manifest was "+
-			"changed by hand", m.Digest, want)
+	var raw struct{ Config json.RawMessage }
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return nil, err
 	}
-	return &m, nil
+	return &m, checkDigests(&m, raw.Config)
+}
+
+// checkFile requires a path inside the dataset that says the file's split, as foreign readers find
+// it: the digest covers the path.
+func checkFile(f schemas.File) error {
+	if path.Clean(f.Path) != f.Path || path.Dir(f.Path) != "data" || f.Rows < 0 || f.Tokens < 0 ||
+		f.Bytes < 0 {
+		return fmt.Errorf("file %q has an unusable path or a negative count", f.Path)
+	}
+	if !strings.HasPrefix(path.Base(f.Path), f.Split+"-") {
+		return fmt.Errorf("file %q is listed under the split %q%s", f.Path, f.Split, changedByHand)
+	}
+	return nil
+}
+
+// changedByHand ends errors about a manifest that does not fit itself.
+const changedByHand = ": the manifest was changed by hand; copy it again or rebuild"
+
+func checkDigests(m *schemas.Manifest, config []byte) error {
+	want, err := configDigest(config)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	if m.ConfigDigest != want {
+		return fmt.Errorf("config_digest %.12s does not fit the config (%.12s)%s",
+			m.ConfigDigest, want, changedByHand)
+	}
+	if want := datasetDigest(m); m.Digest != want {
+		return fmt.Errorf("digest %.12s does not fit the content listed (%.12s)%s",
+			m.Digest, want, changedByHand)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -44,8 +45,13 @@ func sequences(n int) []schemas.Sequence {
 func options(overwrite bool) Options {
 	return Options{
 		Kind: schemas.KindSequence, Name: "test", Overwrite: overwrite,
-		Config:    map[string]any{"context": 128},
-		Tokenizer: &schemas.TokenizerRef{Name: "t", Digest: "d", VocabSize: 100},
+		Config:        map[string]any{"context": 128},
+		TokenizerFile: []byte("{}"),
+		Tokenizer: &schemas.TokenizerRef{
+			Name:      "t",
+			Digest:    "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", // of "{}"
+			VocabSize: 100,
+		},
 	}
 }
 
@@ -290,13 +296,23 @@ func TestDamageIsFound(t *testing.T) {
 			return os.Remove(filepath.Join(dir, schemas.ManifestName))
 		}, "is no dataset"},
 		"manifest changed": {func(dir, _ string, _ []byte) error {
-			path := filepath.Join(dir, schemas.ManifestName)
-			data, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(path, bytes.Replace(data, []byte(`"sha256": "`), []byte(`"sha256": "0`), 1), 0o666)
+			return replaceInManifest(dir, `"sha256": "`, `"sha256": "0`)
 		}, "changed by hand"},
+		"config changed": {func(dir, _ string, _ []byte) error {
+			return replaceInManifest(dir, `"context": 128`, `"context": 129`)
+		}, "config_digest .* does not fit the config"},
+		"split changed": {func(dir, _ string, _ []byte) error {
+			return replaceInManifest(dir, `"split": "train"`, `"split": "test"`)
+		}, `train-00000-of-00002.parquet" is listed under the split "test"`},
+		"file added": {func(dir, _ string, data []byte) error {
+			return os.WriteFile(filepath.Join(dir, "data", "train-9.parquet"), data, 0o666)
+		}, "data/train-9.parquet is not in the manifest; move it away"},
+		"tokenizer changed": {func(dir, _ string, _ []byte) error {
+			return os.WriteFile(filepath.Join(dir, "tokenizer.json"), []byte("{} "), 0o666)
+		}, "tokenizer.json has digest .*, the manifest says 44136fa355b3; copy the file again"},
+		"tokenizer missing": {func(dir, _ string, _ []byte) error {
+			return os.Remove(filepath.Join(dir, "tokenizer.json"))
+		}, "tokenizer.json: no such file"},
 		"file missing": {func(_, file string, _ []byte) error { return os.Remove(file) }, "no such file"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -314,10 +330,38 @@ func TestDamageIsFound(t *testing.T) {
 			if err == nil {
 				err = d.Verify(context.Background())
 			}
-			if err == nil || !strings.Contains(err.Error(), damage.want) {
+			if err == nil || !regexp.MustCompile(damage.want).MatchString(err.Error()) {
 				t.Errorf("got %v, want %q", err, damage.want)
 			}
 		})
+	}
+}
+
+func replaceInManifest(dir, old, replacement string) error {
+	path := filepath.Join(dir, schemas.ManifestName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	data = bytes.Replace(data, []byte(old), []byte(replacement), 1)
+	return os.WriteFile(path, data, 0o666)
+}
+
+// TestConfigDigest holds the digest of a configuration against the format page: keys are sorted,
+// those of structs too, and numbers stay as they are.
+func TestConfigDigest(t *testing.T) {
+	o := options(false)
+	o.Config = map[string]any{"recipe": struct{ Z, A uint64 }{1<<64 - 1, 2}, "context": 128}
+	dir := filepath.Join(t.TempDir(), "d")
+	write(t, dir, sequences(4), o, 0, 1)
+	d, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// printf '{"context":128,"recipe":{"A":2,"Z":18446744073709551615}}' | sha256sum
+	const want = "ca910f4e4f38cef5cd8f0ee2b8b23123a354df3f141231f7e36024783742f1e1"
+	if got := d.Manifest().ConfigDigest; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

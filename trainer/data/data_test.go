@@ -146,7 +146,7 @@ func TestEpochsAndResume(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := Shards{Dataset: dataset(t, sequence(1, nil, 40)), Split: "train"}
+	s := Shards{Dataset: dataset(t, sequence(1, []schemas.LossSpan{{Start: 1, End: 40}}, 40)), Split: "train"}
 	for _, c := range []struct {
 		limits Limits
 		split  string

@@ -79,9 +79,7 @@ func TestPerTokenBuckets(t *testing.T) {
 }
 
 func TestPerTokenRefuses(t *testing.T) {
-	none := sequence(0, 4)
-	none.LossSpans = nil
-	_, err := PerToken(context.Background(), &fake{max: 8}, each(t, none), 8, nil)
+	_, err := PerToken(context.Background(), &fake{max: 8}, each(t), 8, nil)
 	if !errors.Is(err, ErrNoTargets) {
 		t.Errorf("no target: got %v, want %v", err, ErrNoTargets)
 	}
