@@ -26,7 +26,7 @@ func TestFileRoundTrip(t *testing.T) {
 
 func TestFileIsStrict(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"lr: 1\nlearning_rate: 2\n", "line 2: field learning_rate not found"},
+		{"lr: 1\nlearning_rate: 2\n", "line 2: unknown key learning_rate; the keys are"},
 		{"lr: 1\nlr: 2\n", "line 2"},
 		{"lr: fast\n", "line 1: cannot unmarshal"},
 		{"lr: 1\nsteps: 1.5\n", "line 2: steps is 1.5, want a whole number"},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,7 +30,7 @@ func (c *Config) parse(text []byte) error {
 	d.KnownFields(true)
 	next := *c
 	if err := d.Decode(&next); err != nil && !errors.Is(err, io.EOF) {
-		return err
+		return explain(err)
 	}
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return errors.New("more than one YAML document")
@@ -38,6 +40,22 @@ func (c *Config) parse(text []byte) error {
 	}
 	*c = next
 	return nil
+}
+
+// explain says on one line, and without Go's words, what the library found.
+func explain(err error) error {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	lines := slices.Clone(wrong.Errors)
+	for i, line := range lines {
+		if before, found := strings.CutSuffix(line, " not found in type run.Config"); found {
+			lines[i] = strings.Replace(before, "field ", "unknown key ", 1) +
+				"; the keys are the flags of this command, with _ for -"
+		}
+	}
+	return errors.New(strings.Join(lines, "; "))
 }
 
 // checkWhole refuses fractions where whole numbers belong: the library would cut them off.
