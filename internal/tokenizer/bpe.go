@@ -25,10 +25,12 @@ type bpe struct {
 	spaceIsMark  bool             // a space in a word is read as a space mark
 	byteFallback bool
 
-	pairs  pairTable
-	merged []int32  // by rank: the id that the merge makes
-	order  []uint32 // by rank: what merges are ordered by; nil: the rank itself
-	first  [utf8.RuneSelf * utf8.RuneSelf]uint32
+	pairs   pairTable
+	merged  []int32  // by rank: the id that the merge makes
+	charIDs []int32  // bytes: of the characters up to U+FFFF that merge into one token, else -1
+	joints  *joints  // bytes: nil: not known
+	classes []uint32 // by rank: what merges are ordered by, if several are equal; nil: the rank
+	firsts  []uint32 // the shifted orders of pairs of ASCII characters
 }
 
 // The limits that the tables' packing sets.
@@ -64,8 +66,36 @@ func newBPE(s *spec) (*bpe, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.indexFirstPairs()
 	return m, nil
+}
+
+// indexFirsts tabulates the merges of two ASCII characters, which most words begin with: where each
+// has a symbol of its own, in order.
+func (m *bpe) indexFirsts() {
+	if m.byteFallback && !m.complete {
+		return
+	}
+	m.firsts = make([]uint32, utf8.RuneSelf*utf8.RuneSelf)
+	for a := range byte(utf8.RuneSelf) {
+		for b := range byte(utf8.RuneSelf) {
+			m.firsts[int(a)<<7|int(b)] = m.shifted(m.asciiSymbol(a), m.asciiSymbol(b))
+		}
+	}
+}
+
+// asciiSymbol returns the symbol of an ASCII character, -1 if it has none.
+func (m *bpe) asciiSymbol(c byte) int32 {
+	id := m.asciiIDs[c]
+	switch {
+	case c == ' ' && m.spaceIsMark:
+		return m.charID('▁') // its bytes are not one symbol
+	case m.bytes || id < 0:
+		id = m.byteIDs[c]
+	}
+	if id < 0 {
+		id = m.unknown
+	}
+	return id
 }
 
 // setTokens fills the tables by id.
@@ -204,7 +234,7 @@ func (m *bpe) mergesByScore(s *spec) error {
 			right, ok2 := m.ids[token[k:]]
 			if k > 0 && ok1 && ok2 {
 				merges = append(merges, merge{left, right, id})
-				m.order = append(m.order, class)
+				m.classes = append(m.classes, class)
 			}
 		}
 	}
@@ -219,27 +249,65 @@ func (m *bpe) mergesByScore(s *spec) error {
 	return nil
 }
 
-// indexFirstPairs tabulates the merges of two ASCII characters, which most words begin with.
-func (m *bpe) indexFirstPairs() {
-	id := func(c int) int32 {
-		if m.bytes {
-			return m.byteIDs[c]
-		}
-		return m.asciiIDs[c]
+// order returns what the merge of a rank is ordered by; noRank stays noRank.
+func (m *bpe) order(rank uint32) uint32 {
+	if m.classes == nil || rank == noRank {
+		return rank
 	}
-	for a := range utf8.RuneSelf {
-		for b := range utf8.RuneSelf {
-			m.first[a*utf8.RuneSelf+b] = m.pairs.get(id(a), id(b))
+	return m.classes[rank]
+}
+
+// result returns what the merge of two ids makes, whose order is known.
+func (m *bpe) result(order uint32, left, right int32) int32 {
+	if m.classes != nil {
+		order = m.pairs.get(left, right)
+	}
+	return m.merged[order]
+}
+
+// indexWholeCharacters finds the characters whose bytes merge into one token, and where characters may
+// be taken whole.
+func (m *bpe) indexWholeCharacters() {
+	m.joints = newByteJoints(m)
+	m.charIDs = make([]int32, 1<<16)
+	for i := range m.charIDs {
+		m.charIDs[i] = -1
+	}
+	var g merger
+	var merged []int32
+	for token, id := range m.ids {
+		raw, ok := fromPrintable(token)
+		r, n := utf8.DecodeRuneInString(raw)
+		if !ok || n < 2 || n != len(raw) || r >= 1<<16 {
+			continue
+		}
+		g.ids, _ = m.symbols(g.ids[:0], nil, raw, false)
+		if merged = g.scan(merged[:0], m, raw); len(merged) == 1 && merged[0] == id {
+			m.charIDs[r] = id
 		}
 	}
 }
 
-// priority puts what merges are ordered by above the rank that finds the result.
-func (m *bpe) priority(rank uint32) uint64 {
-	if m.order == nil || rank == noRank {
-		return uint64(rank)<<32 | uint64(rank)
+// wholeSymbols appends the ids that a word's merging can start from if characters are taken whole: no
+// merge joins half of one to something else, so its bytes merge first, alone. ok is false if that is
+// not so somewhere in the word.
+func (m *bpe) wholeSymbols(ids []int32, word string) (_ []int32, ok bool) {
+	for i := 0; i < len(word); {
+		if i > 0 && m.joints.part(word[i-1], word[i]) {
+			return ids, false
+		}
+		r, n := utf8.DecodeRuneInString(word[i:])
+		if n > 1 && r < 1<<16 && m.charIDs[r] >= 0 {
+			ids = append(ids, m.charIDs[r])
+			i += n
+			continue
+		}
+		for range n {
+			ids = append(ids, m.byteIDs[word[i]])
+			i++
+		}
 	}
-	return uint64(m.order[rank])<<32 | uint64(rank)
+	return ids, true
 }
 
 // symbols appends the ids that a word's merging starts from and, if asked to, the bytes of the word
@@ -264,10 +332,11 @@ func (m *bpe) symbols(ids, widths []int32, word string, track bool) (_, _ []int3
 	} else {
 		for i := 0; i < len(word); {
 			r, n := utf8.DecodeRuneInString(word[i:])
+			text := word[i : i+n]
 			if r == ' ' && m.spaceIsMark {
-				r = '▁'
+				r, text = '▁', spaceMark
 			}
-			b.char(m.charID(r), word[i:i+n], int32(n))
+			b.char(m.charID(r), text, int32(n))
 			i += n
 		}
 	}

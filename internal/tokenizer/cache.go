@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// wordCache maps words to their ids by open addressing. When it is full it is emptied, so that it
-// follows a text that changes its subject and stays within a fixed size.
+// wordCache maps words to their ids by open addressing. It grows up to a fixed size; when it is full
+// it is emptied, so that it follows a text that changes its subject.
 type wordCache struct {
 	slots []cacheSlot
 	count int
@@ -28,37 +28,65 @@ const (
 	maxShort = 15
 	// maxCached is the length, in bytes, of the longest words that are cached.
 	maxCached = 256
-	// The size of one Encoder's cache: 2^17 slots of 32 bytes, five eighths of them used, and up
-	// to 4 MiB of long words and as much of long lists of ids.
-	cacheSlots = 1 << 17
-	cacheWords = cacheSlots / 8 * 5
+	// The table has at first 2^12 slots of 32 bytes, at most 2^17 (4 MiB), at most five eighths of
+	// them used. Long words and long lists of ids may take 4 MiB each.
+	minSlots   = 1 << 12
+	maxSlots   = 1 << 17
 	cacheBytes = 4 << 20
 	cacheIDs   = 1 << 20
 	// longMark is the last byte of a slot with a word that lies elsewhere.
 	longMark = 0xFF << 56
 )
 
-func newWordCache() wordCache { return wordCache{slots: make([]cacheSlot, cacheSlots)} }
+func newWordCache() wordCache { return wordCache{slots: make([]cacheSlot, minSlots)} }
+
+// window is 16 bytes of text, the first in the lowest bits of low.
+type window struct{ low, high uint64 }
+
+// windowSize is the number of bytes in a window.
+const windowSize = 16
+
+// windowAt returns the window that begins at s[i]; i+windowSize is at most len(s).
+func windowAt(s string, i int) window {
+	b := (*[windowSize]byte)(unsafe.Add(unsafe.Pointer(unsafe.StringData(s)), i))
+	return window{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])}
+}
+
+// key packs the first n bytes, at most 15.
+func (w window) key(n int) (low, high uint64) {
+	low = w.low & (1<<(8*uint(n)) - 1)
+	high = w.high & (1<<(8*uint(max(n-8, 0))) - 1)
+	return low, high | uint64(n)<<56
+}
 
 // shortKey packs s[i:j], of at most 15 bytes.
 func shortKey(s string, i, j int) (low, high uint64) {
-	n := j - i
-	if i+16 <= len(s) {
-		p := unsafe.Pointer(unsafe.StringData(s))
-		b := (*[16]byte)(unsafe.Add(p, i))
-		low, high = binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])
-	} else {
-		var b [16]byte
-		copy(b[:], s[i:])
-		low, high = binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])
+	if i+windowSize <= len(s) {
+		return windowAt(s, i).key(j - i)
 	}
-	if n >= 8 {
-		high &= 1<<(8*(n-8)) - 1
-	} else {
-		low &= 1<<(8*n) - 1
-		high = 0
+	var b [windowSize]byte
+	copy(b[:], s[i:j])
+	w := window{binary.LittleEndian.Uint64(b[:8]), binary.LittleEndian.Uint64(b[8:])}
+	return w.key(j - i)
+}
+
+// letters returns the number of ASCII letters that the window begins with.
+func (w window) letters() int {
+	n := bits.TrailingZeros64(notLetters(w.low)) / 8
+	if n == 8 {
+		n += bits.TrailingZeros64(notLetters(w.high)) / 8
 	}
-	return low, high | uint64(n)<<56
+	return n
+}
+
+// notLetters marks the bytes of w that are no ASCII letters by their highest bit. With the case bit
+// set, a letter lies in a…z: adding 0x80-'a' carries into the highest bit from 'a' on, 0x7F-'z'
+// from behind 'z' on; no sum carries into the next byte.
+func notLetters(w uint64) uint64 {
+	const ones = 0x0101010101010101
+	lower := (w | 0x20*ones) & (0x7F * ones)
+	fromA, behindZ := lower+(0x80-'a')*ones, lower+(0x7F-'z')*ones
+	return ^(fromA &^ behindZ &^ w) & (0x80 * ones)
 }
 
 // hashShort spreads a packed word over 64 bits (Wang Yi's wyhash: a product folded onto itself).
@@ -81,20 +109,22 @@ func hashLong(word string) uint64 {
 
 // find returns the slot of a packed short word, or the empty one where it belongs.
 func (c *wordCache) find(low, high uint64) *cacheSlot {
+	mask := uint64(len(c.slots) - 1)
 	for i := hashShort(low, high); ; i++ {
-		s := &c.slots[i%cacheSlots]
+		s := &c.slots[i&mask]
 		if s.high == high && s.low == low || s.high == 0 {
 			return s
 		}
 	}
 }
 
-// findLong is find for a longer word. The empty slot is returned with what its key is to be.
+// findLong is find for a longer word. It also returns what the slot's key is or is to be.
 func (c *wordCache) findLong(word string) (s *cacheSlot, low, high uint64) {
 	low = hashLong(word)
 	mark := longMark | uint64(len(word))<<40
+	mask := uint64(len(c.slots) - 1)
 	for i := low; ; i++ {
-		s := &c.slots[i%cacheSlots]
+		s := &c.slots[i&mask]
 		if s.high == 0 {
 			return s, low, mark | uint64(len(c.keys))
 		}
@@ -116,15 +146,48 @@ func (c *wordCache) known(s *cacheSlot) []int32 {
 	return c.ids[s.ids[0]:][:s.n]
 }
 
-// full reports whether the cache must be emptied before another word goes in.
-func (c *wordCache) full() bool {
-	return c.count >= cacheWords || len(c.keys) > cacheBytes || len(c.ids) > cacheIDs
+// makeRoom makes the table larger, or empties it, if another word would be too much. It reports
+// whether slots have moved.
+func (c *wordCache) makeRoom() bool {
+	if len(c.keys) > cacheBytes || len(c.ids) > cacheIDs {
+		c.reset()
+		return true
+	}
+	if c.count < len(c.slots)/8*5 {
+		return false
+	}
+	if len(c.slots) == maxSlots {
+		c.reset()
+	} else {
+		c.grow()
+	}
+	return true
 }
 
 // reset empties the cache.
 func (c *wordCache) reset() {
 	clear(c.slots)
 	c.count, c.keys, c.ids = 0, c.keys[:0], c.ids[:0]
+}
+
+// grow doubles the table. The words stay: of a long one, low is the hash.
+func (c *wordCache) grow() {
+	old := c.slots
+	c.slots = make([]cacheSlot, 2*len(old))
+	mask := uint64(len(c.slots) - 1)
+	for _, s := range old {
+		if s.high == 0 {
+			continue
+		}
+		i := s.low
+		if s.high < longMark {
+			i = hashShort(s.low, s.high)
+		}
+		for c.slots[i&mask].high != 0 {
+			i++
+		}
+		c.slots[i&mask] = s
+	}
 }
 
 // fill enters a word's ids.

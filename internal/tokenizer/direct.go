@@ -1,6 +1,10 @@
 package tokenizer
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+	"unsafe"
+)
 
 // way is how text gets to the model, where there is a shorter one than through all stages.
 type way uint8
@@ -20,7 +24,8 @@ func (t *Tokenizer) findWay() {
 			t.way, t.scan = wayScan, sc
 		}
 	default:
-		if m, ok := onlyMarks(t.normalizers, t.steps); ok && t.bpe.cutsAtMarks(m.each) {
+		if m, ok := onlyMarks(t.normalizers, t.steps); ok && (t.bpe.whole == nil || m.each) {
+			m.joints = newCharJoints(t.bpe, m.spaces)
 			t.way, t.marks = wayMarks, m
 			t.bpe.spaceIsMark = m.spaces
 		}
@@ -45,21 +50,78 @@ func onlyScanner(steps []step) (scanner, bool) {
 
 // scanned encodes text as a scanner cuts it.
 func (e *Encoder) scanned(text string) {
-	dst := e.ids
+	dst, sc := e.ids, e.t.scan
 	for i := 0; i < len(text); {
-		j := e.t.scan.next(text, i)
-		dst = e.appendWord(dst, text, i, j)
+		if i+windowSize <= len(text) {
+			w := windowAt(text, i)
+			if n := sc.plain(w); n > 0 {
+				dst = e.words.appendPlain(dst, text, i, w, n)
+				i += n
+				continue
+			}
+		}
+		j := sc.next(text, i)
+		if e.t.bpe.joints != nil && wideWord(text, i, j) {
+			dst = e.appendWide(dst, text, i, j)
+		} else {
+			dst = e.words.append(dst, text, i, j)
+		}
 		i = j
 	}
 	e.ids = dst
 }
 
-// marks is a SentencePiece pipeline.
+// wideWord reports whether the word s[i:j] begins with a character of three bytes or more, with or
+// without one byte before it: such scripts write many words as one.
+func wideWord(s string, i, j int) bool {
+	return s[i] >= 0xE0 || i+1 < j && s[i+1] >= 0xE0
+}
+
+// appendWide appends the ids of the word s[i:j], which is merged in parts that no merge joins.
+func (e *Encoder) appendWide(dst []int32, s string, i, j int) []int32 {
+	if id, ok := e.t.bpe.whole[s[i:j]]; ok {
+		return append(dst, id)
+	}
+	for i < j {
+		k := e.t.bpe.joints.cutWord(s, i, j)
+		dst = e.parts.append(dst, s, i, k)
+		i = k
+	}
+	return dst
+}
+
+// plain returns the length of the word that a window begins with, if that is an ASCII word of at most
+// 15 bytes, with or without a space before it, that surely ends there; else 0. All scanners cut such
+// words alike.
+func (sc scanner) plain(w window) int {
+	space := 0
+	if byte(w.low) == ' ' {
+		space = 1
+		w.low = w.low>>8 | w.high<<56
+		w.high >>= 8
+	}
+	n := w.letters()
+	if n == 0 || n+space > maxShort || w.at(n) >= utf8.RuneSelf {
+		return 0
+	}
+	return n + space
+}
+
+// at returns the window's nth byte.
+func (w window) at(n int) byte {
+	if n < 8 {
+		return byte(w.low >> (8 * uint(n)))
+	}
+	return byte(w.high >> (8 * uint(n-8)))
+}
+
+// marks is a SentencePiece pipeline: the whole text is one word, or each mark begins one.
 type marks struct {
 	spaces bool   // spaces are written as marks
 	scheme scheme // where a mark is put before the text
 	always bool   // also before text that begins with one
-	each   bool   // words begin at each mark, not at each run of them
+	each   bool   // a word begins at each mark
+	joints *joints
 }
 
 // onlyMarks recognizes the normalizers Prepend and Replace, and the pre-tokenizer Metaspace.
@@ -80,28 +142,20 @@ func onlyMarks(normalizers []normalizer, steps []step) (m marks, ok bool) {
 			return m, false
 		}
 	}
-	switch len(steps) {
-	case 0:
-		return m, true
-	case 1:
-		meta, ok := steps[0].(metaspaceStep)
-		if !ok || meta.mark != spaceMark || m.scheme != never {
-			return m, false
+	for _, st := range steps {
+		meta, ok := st.(metaspaceStep)
+		if !ok || meta.mark != spaceMark || m.scheme != never || len(steps) > 1 {
+			return m, m.spaces && noSpaces(steps)
 		}
-		return marks{spaces: true, scheme: meta.scheme, each: meta.split}, true
+		m.spaces, m.scheme, m.each = true, meta.scheme, meta.split
 	}
-	return m, false
+	return m, true
 }
 
-// cutsAtMarks reports whether no merge joins a mark to something before it that is not a mark: then
-// text may be cut before each run of marks. Words that are tokens whatever the merges say may only be
-// looked for where the pipeline cuts.
-func (m *bpe) cutsAtMarks(each bool) bool {
-	if _, ok := m.ids[spaceMark]; !ok || m.whole != nil && !each {
-		return false
-	}
-	for token := range m.ids {
-		if strings.Contains(strings.TrimLeft(token, spaceMark), spaceMark) {
+// noSpaces reports whether the steps do nothing to a text without spaces.
+func noSpaces(steps []step) bool {
+	for _, st := range steps {
+		if split, ok := st.(splitStep); !ok || split.find != finder(literal(" ")) || split.invert {
 			return false
 		}
 	}
@@ -114,18 +168,27 @@ func (e *Encoder) direct(p piece) {
 	if e.t.marks.wants(p) {
 		i := e.t.marks.next(text, 0)
 		e.buffer = append(append(e.buffer[:0], spaceMark...), text[:i]...)
-		e.ids = e.appendWord(e.ids, string(e.buffer), 0, len(e.buffer))
+		first := unsafe.String(unsafe.SliceData(e.buffer), len(e.buffer)) // not kept
+		e.ids = e.words.append(e.ids, first, 0, len(first))
 		text = text[i:]
 	}
 	e.marked(text)
 }
 
-// marked encodes text by cutting it before marks.
+// marked encodes text by cutting it where no merge joins.
 func (e *Encoder) marked(text string) {
-	dst := e.ids
+	dst, m := e.ids, &e.t.marks
 	for i := 0; i < len(text); {
-		j := e.t.marks.next(text, i)
-		dst = e.appendWord(dst, text, i, j)
+		if i+windowSize <= len(text) {
+			w := windowAt(text, i)
+			if n := m.plain(w); n > 0 {
+				dst = e.words.appendPlain(dst, text, i, w, n)
+				i += n
+				continue
+			}
+		}
+		j := m.next(text, i)
+		dst = e.words.append(dst, text, i, j)
 		i = j
 	}
 	e.ids = dst
@@ -136,34 +199,40 @@ func (m *marks) wants(p piece) bool {
 	if m.scheme == never || m.scheme == atTheFirst && !p.first {
 		return false
 	}
-	return m.always || m.mark(p.text, 0) == 0
+	return m.always || !m.markAt(p.text, 0)
 }
 
-// mark returns the length of the mark at s[i], 0 if there is none.
-func (m *marks) mark(s string, i int) int {
-	switch {
-	case s[i] == ' ' && m.spaces:
-		return 1
-	case s[i] == spaceMark[0] && strings.HasPrefix(s[i:], spaceMark):
-		return len(spaceMark)
+// markAt reports whether there is a mark at s[i].
+func (m *marks) markAt(s string, i int) bool {
+	return s[i] == ' ' && m.spaces || strings.HasPrefix(s[i:], spaceMark)
+}
+
+// plain returns the length of the word that a window begins with, if that is an ASCII word of at most
+// 15 bytes, with or without a space before it, that may be cut off there; else 0.
+func (m *marks) plain(w window) int {
+	space := 0
+	if byte(w.low) == ' ' {
+		space = 1
+		w.low = w.low>>8 | w.high<<56
+		w.high >>= 8
 	}
-	return 0
+	n := w.letters()
+	if n == 0 || n+space > maxShort || m.joints.ascii(w.at(n-1), w.at(n)) {
+		return 0
+	}
+	return n + space
 }
 
-// next returns the end of the word that begins at s[i]: marks and what follows up to the next mark.
+// next returns the end of the part that begins at s[i] and is cut off from the rest.
 func (m *marks) next(s string, i int) int {
-	for i < len(s) {
-		n := m.mark(s, i)
-		if n == 0 {
+	last, n := m.joints.at(s, i)
+	for i += n; i < len(s); i += n {
+		var c char
+		c, n = m.joints.at(s, i)
+		if m.each && c == m.joints.mark || !m.joints.join(last, c) {
 			break
 		}
-		i += n
-		if m.each {
-			break
-		}
-	}
-	for i < len(s) && m.mark(s, i) == 0 {
-		i++
+		last = c
 	}
 	return i
 }

@@ -7,8 +7,8 @@ import "slices"
 type Encoder struct {
 	t      *Tokenizer
 	steps  []step
-	cache  wordCache
-	merger merger
+	words  *wordEncoder
+	parts  *wordEncoder // of words, where a word is not looked up whole
 	buffer []byte
 
 	// The output of the call in progress.
@@ -19,7 +19,10 @@ type Encoder struct {
 
 // NewEncoder returns an Encoder with an empty cache.
 func (t *Tokenizer) NewEncoder() *Encoder {
-	e := &Encoder{t: t, cache: newWordCache(), steps: make([]step, len(t.steps))}
+	e := &Encoder{t: t, words: newWordEncoder(t.bpe, t.bpe.whole), steps: make([]step, len(t.steps))}
+	if e.parts = e.words; t.bpe.whole != nil {
+		e.parts = newWordEncoder(t.bpe, nil)
+	}
 	for i, s := range t.steps {
 		e.steps[i] = s.fresh()
 	}
@@ -143,7 +146,7 @@ func (e *Encoder) model(p piece) {
 		e.marked(p.text)
 		return
 	}
-	e.ids = e.appendWord(e.ids, p.text, 0, len(p.text))
+	e.ids = e.words.append(e.ids, p.text, 0, len(p.text))
 }
 
 // trackedWord encodes a word with the offsets of its tokens.
@@ -153,7 +156,7 @@ func (e *Encoder) trackedWord(p piece) {
 		return
 	}
 	at := 0
-	e.merger.mergeTracked(e.t.bpe, p.text, func(id, width int32) {
+	e.words.merger.mergeTracked(e.t.bpe, p.text, func(id, width int32) {
 		e.add(id, p.span(at, at+int(width)))
 		at += int(width)
 	})
@@ -171,61 +174,4 @@ func (e *Encoder) addEmpty(ids []int32, at int) {
 	for _, id := range ids {
 		e.add(id, Offset{at, at})
 	}
-}
-
-// appendWord appends the ids of the word s[i:j], from the cache if it is there.
-func (e *Encoder) appendWord(dst []int32, s string, i, j int) []int32 {
-	if j-i > maxShort {
-		return e.appendLong(dst, s[i:j])
-	}
-	low, high := shortKey(s, i, j)
-	slot := e.cache.find(low, high)
-	if slot.high == 0 {
-		return e.appendNew(dst, s[i:j], slot, low, high)
-	}
-	if n := len(dst); slot.n <= uint32(len(slot.ids)) && n+len(slot.ids) <= cap(dst) {
-		*(*[3]int32)(dst[n : n+3]) = slot.ids
-		return dst[:n+int(slot.n)]
-	}
-	return append(dst, e.cache.known(slot)...)
-}
-
-// appendLong is appendWord for words of more than 15 bytes.
-func (e *Encoder) appendLong(dst []int32, word string) []int32 {
-	if len(word) > maxCached {
-		return e.appendMerged(dst, word)
-	}
-	slot, low, high := e.cache.findLong(word)
-	if slot.high != 0 {
-		return append(dst, e.cache.known(slot)...)
-	}
-	if e.cache.full() {
-		e.cache.reset()
-		slot, low, high = e.cache.findLong(word)
-	}
-	before := len(dst)
-	dst = e.appendMerged(dst, word)
-	e.cache.keys = append(e.cache.keys, word...)
-	e.cache.fill(slot, low, high, dst[before:])
-	return dst
-}
-
-// appendNew appends the ids of a short word that is not in the cache, and enters them there.
-func (e *Encoder) appendNew(dst []int32, word string, slot *cacheSlot, low, high uint64) []int32 {
-	if e.cache.full() {
-		e.cache.reset()
-		slot = e.cache.find(low, high)
-	}
-	before := len(dst)
-	dst = e.appendMerged(dst, word)
-	e.cache.fill(slot, low, high, dst[before:])
-	return dst
-}
-
-// appendMerged appends the ids of a word by merging.
-func (e *Encoder) appendMerged(dst []int32, word string) []int32 {
-	if id, ok := e.t.bpe.whole[word]; ok {
-		return append(dst, id)
-	}
-	return e.merger.merge(dst, e.t.bpe, word)
 }

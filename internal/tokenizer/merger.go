@@ -1,59 +1,114 @@
 package tokenizer
 
-// merger merges the symbols of a word: the pair of the least priority first, of equal ones the
+import "unicode/utf8"
+
+// merger merges the symbols of a word: the pair that is first in the merges' order, of equal ones the
 // leftmost. It holds working memory.
 type merger struct {
-	ids        []int32
-	widths     []int32
-	priorities []uint64
-	symbols    []symbol
-	heap       []candidate
+	ids, widths []int32
+	orders      [1 << placeBits]uint32 // of the pair that begins at each place
+	prev, next  [1 << placeBits]uint8  // places
+	symbols     []symbol
+	heap        []candidate
 }
 
 // maxScanned is the number of symbols up to which looking through all pairs beats a heap.
-const maxScanned = 48
+const maxScanned = 1<<placeBits - 1
 
 // merge appends the ids of a word.
 func (g *merger) merge(dst []int32, m *bpe, word string) []int32 {
-	g.ids, _ = m.symbols(g.ids[:0], nil, word, false)
+	g.findSymbols(m, word)
 	switch n := len(g.ids); {
 	case n == 0:
 		return dst
 	case n > maxScanned:
 		return g.mergeHeap(dst, m)
 	}
-	return append(dst, g.scan(m)...)
+	return g.scan(dst, m, word)
 }
 
-// scan merges a short word in place.
-func (g *merger) scan(m *bpe) []int32 {
-	ids, all := g.ids, g.priorities[:0]
-	for i := 0; i+1 < len(ids); i++ {
-		all = append(all, m.priority(m.pairs.get(ids[i], ids[i+1])))
+// findSymbols finds the ids that merging starts from.
+func (g *merger) findSymbols(m *bpe, word string) {
+	if m.joints != nil && !isASCII(word) {
+		var ok bool
+		if g.ids, ok = m.wholeSymbols(g.ids[:0], word); ok {
+			return
+		}
 	}
-	g.priorities = all
+	g.ids, _ = m.symbols(g.ids[:0], nil, word, false)
+}
+
+// unmergeable is above every order of a merge that is shifted to make room for a place.
+const unmergeable = noRank &^ (1<<placeBits - 1)
+
+// placeBits is the number of bits of a place in a short word.
+const placeBits = 6
+
+// scan merges a short word and appends its ids. The best pair is found by looking at all: their order
+// and place, in one number, decide.
+func (g *merger) scan(dst []int32, m *bpe, word string) []int32 {
+	ids := g.ids
+	n := len(ids)
+	g.firstOrders(m, word)
+	for i := range ids {
+		g.prev[i], g.next[i] = uint8(i-1), uint8(i+1)
+	}
 	for {
-		best, at := uint64(noRank)<<32, -1
-		for i, p := range all {
-			if p>>32 < best>>32 {
-				best, at = p, i
-			}
+		best := uint32(unmergeable)
+		for i, order := range g.orders[:n] {
+			best = min(best, order|uint32(i))
 		}
-		if at < 0 {
-			return ids
+		if best == unmergeable {
+			break
 		}
-		id := m.merged[uint32(best)]
-		ids[at] = id
-		copy(ids[at+1:], ids[at+2:])
-		copy(all[at:], all[at+1:])
-		ids, all = ids[:len(ids)-1], all[:len(all)-1]
+		at := best & (1<<placeBits - 1)
+		right := g.next[at]
+		id := m.result(best>>placeBits, ids[at], ids[right])
+		ids[at], g.orders[right] = id, unmergeable
+		g.orders[at] = unmergeable
+		if right = g.next[right]; int(right) < n {
+			g.prev[right] = uint8(at)
+			g.orders[at] = m.shifted(id, ids[right])
+		}
+		g.next[at] = right
 		if at > 0 {
-			all[at-1] = m.priority(m.pairs.get(ids[at-1], id))
-		}
-		if at < len(all) {
-			all[at] = m.priority(m.pairs.get(id, ids[at+1]))
+			left := g.prev[at]
+			g.orders[left] = m.shifted(ids[left], id)
 		}
 	}
+	for i := 0; i < n; i = int(g.next[i]) {
+		dst = append(dst, ids[i])
+	}
+	return dst
+}
+
+// firstOrders finds the orders of the pairs that a word begins with.
+func (g *merger) firstOrders(m *bpe, word string) {
+	ids := g.ids
+	g.orders[len(ids)-1] = unmergeable
+	if m.firsts != nil && len(word) == len(ids) && isASCII(word) {
+		for i := range len(word) - 1 {
+			g.orders[i] = m.firsts[int(word[i])<<7|int(word[i+1])]
+		}
+		return
+	}
+	for i := range len(ids) - 1 {
+		g.orders[i] = m.shifted(ids[i], ids[i+1])
+	}
+}
+
+// shifted returns the order of the merge of two ids, shifted to make room for a place.
+func (m *bpe) shifted(left, right int32) uint32 {
+	return m.order(m.pairs.get(left, right)) << placeBits
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // symbol is an element of a linked list.
@@ -67,15 +122,14 @@ const gone = -2
 
 // candidate is a merge that was possible when it was pushed: it is stale if either side has changed.
 type candidate struct {
-	priority    uint64
+	order       uint32
 	pos         int32
 	left, right int32 // ids
 }
 
-// before is the order of merging: by priority, of equal ones from left to right.
+// before is the order of merging: by their order, of equal ones from left to right.
 func (c candidate) before(d candidate) bool {
-	a, b := c.priority>>32, d.priority>>32
-	return a < b || a == b && c.pos < d.pos
+	return c.order < d.order || c.order == d.order && c.pos < d.pos
 }
 
 // mergeHeap merges a long word in n log n time and appends its ids.
@@ -126,7 +180,7 @@ func (g *merger) drain(m *bpe) {
 			continue
 		}
 		b := &g.symbols[a.next]
-		a.id, a.next, a.width = m.merged[uint32(c.priority)], b.next, a.width+b.width
+		a.id, a.next, a.width = m.result(c.order, c.left, c.right), b.next, a.width+b.width
 		b.id = gone
 		if a.next >= 0 {
 			g.symbols[a.next].prev = c.pos
@@ -146,7 +200,7 @@ func (g *merger) push(m *bpe, pos int32) {
 	if rank == noRank {
 		return
 	}
-	g.heap = append(g.heap, candidate{m.priority(rank), pos, left, right})
+	g.heap = append(g.heap, candidate{m.order(rank), pos, left, right})
 	h := g.heap
 	for i := len(h) - 1; i > 0 && h[i].before(h[(i-1)/2]); i = (i - 1) / 2 {
 		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]

@@ -10,6 +10,7 @@ import (
 type pairTable struct {
 	entries []uint64
 	shift   uint
+	filter  []uint64 // some bits a pair: most pairs that do not merge are told here, in less memory
 }
 
 // noRank is greater than any merge's rank.
@@ -24,21 +25,29 @@ const (
 // newPairTable returns a table for n pairs, at most half full.
 func newPairTable(n int) pairTable {
 	size := bits.Len(uint(2*n + 1))
-	return pairTable{entries: make([]uint64, 1<<size), shift: uint(64 - size)}
+	return pairTable{
+		entries: make([]uint64, 1<<size), shift: uint(64 - size),
+		filter: make([]uint64, max(1, 1<<size>>(6-filterBits))),
+	}
 }
+
+// filterBits is the logarithm of the filter's bits for each entry.
+const filterBits = 3
 
 func pairKey(left, right int32) uint64 { return uint64(uint32(left))<<idBits | uint64(uint32(right)) }
 
-// slot spreads keys over the table (Knuth, volume 3, section 6.4: Fibonacci hashing).
-func (p *pairTable) slot(key uint64) uint64 {
-	key ^= key >> idBits
-	return key * 0x9E3779B97F4A7C15 >> p.shift
+// slot spreads keys over the table (Knuth, volume 3, section 6.4: Fibonacci hashing). bit is the place
+// in the filter.
+func (p *pairTable) slot(key uint64) (slot, bit uint64) {
+	h := (key ^ key>>idBits) * 0x9E3779B97F4A7C15
+	return h >> p.shift, h >> (p.shift - filterBits)
 }
 
 func (p *pairTable) set(left, right int32, rank uint32) {
 	key := pairKey(left, right)
 	mask := uint64(len(p.entries) - 1)
-	i := p.slot(key)
+	i, bit := p.slot(key)
+	p.filter[bit>>6] |= 1 << (bit & 63)
 	for p.entries[i] != 0 && p.entries[i]>>rankBits != key {
 		i = (i + 1) & mask
 	}
@@ -52,7 +61,11 @@ func (p *pairTable) get(left, right int32) uint32 {
 	}
 	key := pairKey(left, right)
 	mask := uint64(len(p.entries) - 1)
-	for i := p.slot(key); ; i = (i + 1) & mask {
+	i, bit := p.slot(key)
+	if p.filter[bit>>6]>>(bit&63)&1 == 0 {
+		return noRank
+	}
+	for ; ; i = (i + 1) & mask {
 		switch e := p.entries[i&mask]; {
 		case e>>rankBits == key && e != 0:
 			return uint32(e&rankMask) - 1

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -126,8 +127,7 @@ func (m *sentencePiece) readPiece(data []byte) error {
 	case pieceControl:
 		m.spec.added = append(m.spec.added, addedToken{ID: id, Content: piece, Special: true})
 	case pieceUserDefined:
-		symbol := addedToken{ID: id, Content: strings.ReplaceAll(piece, " ", spaceMark)}
-		symbol.Normalized, symbol.verbatim = true, true
+		symbol := addedToken{ID: id, Content: piece, Normalized: true, verbatim: true}
 		m.spec.added = append(m.spec.added, symbol)
 		return m.verbatim.add(symbol, piece)
 	case pieceByte:
@@ -204,12 +204,7 @@ func (m *sentencePiece) finish() (*spec, error) {
 	if m.bos >= 0 && int(m.bos) < len(s.scores) {
 		s.post.before = []int32{m.bos}
 	}
-	s.decoders = []decoder{
-		replaceDecoder{replace{literal(spaceMark), " "}}, byteFallbackDecoder{}, fuseDecoder{},
-	}
-	if m.dummyPrefix {
-		s.decoders = append(s.decoders, stripDecoder{content: " ", start: 1, fused: true})
-	}
+	s.decoders = []decoder{sentenceDecoder{one: m.dummyPrefix || m.squeeze, all: m.squeeze}}
 	return s, nil
 }
 
@@ -227,4 +222,61 @@ func (m *sentencePiece) checkCharacters() error {
 		}
 	}
 	return nil
+}
+
+// sentenceDecoder makes text of pieces as SentencePiece does (sentencepiece_processor.cc, Decode).
+type sentenceDecoder struct {
+	one bool // the first piece loses a mark that it begins with
+	all bool // and so does every piece up to the first that leaves some text
+}
+
+func (sentenceDecoder) fuses() bool      { return true }
+func (sentenceDecoder) takesParts() bool { return false }
+
+func (d sentenceDecoder) sink(next sink) sink {
+	return &sentenceSink{sentenceDecoder: d, next: next}
+}
+
+// sentenceSink holds back the bytes of a character that is not complete.
+type sentenceSink struct {
+	sentenceDecoder
+	next  sink
+	bytes []byte
+}
+
+func (s *sentenceSink) token(t string) {
+	if b, ok := byteOf(t); ok {
+		s.bytes = append(s.bytes, b)
+		s.flush(false)
+		return
+	}
+	s.flush(true)
+	if s.one {
+		var cut bool
+		t, cut = strings.CutPrefix(t, spaceMark)
+		s.one = s.all || !cut
+	}
+	s.send(strings.ReplaceAll(t, spaceMark, " "))
+}
+
+func (s *sentenceSink) send(text string) {
+	if text != "" {
+		s.one = false
+		s.next.token(text)
+	}
+}
+
+// flush sends the characters that are complete and, at the end of a run of bytes, a U+FFFD for each
+// byte that is left.
+func (s *sentenceSink) flush(all bool) {
+	for len(s.bytes) > 0 && (all || utf8.FullRune(s.bytes)) {
+		r, n := utf8.DecodeRune(s.bytes)
+		s.send(string(r))
+		s.bytes = s.bytes[n:]
+	}
+}
+
+func (s *sentenceSink) end() {
+	s.flush(true)
+	s.next.end()
 }

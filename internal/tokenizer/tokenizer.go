@@ -116,6 +116,10 @@ func build(s *spec) (*Tokenizer, error) {
 	}
 	t.setDecoded()
 	t.findWay()
+	model.indexFirsts()
+	if model.bytes && model.complete {
+		model.indexWholeCharacters()
+	}
 	t.guessEnds()
 	t.pool.New = func() any { return t.NewEncoder() }
 	return t, nil
