@@ -49,7 +49,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	c, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -59,7 +59,7 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	}
 	fmt.Fprintf(stderr, "%s: %s%s\n", root.Name(), oneLine(err), hint)
 	if _, ok := errors.AsType[usageError](err); ok {
-		fmt.Fprintf(stderr, "run '%s --help' for usage\n", root.Name())
+		fmt.Fprintf(stderr, "run '%s --help' for usage\n", c.CommandPath())
 		return exitUsage
 	}
 	return exitFailed

@@ -43,7 +43,7 @@ func TestRun(t *testing.T) {
 		{"group run full", "tool: write x: no space left on device; free some space and run the command " +
 			"again\n", 1},
 		{"group run misused", "tool: --n is 0, want more\n", 2},
-		{"group run", "accepts 1 arg(s)", 2},
+		{"group run", "accepts 1 arg(s), received 0\nrun 'tool group run --help' for usage\n", 2},
 		{"group run x --m 1", "unknown flag: --m", 2},
 		{"group run x --n y", "invalid argument", 2},
 		{"group walk", `unknown command "walk"; the commands are run`, 2},

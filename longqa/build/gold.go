@@ -95,7 +95,7 @@ func (g *goldBuilder) run(ctx context.Context) (*schemas.Manifest, error) {
 	for _, n := range rejected {
 		dropped += n
 	}
-	if err := g.MaxDropped.Check("rows were dropped", dropped, g.rows, rejected); err != nil {
+	if err := g.MaxDropped.Check("rows were dropped", "--max-dropped", dropped, g.rows, rejected); err != nil {
 		return nil, err
 	}
 	if g.rows == dropped {

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"longlora/internal/command"
 	"longlora/pipeline/source"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -116,9 +118,16 @@ func newCat() *cobra.Command {
 		Short: "Print a dataset's rows, one JSON object a line",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if limit < 0 {
+				return command.Usagef("cat: --limit is %d, want at least 0", limit)
+			}
 			d, err := shard.Open(args[0])
 			if err != nil {
 				return err
+			}
+			if splits := d.Splits(); split != "" && !slices.Contains(splits, split) {
+				return fmt.Errorf("cat: split %q is not in %s, which has %s", split, args[0],
+					strings.Join(splits, ", "))
 			}
 			w := bufio.NewWriterSize(c.OutOrStdout(), 1<<20)
 			err = shard.WriteJSONL(w, d, split, limit)

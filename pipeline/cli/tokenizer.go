@@ -84,15 +84,19 @@ func newTokenizerDecode() *cobra.Command {
 	var name string
 	var special, asJSON bool
 	c := &cobra.Command{
-		Use:   "decode PATH…|-",
+		Use:   "decode [PATH…|-]",
 		Short: "Print the text of each line with a JSON array of ids",
 		Long: "Print the text of each line with a JSON array of ids, as 'tokenizer encode' writes them.\n" +
-			"Texts follow each other with nothing between them, so that a file comes back as it was.",
-		Args: cobra.MinimumNArgs(1),
+			"Texts follow each other with nothing between them, so that a file comes back as it was.\n" +
+			"Without a path it reads standard input.",
+		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := openTokenizer(name)
 			if err != nil {
 				return err
+			}
+			if len(args) == 0 {
+				args = []string{"-"}
 			}
 			w := bufio.NewWriterSize(c.OutOrStdout(), 1<<20)
 			for _, path := range args {

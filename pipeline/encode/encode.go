@@ -127,8 +127,9 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 		return nil, fmt.Errorf("encode: %w", err)
 	}
 	err = errors.Join(
-		o.MaxDropped.Check("documents were dropped", report.Dropped, report.Documents, b.Rejected()),
-		o.MaxCut.Check("documents lost tokens", report.Cut, report.Documents, b.Rejected()))
+		o.MaxDropped.Check("documents were dropped", "--max-dropped", report.Dropped, report.Documents,
+			b.Rejected()),
+		o.MaxCut.Check("documents lost tokens", "--max-cut", report.Cut, report.Documents, b.Rejected()))
 	if err == nil && report.Sequences == 0 {
 		err = fmt.Errorf("no sequence is left of %d documents: %s", report.Documents,
 			limit.Reasons(b.Rejected()))

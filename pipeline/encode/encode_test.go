@@ -232,7 +232,7 @@ func TestLimits(t *testing.T) {
 	}{
 		"dropped": {func(o *Options) {
 			o.NoBOS, o.NoEOS, o.MaxDropped = true, true, limit.Limit{}
-		}, "1 of 11 documents were dropped (no target: 1), and at most 0 may be"},
+		}, "1 of 11 documents were dropped (no target: 1), and the limit is 0"},
 		"cut": {func(o *Options) {
 			o.Pack.OverLength, o.MaxCut = "head", limit.Share(0.1)
 		}, "documents lost tokens (over-length: head: "},

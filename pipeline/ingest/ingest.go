@@ -110,7 +110,7 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 	if err = errors.Join(err, f.close()); err != nil {
 		return nil, err
 	}
-	if err := o.MaxDropped.Check("inputs were dropped", s.inputs-kept, s.inputs,
+	if err := o.MaxDropped.Check("inputs were dropped", "--max-dropped", s.inputs-kept, s.inputs,
 		b.Rejected()); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}

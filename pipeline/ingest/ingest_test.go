@@ -250,7 +250,7 @@ func TestFailures(t *testing.T) {
 		want   string
 	}{
 		"limit": {func(o *Options) { o.MaxDropped = limit.Share(0.4) },
-			"2 of 4 inputs were dropped (too short: 2), and at most 40% may be"},
+			"2 of 4 inputs were dropped (too short: 2), and the limit is 40%"},
 		"nothing left": {func(o *Options) { o.Filter.MinChars = 1000 }, "no document is left of 4 inputs"},
 		"source":       {func(o *Options) { o.Source = memory{good.items, failed} }, failed.Error()},
 		"licence": {func(o *Options) {

@@ -49,8 +49,8 @@ func (l Limit) String() string {
 func (l Limit) Type() string { return "N|N%" }
 
 // Check returns an error if n of all are more than the limit. what continues a number, as "inputs
-// were dropped"; reasons says how often which reason was given.
-func (l Limit) Check(what string, n, all int64, reasons map[string]int64) error {
+// were dropped"; reasons says how often which reason was given; option is what sets the limit.
+func (l Limit) Check(what, option string, n, all int64, reasons map[string]int64) error {
 	most := l.count
 	if most == 0 {
 		most = int64(l.share * float64(all))
@@ -58,8 +58,8 @@ func (l Limit) Check(what string, n, all int64, reasons map[string]int64) error 
 	if n <= most {
 		return nil
 	}
-	return fmt.Errorf("%d of %d %s (%s), and at most %s may be; look at these or raise the limit",
-		n, all, what, Reasons(reasons), l)
+	return fmt.Errorf("%d of %d %s (%s), and the limit is %s; with a higher %s, "+
+		"reject/rejected.jsonl names each", n, all, what, Reasons(reasons), l, option)
 }
 
 // Reasons lists reasons with their counts, the most frequent first.

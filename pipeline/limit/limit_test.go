@@ -19,11 +19,13 @@ func TestLimit(t *testing.T) {
 		if err := l.Set(c.set); err != nil {
 			t.Fatal(err)
 		}
-		err := l.Check("inputs were dropped", c.n, c.all, map[string]int64{"a": 1, "b": 2})
+		err := l.Check("inputs were dropped", "--max-x", c.n, c.all, map[string]int64{"a": 1, "b": 2})
 		if (err == nil) != c.ok {
 			t.Errorf("%s: %d of %d: %v", c.set, c.n, c.all, err)
 		}
-		if err != nil && !strings.Contains(err.Error(), "inputs were dropped (b: 2, a: 1), and at most") {
+		const want = "inputs were dropped (b: 2, a: 1), and the limit is "
+		if err != nil && (!strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "with a higher --max-x, reject/rejected.jsonl names each")) {
 			t.Errorf("got %v", err)
 		}
 		var again Limit
