@@ -41,12 +41,18 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(text), " a\na\xff")
 	}
+	for _, data := range goldenFiles(f) {
+		f.Add(data, "The fox's  été <l> 狐\n\n12 ▁x")
+	}
 	f.Fuzz(func(t *testing.T, data []byte, text string) {
 		tok, err := Parse("fuzz", data)
 		if err != nil {
 			return
 		}
 		ids := tok.Encode(nil, text, true)
+		if slow, _ := tok.EncodeOffsets(text, true); !slices.Equal(ids, slow) {
+			t.Fatalf("%q gives ids %v, through the stages %v", text, ids, slow)
+		}
 		for _, id := range ids {
 			if _, ok := tok.Token(id); !ok {
 				t.Fatalf("%q gives id %d, which is no token", text, id)
@@ -56,6 +62,27 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q gives ids %v, which cannot be decoded: %v", text, ids, err)
 		}
 	})
+}
+
+// goldenFiles returns the tokenizer files that the golden files hold.
+func goldenFiles(f *testing.F) [][]byte {
+	f.Helper()
+	all, err := readFamilies()
+	if err != nil {
+		f.Fatal(err)
+	}
+	var files [][]byte
+	for _, tok := range all {
+		files = append(files, tok.Bytes())
+	}
+	var pieces struct{ Models []struct{ File []byte } }
+	if err := readGolden("sentencepiece.json", &pieces); err != nil {
+		f.Fatal(err)
+	}
+	for _, m := range pieces.Models {
+		files = append(files, m.File)
+	}
+	return files
 }
 
 // FuzzMerge compares words, short and long ones, with merging by the book: of all pairs that there

@@ -104,6 +104,9 @@ func (s *spec) readModel(c *fileJSON) error {
 			return fmt.Errorf("model.%s %q is not supported", name, *v)
 		}
 	}
+	if len(m.Vocab) == 0 {
+		return errors.New("not a tokenizer.json: it has no model.vocab")
+	}
 	if err := json.Unmarshal(m.Vocab, &s.vocab); err != nil {
 		return fmt.Errorf("model.vocab: %w", err)
 	}

@@ -2,13 +2,14 @@
 Face tokenizers works with, asked of the engine itself for every code point. Its parts are built
 against different versions of Unicode; tokens are only equal if each part's own version is used.
 
-usage: python scripts/oracle/unicode.py   (from the checkout's root; needs scripts/requirements.txt)
-"""
+Takes about a minute."""
 
-import sys
+import os
 
 import tokenizers
 from tokenizers import Regex, normalizers, pre_tokenizers
+
+from common import ROOT
 
 OUT = "internal/tokenizer/ucd/unicode.txt"
 POINTS = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
@@ -86,7 +87,7 @@ def main():
         ("marks", [c for c, to in changed(normalizers.StripAccents()) if to == ""]),
         ("normalized", normalized()),
     ]
-    with open(OUT, "w", encoding="utf-8", newline="\n") as f:
+    with open(os.path.join(ROOT, OUT), "w", encoding="utf-8", newline="\n") as f:
         f.write(f"# Written by scripts/oracle/unicode.py with tokenizers {tokenizers.__version__}.\n")
         f.write("# set: a name and its code points, in hexadecimal.\n")
         for name, points in sets:
@@ -94,7 +95,7 @@ def main():
         f.write("# lower: a code point and what it becomes in lower case.\n")
         for c, to in changed(normalizers.Lowercase()):
             f.write(f"lower {c:x} {' '.join(f'{ord(t):x}' for t in to)}\n")
-    print(f"wrote {OUT}", file=sys.stderr)
+    print("wrote", OUT)
 
 
 if __name__ == "__main__":

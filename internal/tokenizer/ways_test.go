@@ -1,0 +1,174 @@
+package tokenizer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// smallTokenizers returns the families of the golden file by name.
+func smallTokenizers(t *testing.T) map[string]*Tokenizer {
+	t.Helper()
+	all, err := readFamilies()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+var readFamilies = sync.OnceValues(func() (map[string]*Tokenizer, error) {
+	golden, err := readGoldenFamilies()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*Tokenizer{}
+	for _, f := range golden.Families {
+		if all[f.Name], err = assemble(golden.Bases[f.Base], f.Parts); err != nil {
+			return nil, fmt.Errorf("%s: %w", f.Name, err)
+		}
+	}
+	return all, nil
+})
+
+// The ways past normalizers, steps and whole words give what going through them gives: EncodeOffsets
+// takes none of them.
+func TestShortWaysMatchTheStages(t *testing.T) {
+	ways := map[way]int{}
+	for name, tok := range smallTokenizers(t) {
+		ways[tok.way]++
+		r := rand.New(rand.NewPCG(3, 4))
+		for range 150 {
+			text := hardText(r, 60)
+			want, offsets := tok.EncodeOffsets(text, true)
+			if got := tok.Encode(nil, text, true); !slices.Equal(got, want) {
+				t.Fatalf("%s: %q: ids %v, through the stages %v", name, text, got, want)
+			}
+			if err := checkOffsets(replaceInvalid(text), offsets); err != nil {
+				t.Fatalf("%s: %q: %v", name, text, err)
+			}
+		}
+	}
+	for _, w := range []way{wayStages, wayScan, wayMarks} {
+		if ways[w] < 5 {
+			t.Errorf("way %d is taken by %d tokenizers, want 5 at least", w, ways[w])
+		}
+	}
+}
+
+// checkOffsets checks that offsets are ranges of whole characters.
+func checkOffsets(text string, offsets []Offset) error {
+	for i, o := range offsets {
+		if o.Start < 0 || o.Start > o.End || o.End > len(text) {
+			return fmt.Errorf("offset %d is %v of a text of %d bytes", i, o, len(text))
+		}
+		if s := text[o.Start:o.End]; s != strings.ToValidUTF8(s, "") {
+			return fmt.Errorf("offset %d is half a character: %q", i, s)
+		}
+	}
+	return nil
+}
+
+// A cache that is emptied, or grows, changes nothing.
+func TestCacheLimits(t *testing.T) {
+	tok := smallTokenizers(t)["gpt2"]
+	e := tok.NewEncoder()
+	r := rand.New(rand.NewPCG(5, 6))
+	grown, emptied, before := false, false, 0
+	for range 60 {
+		var b strings.Builder
+		for range 4000 {
+			fmt.Fprintf(&b, " w%x", r.Uint64N(1<<40))
+			if r.IntN(4) == 0 {
+				fmt.Fprintf(&b, " %s", strings.Repeat(string(rune('a'+r.IntN(26))), 16+r.IntN(300)))
+			}
+		}
+		want, _ := tok.EncodeOffsets(b.String(), false)
+		if got := e.Encode(nil, b.String(), false); !slices.Equal(got, want) {
+			t.Fatal("the cache changes ids")
+		}
+		c := &e.words.cache
+		emptied = emptied || c.count < before
+		before = c.count
+		grown = grown || len(c.slots) > minSlots
+		if len(c.slots) > maxSlots || len(c.keys) > cacheBytes+maxCached ||
+			len(c.ids) > cacheIDs+maxCached || c.count > maxSlots/8*5 {
+			t.Fatalf("%d slots, %d words, %d bytes, %d ids", len(c.slots), c.count, len(c.keys), len(c.ids))
+		}
+	}
+	if !grown || !emptied {
+		t.Errorf("the cache grew: %v, was emptied: %v", grown, emptied)
+	}
+}
+
+func TestEncodingAllocatesNothingPerWord(t *testing.T) {
+	for _, name := range []string{"gpt2", "qwen", "llama2", "metaspace-first-whole"} {
+		tok := smallTokenizers(t)[name]
+		e := tok.NewEncoder()
+		text := strings.Repeat("The quick brown fox, jumps over\n\tthe 'lazy' dog: 狐狸 été.\n", 100)
+		dst := e.Encode(nil, text, true)
+		if n := testing.AllocsPerRun(5, func() { dst = e.Encode(dst[:0], text, true) }); n > 3 {
+			t.Errorf("%s: %v allocations for a document, want 3 at most", name, n)
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	for name, tok := range smallTokenizers(t) {
+		text := hardText(rand.New(rand.NewPCG(7, 8)), 200)
+		want := tok.Encode(nil, text, true)
+		wantText, err := tok.Decode(want, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() {
+				for range 3 {
+					if got := tok.Encode(nil, text, true); !slices.Equal(got, want) {
+						t.Errorf("%s: other ids from another goroutine", name)
+					}
+					if got, _ := tok.Decode(want, true); got != wantText {
+						t.Errorf("%s: another text from another goroutine", name)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// Time grows with the length, not with its square: eight times the text takes at most 8·6 times as
+// long, where a square would take 64 times. The least of several runs counts.
+func TestLinearTime(t *testing.T) {
+	const small, times = 8 << 10, 8
+	names := []string{"gpt2", "qwen", "gpt4o", "no-words", "llama2", "gemma", "tidied", "roberta"}
+	if testing.Short() {
+		names = []string{"gpt2", "llama2"}
+	}
+	for _, name := range names {
+		tok := smallTokenizers(t)[name]
+		for _, unit := range []string{"a", " ", "\n", "中", "ab", "狐狸", "é", "=", "'s", "1", "\u0301",
+			"<", "a ", "\xff", "🙂", "▁"} {
+			short := strings.Repeat(unit, small/len(unit))
+			a := leastTime(func() { tok.Encode(nil, short, false) })
+			b := leastTime(func() { tok.Encode(nil, strings.Repeat(short, times), false) })
+			if b > 6*times*a && b > 30*time.Millisecond {
+				t.Errorf("%s: %d times as much of %q takes %v instead of %v", name, times, unit, b, a)
+			}
+		}
+	}
+}
+
+func leastTime(f func()) time.Duration {
+	least := time.Duration(1 << 62)
+	for range 3 {
+		start := time.Now()
+		f()
+		least = min(least, time.Since(start))
+	}
+	return least
+}
