@@ -48,6 +48,11 @@ def peer(tokenizer, documents):
     return time.perf_counter() - begun, n
 
 
+def report(name, ours, peer):
+    print(json.dumps({"name": name, "ours": round(ours, 2), "peer": round(peer, 2), "unit": "MB/s",
+                      "ratio": round(ours / peer, 2)}), flush=True)
+
+
 def main():
     program, tokenizer, texts = sys.argv[1], sys.argv[2], sys.argv[3:]
     kind = os.path.basename(os.path.dirname(os.path.abspath(tokenizer)))
@@ -60,6 +65,7 @@ def main():
         with tempfile.NamedTemporaryFile() as f:
             f.write(data)
             f.flush()
+            speeds = {}
             for label, size in SIZES.items():
                 documents = cut(data, size)
                 best = {"ours": float("inf"), "peer": float("inf")}
@@ -71,10 +77,10 @@ def main():
                     if n != m:
                         sys.exit(f"{kind} {text} {label}: {n} ids, the peer has {m}")
                 a, b = (len(data) / 1e6 / best[k] for k in ("ours", "peer"))
+                speeds[label] = a
                 name = os.path.splitext(os.path.basename(text))[0]
-                print(json.dumps({"name": f"tokenize_{kind}_{name}_{label}_vs_hf", "ours": round(a, 2),
-                                  "peer": round(b, 2), "unit": "MB/s", "ratio": round(a / b, 2)}),
-                      flush=True)
+                report(f"tokenize_{kind}_{name}_{label}_vs_hf", a, b)
+            report(f"tokenize_{kind}_{name}_flatness_16MB_vs_1KB", speeds["16MB"], speeds["1KB"])
 
 
 main()
