@@ -91,21 +91,28 @@ func (e *Encoder) appendWide(dst []int32, s string, i, j int) []int32 {
 }
 
 // plain returns the length of the word that a window begins with, if that is an ASCII word of at most
-// 15 bytes, with or without a space before it, that surely ends there; else 0. All scanners cut such
-// words alike.
+// 15 bytes that surely ends there, with or without a character before it; else 0.
 func (sc scanner) plain(w window) int {
-	space := 0
-	if byte(w.low) == ' ' {
-		space = 1
-		w.low = w.low>>8 | w.high<<56
-		w.high >>= 8
+	lead := 0
+	if c := byte(w.low); c == ' ' || sc != scanGPT2 && leads(c) {
+		lead = 1
+		w = w.next()
 	}
 	n := w.letters()
-	if n == 0 || n+space > maxShort || w.at(n) >= utf8.RuneSelf {
+	if n == 0 || n+lead > maxShort || w.at(n) >= utf8.RuneSelf {
 		return 0
 	}
-	return n + space
+	return n + lead
 }
+
+// leads reports whether [^\r\n\p{L}\p{N}]?\p{L}+ takes an ASCII character together with the letters
+// behind it, and no contraction can begin with it.
+func leads(c byte) bool {
+	return c < utf8.RuneSelf && c != '\'' && (asciiClass[c] == other || asciiClass[c] == space)
+}
+
+// next is the window without its first byte.
+func (w window) next() window { return window{w.low>>8 | w.high<<56, w.high >> 8} }
 
 // at returns the window's nth byte.
 func (w window) at(n int) byte {
@@ -207,16 +214,19 @@ func (m *marks) markAt(s string, i int) bool {
 	return s[i] == ' ' && m.spaces || strings.HasPrefix(s[i:], spaceMark)
 }
 
-// plain returns the length of the word that a window begins with, if that is an ASCII word of at most
-// 15 bytes, with or without a space before it, that may be cut off there; else 0.
+// plain returns the length of the word that a window begins with, if that is ASCII, at most 15 bytes and
+// may be cut off there: a word of letters with or without a space before it, or one character that is
+// no letter; else 0.
 func (m *marks) plain(w window) int {
 	space := 0
 	if byte(w.low) == ' ' {
 		space = 1
-		w.low = w.low>>8 | w.high<<56
-		w.high >>= 8
+		w = w.next()
 	}
 	n := w.letters()
+	if n == 0 && space == 0 && byte(w.low) < utf8.RuneSelf {
+		n = 1
+	}
 	if n == 0 || n+space > maxShort || m.joints.ascii(w.at(n-1), w.at(n)) {
 		return 0
 	}
