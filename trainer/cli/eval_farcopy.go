@@ -31,9 +31,10 @@ func evalFarCopy() *cobra.Command {
 		Use:   "far-copy --model DIR --shards DIR",
 		Short: "Loss on identifiers last seen far back, against two baselines",
 		Long: "The loss of a fine-tuned model on Go identifiers that were last seen further back than " +
-			"its base can\nread, against the base in a sliding window of its own context and the base " +
-			"with its RoPE\nextended as the model's, untrained, on the same identifiers of documents that none was trained " +
-			"on. Exits with 1 unless the\nmodel beats both beyond the 95 % interval.",
+			"its base\ncan read, against the base in a sliding window of its own context and the base " +
+			"with its RoPE\nextended as the model's, untrained: all on the same identifiers of documents " +
+			"that none was\ntrained on. Exits with 1 unless the model beats both beyond the 95 % " +
+			"interval.",
 		Args: cobra.NoArgs,
 	}
 	f.modelFlags.add(c)
@@ -193,7 +194,7 @@ func trainedOn(dir string) (map[string]bool, error) {
 			return nil, err
 		}
 		for _, doc := range s.Docs {
-			seen[doc.SampleID] = true
+			seen[eval.Origin(doc.SampleID)] = true
 		}
 	}
 	return seen, nil

@@ -17,9 +17,9 @@ import (
 
 // reportFlags are those of report.
 type reportFlags struct {
-	farCopy, passKey, answer, examples, out string
-	stages, places                          []string
-	seconds                                 float64
+	farCopy, passKey, before, after, answer, examples, out string
+	stages, places                                         []string
+	seconds                                                float64
 }
 
 func reportCommand() *cobra.Command {
@@ -35,6 +35,9 @@ func reportCommand() *cobra.Command {
 	flags := c.Flags()
 	flags.StringVar(&f.farCopy, "far-copy", "", "what eval far-copy --json wrote (required)")
 	flags.StringVar(&f.passKey, "passkey", "", "what eval passkey --json wrote")
+	flags.StringVar(&f.before, "answers-before", "",
+		"what eval ppl --json said of held-out answers before they were taught")
+	flags.StringVar(&f.after, "answers-after", "", "and after")
 	flags.StringVar(&f.answer, "answer", "", "a line of predict to show as an example")
 	flags.StringVar(&f.examples, "examples", "", "example dataset that holds the answer's question")
 	flags.StringArrayVar(&f.stages, "stage", nil,
@@ -72,8 +75,14 @@ func (f *reportFlags) gather() (*report.Report, error) {
 	if err := readJSON(f.farCopy, &r.FarCopy); err != nil {
 		return nil, err
 	}
-	if f.passKey != "" {
-		if err := readJSON(f.passKey, &r.PassKey); err != nil {
+	for _, file := range []struct {
+		path string
+		into any
+	}{{f.passKey, &r.PassKey}, {f.before, &r.Before}, {f.after, &r.After}} {
+		if file.path == "" {
+			continue
+		}
+		if err := readJSON(file.path, file.into); err != nil {
 			return nil, err
 		}
 	}

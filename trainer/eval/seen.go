@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // Seen returns the ids of the documents that a model was trained on from scratch, as its folder's
@@ -28,4 +29,11 @@ func Seen(fsys fs.FS) (map[string]bool, error) {
 		seen[id] = true
 	}
 	return seen, nil
+}
+
+// Origin returns the id of the document that a sample was made of: what stands before a "#", as in
+// the ids that command recall gives.
+func Origin(sample string) string {
+	id, _, _ := strings.Cut(sample, "#")
+	return id
 }

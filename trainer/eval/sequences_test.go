@@ -78,6 +78,11 @@ func TestSeen(t *testing.T) {
 	if got, err := Seen(fstest.MapFS{}); err != nil || len(got) != 0 {
 		t.Errorf("no file: got %v, %v", got, err)
 	}
+	for sample, want := range map[string]string{"a": "a", "goroot:a/b#recall-3": "goroot:a/b"} {
+		if got := Origin(sample); got != want {
+			t.Errorf("origin of %s: got %s, want %s", sample, got, want)
+		}
+	}
 	if _, err := Seen(file(`{"documents": 3}`)); err == nil {
 		t.Error("a list that is none is read")
 	}

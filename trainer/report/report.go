@@ -18,6 +18,9 @@ type Report struct {
 	// FarCopy compares, in this order, the base in a sliding window, the base with interpolated
 	// positions, and the fine-tuned model.
 	FarCopy eval.FarCopyReport
+	// Before and After are the perplexities of held-out answers before and after the stage that
+	// teaches them; they may be empty.
+	Before, After eval.Perplexity
 	// PassKey is the fine-tuned model's recall; it may be empty.
 	PassKey []eval.Recall
 	Stages  []Stage
@@ -86,6 +89,17 @@ func ReadStage(name, dir string) (Stage, error) {
 		return Stage{}, fmt.Errorf("stage %s: %s holds no step", name, path)
 	}
 	return s, nil
+}
+
+// Ends returns the mean losses of the stage's first and last steps: a tenth of all, but at least
+// four, because single steps differ by what they read.
+func (s *Stage) Ends() (first, last float64) {
+	n := min(max(len(s.Steps)/10, 4), len(s.Steps))
+	for i := range n {
+		first += s.Steps[i].Loss / float64(n)
+		last += s.Steps[len(s.Steps)-1-i].Loss / float64(n)
+	}
+	return first, last
 }
 
 // Rate returns the stage's tokens per second: all its tokens by all its time.

@@ -50,6 +50,8 @@ func sample() *Report {
 				{Baseline: "interpolated", Mean: 2.375, CI95: [2]float64{2, 2.7}},
 			},
 		},
+		Before:  eval.Perplexity{Perplexity: 64.25, Tokens: 900},
+		After:   eval.Perplexity{Perplexity: 32.5, Tokens: 900},
 		PassKey: []eval.Recall{{Tokens: 1024, Trials: 10, Correct: 3, Accuracy: 0.3}},
 		Stages:  []Stage{stage("pretrain", 4, 2.5, 90), stage("sft", 3.4, 2.2, 40)},
 		Example: Example{
@@ -78,6 +80,7 @@ func TestWrite(t *testing.T) {
 			CI95         map[string][2]float64 `json:"ci95"`
 		} `json:"far_copy_nll"`
 		Perplexity []map[string]float64 `json:"perplexity_by_position"`
+		Answers    map[string]float64   `json:"answer_perplexity"`
 		Seconds    float64              `json:"seconds"`
 	}
 	if err := json.Unmarshal(data, &got); err != nil {
@@ -87,6 +90,9 @@ func TestWrite(t *testing.T) {
 	if f.Window512 != 8.25 || f.Interpolated != 9.5 || f.Finetuned != 7.125 || got.Seconds != 251.5 ||
 		f.CI95["window512"] != [2]float64{0.9, 1.3} || f.CI95["interpolated"] != [2]float64{2, 2.7} {
 		t.Errorf("got %+v", got)
+	}
+	if got.Answers["before"] != 64.25 || got.Answers["after"] != 32.5 {
+		t.Errorf("got answers %v", got.Answers)
 	}
 	last := got.Perplexity[3]
 	if len(got.Perplexity) != 4 || last["from"] != 2048 || last["to"] != 4096 ||
@@ -150,7 +156,8 @@ func TestTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"far-copy loss (nats)", "8.250", "95 % interval [0.900, 1.300]", "passed", "FAILED", "30 % of 10",
-		"asked over 3900 tokens", "it says", "The type T.", "pretrain", "812 identifiers in 16 sequences", "252 s",
+		"asked over 3900 tokens", "64.2 before questions, 32.5 after", "it says", "The type T.",
+		"pretrain", "812 identifiers in 16 sequences", "252 s",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, b.String())
@@ -181,6 +188,20 @@ func TestReadStage(t *testing.T) {
 	}
 	if _, err := ReadStage("one", t.TempDir()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no metrics: got %v", err)
+	}
+}
+
+func TestEndsAreMeans(t *testing.T) {
+	var s Stage
+	for i := range 50 {
+		s.Steps = append(s.Steps, Step{Loss: float64(i)})
+	}
+	if first, last := s.Ends(); math.Abs(first-2) > 1e-14 || math.Abs(last-47) > 1e-13 {
+		t.Errorf("50 steps: got %v and %v, want the means of five, 2 and 47", first, last)
+	}
+	s.Steps = s.Steps[:3]
+	if first, last := s.Ends(); math.Abs(first-1) > 1e-15 || math.Abs(last-1) > 1e-15 {
+		t.Errorf("3 steps: got %v and %v, want 1", first, last)
 	}
 }
 

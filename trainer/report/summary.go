@@ -4,10 +4,12 @@ package report
 type Summary struct {
 	FarCopy    FarCopySummary `json:"far_copy_nll"`
 	Perplexity []PositionRow  `json:"perplexity_by_position"`
-	PassKey    []RecallRow    `json:"passkey"`
-	Stages     []StageRow     `json:"stages"`
-	Seconds    float64        `json:"seconds"`
-	Passed     bool           `json:"passed"`
+	// Answers is there if held-out answers were scored.
+	Answers *AnswerRow  `json:"answer_perplexity,omitempty"`
+	PassKey []RecallRow `json:"passkey"`
+	Stages  []StageRow  `json:"stages"`
+	Seconds float64     `json:"seconds"`
+	Passed  bool        `json:"passed"`
 }
 
 // FarCopySummary holds the mean losses on far identifiers, in nats.
@@ -38,6 +40,13 @@ type PositionRow struct {
 	Finetuned    float64 `json:"finetuned"`
 }
 
+// AnswerRow holds the perplexities of held-out answers before and after they were taught.
+type AnswerRow struct {
+	Before float64 `json:"before"`
+	After  float64 `json:"after"`
+	Tokens int64   `json:"tokens"`
+}
+
 // RecallRow is the pass-key accuracy at one length.
 type RecallRow struct {
 	Tokens   int     `json:"tokens"`
@@ -51,7 +60,7 @@ type StageRow struct {
 	Steps           int     `json:"steps"`
 	Tokens          int64   `json:"tokens"`
 	TokensPerSecond float64 `json:"tokens_per_second"`
-	FirstLoss       float64 `json:"first_loss"`
+	FirstLoss       float64 `json:"first_loss"` // see Stage.Ends
 	LastLoss        float64 `json:"last_loss"`
 }
 
@@ -72,14 +81,17 @@ func (r *Report) Summary() Summary {
 			Interpolated: perplexity(y[interpolated].All.Buckets[i]), Finetuned: perplexity(b),
 		})
 	}
+	if r.After.Tokens > 0 {
+		s.Answers = &AnswerRow{r.Before.Perplexity, r.After.Perplexity, r.After.Tokens}
+	}
 	for _, k := range r.PassKey {
 		s.PassKey = append(s.PassKey, RecallRow{k.Tokens, k.Trials, k.Accuracy})
 	}
 	for _, g := range r.Stages {
-		last := g.Steps[len(g.Steps)-1]
+		first, last := g.Ends()
 		s.Stages = append(s.Stages, StageRow{
-			Name: g.Name, Steps: len(g.Steps), Tokens: last.Tokens, TokensPerSecond: g.Rate(),
-			FirstLoss: g.Steps[0].Loss, LastLoss: last.Loss,
+			Name: g.Name, Steps: len(g.Steps), Tokens: g.Steps[len(g.Steps)-1].Tokens,
+			TokensPerSecond: g.Rate(), FirstLoss: first, LastLoss: last,
 		})
 	}
 	return s

@@ -27,6 +27,9 @@ func (r *Report) Table(w io.Writer) error {
 			d.Baseline, d.Mean, d.CI95[0], d.CI95[1], verdict(d.Beats()))
 	}
 	line("targets\t%d identifiers in %d sequences", s.FarCopy.Targets, s.FarCopy.Sequences)
+	if a := s.Answers; a != nil {
+		line("perplexity of held-out answers\t%.1f before questions, %.1f after", a.Before, a.After)
+	}
 	for _, k := range s.PassKey {
 		line("pass-key at %d tokens\t%.0f %% of %d", k.Tokens, 100*k.Accuracy, k.Trials)
 	}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/template"
 
 	"longlora/internal/atomicfile"
@@ -107,8 +106,7 @@ func trainedOn(d *shard.Dataset) ([]string, error) {
 			return nil, err
 		}
 		for _, doc := range s.Docs {
-			id, _, _ := strings.Cut(doc.SampleID, "#") // what package recall made of a document
-			seen[id] = true
+			seen[eval.Origin(doc.SampleID)] = true
 		}
 	}
 	var all []string
