@@ -43,9 +43,16 @@ func (e *Encoder) Encode(dst []int32, text string, special bool) []int32 {
 // EncodeOffsets is Tokenizer.EncodeOffsets.
 func (e *Encoder) EncodeOffsets(text string, special bool) ([]int32, []Offset) {
 	e.ids, e.offsets, e.track = nil, nil, true
-	e.encode(replaceInvalid(text), special)
+	valid := replaceInvalid(text)
+	e.encode(valid, special)
 	ids, offsets := e.ids, e.offsets
 	e.ids, e.offsets = nil, nil
+	if valid != text {
+		places := replacedOffsets(text)
+		for i, o := range offsets {
+			offsets[i] = Offset{places[o.Start], places[o.End]}
+		}
+	}
 	return ids, offsets
 }
 

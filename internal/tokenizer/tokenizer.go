@@ -225,8 +225,7 @@ func (t *Tokenizer) Encode(dst []int32, text string, special bool) []int32 {
 }
 
 // EncodeOffsets returns the ids of text as Encode does and, for each, the bytes of text that it
-// stands for, whole characters always. Tokens that the post-processor adds have empty offsets. If
-// text is not UTF-8, offsets count in the text with its bad bytes replaced.
+// stands for, whole characters always. Tokens that the post-processor adds have empty offsets.
 func (t *Tokenizer) EncodeOffsets(text string, special bool) ([]int32, []Offset) {
 	e := t.pool.Get().(*Encoder)
 	defer t.pool.Put(e)

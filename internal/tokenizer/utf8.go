@@ -27,6 +27,24 @@ func replaceInvalid(text string) string {
 	return b.String()
 }
 
+// replacedOffsets returns, for each byte of replaceInvalid(text) and its end, the place in text that it
+// came from. Only the places where characters begin are meant to be asked for.
+func replacedOffsets(text string) []int {
+	var places []int
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		width := n
+		if r == utf8.RuneError && n == 1 {
+			width, n = utf8.RuneLen(utf8.RuneError), maximalSubpart(text[i:])
+		}
+		for range width {
+			places = append(places, i)
+		}
+		i += n
+	}
+	return append(places, len(text))
+}
+
 // maximalSubpart returns the length of the longest prefix of an ill-formed sequence that begins a
 // well-formed one, at least 1.
 func maximalSubpart(s string) int {
