@@ -3,8 +3,8 @@ package split
 import (
 	"math"
 	"math/bits"
-	"unicode"
-	"unicode/utf8"
+
+	"longlora/pipeline/words"
 )
 
 const (
@@ -66,7 +66,7 @@ func (m *minima) sketch() (s Sketch) {
 	for b := range s {
 		h := uint64(b) + 1
 		for _, v := range full[b*BandRows : (b+1)*BandRows] {
-			h = mix(h ^ v)
+			h = words.Mix(h ^ v)
 		}
 		s[b] = max(h, 1)
 	}
@@ -77,7 +77,7 @@ func (m *minima) sketch() (s Sketch) {
 // that two documents with the same set borrow alike.
 func (m *minima) borrow(bin uint64) uint64 {
 	for attempt := uint64(1); ; attempt++ {
-		from, _ := bits.Mul64(mix(bin<<32|attempt), bins)
+		from, _ := bits.Mul64(words.Mix(bin<<32|attempt), bins)
 		if m[from] != math.MaxUint64 {
 			return m[from]
 		}
@@ -88,82 +88,22 @@ func (m *minima) borrow(bin uint64) uint64 {
 func eachShingle(text string, f func(hash uint64)) {
 	var last [shingleWords]uint64 // ring of the latest words
 	n := 0
-	shingle := func(words int) {
-		h := uint64(words)
-		for i := n - words; i < n; i++ {
-			h = mix(h ^ last[i%shingleWords])
+	shingle := func(size int) {
+		h := uint64(size)
+		for i := n - size; i < n; i++ {
+			h = words.Mix(h ^ last[i%shingleWords])
 		}
 		f(h)
 	}
-	eachWord(text, func(word uint64) {
+	words.Each(text, func(word uint64, _, _ int) bool {
 		last[n%shingleWords] = word
 		n++
 		if n >= shingleWords {
 			shingle(shingleWords)
 		}
+		return true
 	})
 	if n > 0 && n < shingleWords {
 		shingle(n)
 	}
-}
-
-// eachWord calls f with the hash of every word: a run of letters, marks and digits in lower case, or
-// one character of a script that is written without spaces.
-func eachWord(text string, f func(hash uint64)) {
-	h := uint64(0)
-	for i := 0; i < len(text); {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
-			r, size = utf8.DecodeRuneInString(text[i:])
-		}
-		i += size
-		switch {
-		case r < utf8.RuneSelf && asciiWord[r] != 0:
-			h = (h ^ uint64(asciiWord[r])) * fnvPrime
-			continue
-		case r < utf8.RuneSelf:
-		case unspaced(r):
-			if h != 0 {
-				f(mix(h))
-			}
-			h = uint64(r) * fnvPrime
-		case unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r):
-			h = (h ^ uint64(unicode.ToLower(r))) * fnvPrime
-			continue
-		}
-		if h != 0 {
-			f(mix(h))
-			h = 0
-		}
-	}
-	if h != 0 {
-		f(mix(h))
-	}
-}
-
-// fnvPrime is the 64-bit FNV prime.
-const fnvPrime = 1099511628211
-
-// unspaced reports scripts that do not separate words.
-func unspaced(r rune) bool {
-	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai,
-		unicode.Lao, unicode.Khmer, unicode.Myanmar)
-}
-
-// asciiWord maps letters and digits to their lower case and all else to 0.
-var asciiWord = [utf8.RuneSelf]byte{
-	'0': '0', '1': '1', '2': '2', '3': '3', '4': '4', '5': '5', '6': '6', '7': '7', '8': '8', '9': '9',
-	'a': 'a', 'b': 'b', 'c': 'c', 'd': 'd', 'e': 'e', 'f': 'f', 'g': 'g', 'h': 'h', 'i': 'i', 'j': 'j',
-	'k': 'k', 'l': 'l', 'm': 'm', 'n': 'n', 'o': 'o', 'p': 'p', 'q': 'q', 'r': 'r', 's': 's', 't': 't',
-	'u': 'u', 'v': 'v', 'w': 'w', 'x': 'x', 'y': 'y', 'z': 'z',
-	'A': 'a', 'B': 'b', 'C': 'c', 'D': 'd', 'E': 'e', 'F': 'f', 'G': 'g', 'H': 'h', 'I': 'i', 'J': 'j',
-	'K': 'k', 'L': 'l', 'M': 'm', 'N': 'n', 'O': 'o', 'P': 'p', 'Q': 'q', 'R': 'r', 'S': 's', 'T': 't',
-	'U': 'u', 'V': 'v', 'W': 'w', 'X': 'x', 'Y': 'y', 'Z': 'z',
-}
-
-// mix is the finalizer of splitmix64 (Steele, Lea and Flood 2014), a bijection.
-func mix(h uint64) uint64 {
-	h = (h ^ h>>30) * 0xBF58476D1CE4E5B9
-	h = (h ^ h>>27) * 0x94D049BB133111EB
-	return h ^ h>>31
 }

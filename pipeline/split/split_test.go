@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// words returns n random words of a vocabulary that is large enough for no accidental 5-gram.
-func words(rng *rand.Rand, n int) []string {
+// randomWords returns n random words of a vocabulary that is large enough for no accidental 5-gram.
+func randomWords(rng *rand.Rand, n int) []string {
 	all := make([]string, n)
 	for i := range all {
 		all[i] = fmt.Sprintf("w%d", rng.Intn(100_000))
@@ -69,7 +69,7 @@ func TestSketchFindsSimilarity(t *testing.T) {
 			rng := rand.New(rand.NewSource(int64(size)))
 			var want, got float64
 			for range pairs {
-				a := words(rng, size)
+				a := randomWords(rng, size)
 				b := edited(rng, a, share)
 				j := jaccard(a, b)
 				miss := 1.0
@@ -115,7 +115,7 @@ func corpus() (ids []string, texts map[string]string) {
 	rng := rand.New(rand.NewSource(3))
 	texts = map[string]string{}
 	for i := range 300 {
-		a := words(rng, 200)
+		a := randomWords(rng, 200)
 		texts[fmt.Sprintf("doc-%d", i)] = strings.Join(a, " ")
 		if i%3 == 0 {
 			texts[fmt.Sprintf("copy-%d", i)] = strings.Join(edited(rng, a, 0.01), " ")
@@ -215,7 +215,7 @@ func TestSharesReportEveryProblem(t *testing.T) {
 }
 
 func BenchmarkSketch(b *testing.B) {
-	text := strings.Join(words(rand.New(rand.NewSource(1)), 100_000), " ")
+	text := strings.Join(randomWords(rand.New(rand.NewSource(1)), 100_000), " ")
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		SketchOf(text)
