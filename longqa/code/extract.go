@@ -66,7 +66,7 @@ func newPackage(doc *goroot.Package, checked *types.Package) *Package {
 		name = path.Base(doc.ImportPath)
 	}
 	d := &material.Document{
-		ID: doc.DocID(), Title: "Package " + doc.ImportPath, Genre: "code", Name: name,
+		ID: doc.DocID(), Title: "Package " + doc.ImportPath, Genre: "code", Join: "code", Name: name,
 		Licence: goroot.Licence, Heading: "// package: " + doc.ImportPath + "\n",
 		Related: map[string]bool{},
 	}

@@ -2,6 +2,7 @@ package material
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"longlora/longqa/dice"
@@ -59,9 +60,14 @@ func (c *Composer) Next(b Band, n int) *View {
 			break
 		}
 		alone := len(docs) == 0 && c.standsAlone(d, low, high)
-		k := c.keep(d, c.portion(d, room, len(docs), int(high)-target))
-		if alone {
+		var k Kept
+		switch {
+		case alone:
 			k = Whole(d).Docs[0]
+		case d.Sections != nil:
+			k = c.keepSections(d, int(low)-target+room, room+min(int(high)-target, room/8))
+		default:
+			k = c.keep(d, c.portion(d, room, len(docs), int(high)-target))
 		}
 		if len(k.Pieces) == 0 {
 			break
@@ -114,12 +120,11 @@ func (c *Composer) choose(docs []Kept, room, n int) *Document {
 	return nil
 }
 
-// fits reports whether a document can stand beside others: all are of its genre, and code is told
-// apart by name. Other genres stand alone.
+// fits reports whether a document can stand beside others: all are of its kind, and told apart by
+// name.
 func fits(docs []Kept, d *Document) bool {
 	for _, k := range docs {
-		if k.Document == d || k.Document.Name == d.Name || k.Document.Genre != d.Genre ||
-			d.Genre != "code" {
+		if k.Document == d || k.Document.Name == d.Name || k.Document.Join != d.Join || d.Join == "" {
 			return false
 		}
 	}
@@ -177,6 +182,53 @@ func (c *Composer) keep(d *Document, tokens int) Kept {
 		}
 	}
 	return k
+}
+
+// keepSections takes a document whole if it has at most so many tokens; else a run of whole sections
+// from a drawn one on that has at least least and at most most tokens; else, where a section is longer
+// than that, its first pieces.
+func (c *Composer) keepSections(d *Document, least, most int) Kept {
+	if c.size[d] <= most {
+		return Whole(d).Docs[0]
+	}
+	pieces, starts := d.Parts[0].Pieces, append(slices.Clip(d.Sections), len(d.Parts[0].Pieces))
+	first := c.d.Int(len(d.Sections))
+	for i := range d.Sections {
+		from := (first + i) % len(d.Sections)
+		sum, end := 0, from
+		for end < len(d.Sections) {
+			n := tokensOf(pieces[starts[end]:starts[end+1]])
+			if sum+n > most {
+				break
+			}
+			sum, end = sum+n, end+1
+		}
+		if sum >= least && sum > 0 {
+			return Kept{d, pieces[starts[from]:starts[end]]}
+		}
+		if end == from { // the section alone is too long
+			return Kept{d, headOf(pieces[starts[from]:starts[from+1]], most)}
+		}
+	}
+	return Kept{Document: d}
+}
+
+// headOf are the first pieces, up to a number of tokens.
+func headOf(pieces []*Piece, tokens int) []*Piece {
+	for i, p := range pieces {
+		if tokens -= p.Tokens; tokens < 0 {
+			return pieces[:i]
+		}
+	}
+	return pieces
+}
+
+func tokensOf(pieces []*Piece) int {
+	n := 0
+	for _, p := range pieces {
+		n += p.Tokens
+	}
+	return n
 }
 
 // keepPart takes a part whole, or its first piece and a run of the others that begins at a drawn

@@ -10,6 +10,11 @@ type Document struct {
 	// Heading is written before the document's parts.
 	Heading string
 	Parts   []*Part
+	// Join names the documents that may stand beside it: those with the same, if it is not empty.
+	Join string
+	// Sections are the indices, in the only part's pieces, at which sections begin; nil for code. A
+	// view keeps whole sections, or a run of one section's pieces.
+	Sections []int
 	// Related are the ids of documents that belong with it, as those it imports.
 	Related map[string]bool
 }
@@ -53,6 +58,9 @@ type Piece struct {
 	Start, End int // bytes of Part.Source, half-open
 	// Tokens is the piece's length by itself; a context's is near the sum.
 	Tokens int
+	// Before is nil but for a planted piece: one that is no part of its document, and stands before
+	// that piece of the view.
+	Before *Piece
 }
 
 // Text is the piece's source.
@@ -66,3 +74,15 @@ type Range struct {
 
 // Text is the range's source.
 func (r Range) Text() string { return r.Piece.Part.Source[r.Start:r.End] }
+
+// Plant returns a piece of its own with a text, which stands before another of a view. That must not
+// be the first of its part.
+func Plant(before *Piece, text string) *Piece {
+	part := &Part{Name: before.Part.Name, Source: text}
+	p := &Piece{Document: before.Document, Part: part, End: len(text), Before: before}
+	part.Pieces = []*Piece{p}
+	return p
+}
+
+// All is the range of a whole piece.
+func (p *Piece) All() Range { return Range{p, p.Start, p.End} }

@@ -14,7 +14,7 @@ import (
 type View struct {
 	ID   string
 	Docs []Kept
-	kept map[*Piece]bool
+	kept map[*Piece]bool // made when first asked for
 }
 
 // Kept is what a view keeps of a document.
@@ -24,15 +24,7 @@ type Kept struct {
 }
 
 // NewView returns the view of some documents' pieces, given in the documents' order.
-func NewView(id string, docs []Kept) *View {
-	v := &View{ID: id, Docs: docs, kept: map[*Piece]bool{}}
-	for _, d := range docs {
-		for _, p := range d.Pieces {
-			v.kept[p] = true
-		}
-	}
-	return v
-}
+func NewView(id string, docs []Kept) *View { return &View{ID: id, Docs: docs} }
 
 // Whole is the view of one whole document.
 func Whole(d *Document) *View {
@@ -43,8 +35,28 @@ func Whole(d *Document) *View {
 	return NewView(d.ID, []Kept{k})
 }
 
-// Has reports whether a piece is kept.
-func (v *View) Has(p *Piece) bool { return v.kept[p] }
+// Has reports whether a piece is kept. It must not be called concurrently.
+func (v *View) Has(p *Piece) bool {
+	if v.kept == nil {
+		v.kept = map[*Piece]bool{}
+		for _, q := range v.Pieces() {
+			v.kept[q] = true
+		}
+	}
+	return v.kept[p]
+}
+
+// Plantable reports whether views may plant something before a piece: it is not the first of its part.
+func Plantable(p *Piece) bool { return p.Index > 0 }
+
+// Pieces are the kept pieces of all documents, in the view's order.
+func (v *View) Pieces() []*Piece {
+	var all []*Piece
+	for _, d := range v.Docs {
+		all = append(all, d.Pieces...)
+	}
+	return all
+}
 
 // Tokens is the sum over the kept pieces.
 func (v *View) Tokens() int {
@@ -71,8 +83,13 @@ type block struct {
 	char       int64 // where it begins, in code points
 }
 
-// Render writes the view without the removed ranges.
-func (v *View) Render(removed []Range) *Rendered {
+// Render writes the view without the removed ranges and with the planted pieces. Of those before one
+// piece the order is kept.
+func (v *View) Render(removed []Range, planted ...*Piece) *Rendered {
+	before := map[*Piece][]*Piece{}
+	for _, p := range planted {
+		before[p.Before] = append(before[p.Before], p)
+	}
 	gaps := map[*Piece][]Range{}
 	for _, r := range removed {
 		gaps[r.Piece] = append(gaps[r.Piece], r)
@@ -86,6 +103,10 @@ func (v *View) Render(removed []Range) *Rendered {
 				part = p.Part
 				w.endLine()
 				w.head(part, part.Heading)
+			}
+			for _, q := range before[p] {
+				w.endLine()
+				w.piece(q, nil)
 			}
 			w.piece(p, gaps[p])
 		}
