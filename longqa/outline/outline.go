@@ -1,5 +1,6 @@
-// Package outline finds the sections of long texts: headings in Markdown's two forms, and the
-// numbered labels of old books (definitions, axioms, propositions, experiments, observations).
+// Package outline finds the sections of long texts: headings in Markdown's two forms, the numbered
+// labels of old books (definitions, axioms, propositions, experiments, observations), and, in plain
+// text, the lines that begin chapters, numerals on lines of their own and numbered headings.
 package outline
 
 import (
@@ -13,6 +14,13 @@ import (
 type Text struct {
 	Document *material.Document
 	Sections []Section
+	// Headings names the conventions that its headings keep; "" for a text of the Go tree, which has
+	// Markdown and the labels of old books.
+	Headings string
+	// Lines: every line is a paragraph.
+	Lines bool
+	// Language is a BCP 47 tag.
+	Language string
 }
 
 // Section is a heading or label with what stands under it, up to the next.
@@ -28,6 +36,12 @@ type Section struct {
 // Source is a text to cut.
 type Source struct {
 	ID, Title, Genre, Licence, Content string
+	// Language is a BCP 47 tag; "" stands for English.
+	Language string
+	// Corpus: the text is from anywhere, and its conventions are found out.
+	Corpus bool
+	// Markdown: the text is known to be Markdown.
+	Markdown bool
 }
 
 // pieceBytes is the size from which a section is cut further, at paragraphs.
@@ -41,9 +55,14 @@ func Parse(s Source) *Text {
 	}
 	part := &material.Part{Name: s.Title, Source: s.Content}
 	d.Parts = []*material.Part{part}
-	t := &Text{Document: d, Sections: []Section{{}}}
-	for _, p := range paragraphs(s.Content) {
-		t.add(part, p)
+	t := &Text{Document: d, Sections: []Section{{}}, Language: s.Language}
+	if s.Corpus {
+		t.parseCorpus(part, s)
+	} else {
+		for _, p := range paragraphs(s.Content) {
+			label, head := Label(s.Content[p.start:p.end])
+			t.add(part, p, label, head, bookBreak.MatchString(s.Content[p.start:p.end]))
+		}
 	}
 	for _, section := range t.Sections {
 		if section.Label == s.Title {
@@ -77,12 +96,11 @@ func paragraphs(text string) []paragraph {
 	return all
 }
 
-// add appends a paragraph to the open section, or begins one with it.
-func (t *Text) add(part *material.Part, p paragraph) {
-	text := part.Source[p.start:p.end]
-	label, head := Label(text)
+// add appends a paragraph to the open section, or begins one with it if it has a label, of which head
+// is the length, or is a break.
+func (t *Text) add(part *material.Part, p paragraph, label string, head int, isBreak bool) {
 	section := &t.Sections[len(t.Sections)-1]
-	if label != "" || bookBreak.MatchString(text) {
+	if label != "" || isBreak {
 		t.Sections = append(t.Sections, Section{Label: label})
 		section = &t.Sections[len(t.Sections)-1]
 	}

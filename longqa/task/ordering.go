@@ -22,6 +22,9 @@ func (t ordering) Propose(s *Scope, d *dice.Dice) []Candidate {
 	if s.Text != nil {
 		return t.headings(s, d)
 	}
+	if len(s.Packages) == 0 {
+		return nil
+	}
 	var choice []*code.Symbol
 	for _, sym := range s.symbols {
 		if s.alone(sym) && (sym.IsFunc() || sym.IsType()) && s.declares[sym.Piece] == 1 {

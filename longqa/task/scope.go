@@ -7,6 +7,7 @@ import (
 	"longlora/longqa/code"
 	"longlora/longqa/material"
 	"longlora/longqa/outline"
+	"longlora/longqa/phrase"
 )
 
 // Scope is a view with what is known about its documents. It is immutable.
@@ -14,7 +15,13 @@ type Scope struct {
 	View     *material.View
 	Program  *code.Program
 	Packages []*code.Package // those of the view, in its order
+	Texts    []*outline.Text // those of the view, in its order
 	Text     *outline.Text   // the view's only document, if it is no code
+	Book     phrase.Book     // of the documents' language
+
+	library   map[string]*outline.Text // all texts, by document
+	stretches []stretch
+	squeezed  string // the texts without spaces
 
 	symbols  []*code.Symbol // declared in the view, in its order
 	byName   map[string][]*code.Symbol
@@ -34,17 +41,24 @@ func NewScope(v *material.View, p *code.Program, texts map[string]*outline.Text)
 		byName: map[string][]*code.Symbol{}, byKey: map[string]*code.Symbol{},
 		mentions: map[string][]*material.Piece{}, callers: map[string][]*code.Symbol{},
 		declares: map[*material.Piece]int{}, begins: map[*material.Piece]int{},
-		heads: map[*material.Part]int{},
+		heads: map[*material.Part]int{}, library: texts, Book: phrase.For(""),
 	}
 	s.place()
 	for _, k := range v.Docs {
 		if t := texts[k.Document.ID]; t != nil {
-			s.Text = t
+			s.Texts = append(s.Texts, t)
 		}
 		if pkg := p.Package(k.Document.ID); pkg != nil {
 			s.Packages = append(s.Packages, pkg)
 			s.index(pkg, k.Pieces)
 		}
+	}
+	if len(s.Texts) > 0 {
+		s.Book = phrase.For(s.Texts[0].Language)
+		s.stretch()
+	}
+	if len(v.Docs) == 1 && len(s.Texts) == 1 {
+		s.Text = s.Texts[0]
 	}
 	return s
 }
@@ -64,6 +78,9 @@ func (s *Scope) place() {
 
 // Position is about where the middle of a range stands in the view, in [0, 1].
 func (s *Scope) Position(r material.Range) float64 {
+	if before := r.Piece.Before; before != nil {
+		return float64(s.begins[before]) / float64(max(s.bytes, 1))
+	}
 	return float64(s.begins[r.Piece]+(r.Start+r.End)/2-r.Piece.Start) / float64(max(s.bytes, 1))
 }
 

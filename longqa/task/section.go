@@ -1,12 +1,13 @@
 package task
 
 import (
-	"regexp"
 	"strings"
 
 	"longlora/longqa/dice"
 	"longlora/longqa/material"
 	"longlora/longqa/outline"
+	"longlora/longqa/phrase"
+	"longlora/longqa/prose"
 )
 
 // section asks under which heading or label of a text a sentence stands.
@@ -18,19 +19,21 @@ func (section) Propose(s *Scope, d *dice.Dice) []Candidate {
 	if s.Text == nil {
 		return nil
 	}
-	sections := s.labelled()
+	under := map[*material.Piece]*outline.Section{}
+	for _, sec := range s.labelled() {
+		for _, p := range sec.Pieces {
+			under[p] = sec
+		}
+	}
+	if len(under) == 0 || len(s.labelled()) < 2 {
+		return nil
+	}
 	var found []Candidate
-	for tries := 0; tries < 8*proposals && len(sections) > 1 && len(found) < proposals; tries++ {
-		sec := dice.Pick(d, sections)
-		p := dice.Pick(d, sec.Pieces)
-		if !s.View.Has(p) {
-			continue
+	for _, at := range dice.Shuffled(d, s.sentences()) {
+		if len(found) == proposals {
+			break
 		}
-		choice := sentences(p)
-		if len(choice) == 0 {
-			continue
-		}
-		if at := dice.Pick(d, choice); s.occurrences(at.Text()) == 1 {
+		if sec := under[at.Piece]; sec != nil && at.Start >= sec.Head.End && s.once(at) {
 			found = append(found, sectionOf(s, d, sec, at))
 		}
 	}
@@ -38,21 +41,17 @@ func (section) Propose(s *Scope, d *dice.Dice) []Candidate {
 }
 
 func sectionOf(s *Scope, d *dice.Dice, sec *outline.Section, at material.Range) Candidate {
-	sentence := strings.Join(strings.Fields(at.Text()), " ")
-	kind := "heading"
-	if s.Text.Document.Genre == "book" {
-		kind = "numbered label (of a definition, axiom, proposition, experiment, observation or query)"
+	sentence := prose.OneLine(at.Text())
+	question := s.Book.Say(d, phrase.Section, s.Book.Quote(sentence))
+	if s.Text.Headings == "" && s.Text.Document.Genre == "book" {
+		question = "Under which numbered label (of a definition, axiom, proposition, experiment, " +
+			"observation or query) of the given text does this sentence stand: " + s.Book.Quote(sentence)
 	}
 	return Candidate{
-		Key: sentence, Source: "derived:section",
-		Question: "Under which " + kind + " of the given text does this sentence stand: \"" +
-			sentence + "\"",
-		Answer: dice.Pick(d, []string{
-			"It stands under `" + sec.Label + "`.",
-			"The sentence stands under `" + sec.Label + "`.",
-		}),
+		Key: sentence, Source: "derived:section", Question: question,
+		Answer:   s.Book.Say(d, phrase.SectionIs, s.Book.Quote(sec.Label)),
 		Evidence: []material.Range{sec.Head, at},
-		Meta:     map[string]string{"sentence": sentence},
+		Meta:     s.textMeta("sentence", sentence),
 	}
 }
 
@@ -69,41 +68,11 @@ func (s *Scope) labelled() []*outline.Section {
 	}
 	out := all[:0]
 	for _, sec := range all {
-		if seen[sec.Label] == 1 && !strings.Contains(sec.Label, "`") {
+		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) {
 			out = append(out, sec)
 		}
 	}
 	return out
-}
-
-// sentencePattern is a plain sentence within a paragraph, long enough to be told apart.
-var sentencePattern = regexp.MustCompile(
-	`(?:^|[.?!] +|[.?!]\n)([A-Z][A-Za-z',;: \n-]{60,220}[.?!])(?: |\n|$)`)
-
-// sentences finds the plain sentences of a piece.
-func sentences(p *material.Piece) []material.Range {
-	var all []material.Range
-	text := p.Text()
-	for _, m := range sentencePattern.FindAllStringSubmatchIndex(text, -1) {
-		paragraph := text[strings.LastIndex(text[:m[2]], "\n\n")+1:]
-		if strings.Contains(text[m[2]:m[3]], "\n\n") ||
-			strings.HasPrefix(strings.TrimSpace(paragraph), "[") {
-			continue // it spans two, or is a footnote
-		}
-		all = append(all, material.Range{Piece: p, Start: p.Start + m[2], End: p.Start + m[3]})
-	}
-	return all
-}
-
-// occurrences counts a text in the view.
-func (s *Scope) occurrences(text string) int {
-	n := 0
-	for _, k := range s.View.Docs {
-		for _, p := range k.Pieces {
-			n += strings.Count(p.Text(), text)
-		}
-	}
-	return n
 }
 
 // headings asks for the order of a text's headings.
@@ -113,26 +82,21 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 	for len(sections) >= 2*inOrder && len(found) < orderProposals {
 		shuffled := dice.Shuffled(d, sections)[:inOrder]
 		chosen := map[*outline.Section]bool{}
-		c := Candidate{Source: "derived:ordering", Meta: map[string]string{}}
 		var labels, sorted []string
 		for _, sec := range shuffled {
 			chosen[sec] = true
-			labels = append(labels, "`"+sec.Label+"`")
+			labels = append(labels, sec.Label)
 		}
+		c := Candidate{Source: "derived:ordering", Meta: s.textMeta("labels", strings.Join(labels, "\n"))}
 		for _, sec := range sections {
 			if chosen[sec] {
-				sorted = append(sorted, "`"+sec.Label+"`")
+				sorted = append(sorted, sec.Label)
 				c.Evidence = append(c.Evidence, sec.Head)
 			}
 		}
-		c.Question = dice.Pick(d, []string{
-			"In which order do the headings or labels " + join(labels) + " come in the given text?",
-			"Put the headings or labels " + join(labels) +
-				" into the order in which the given text has them.",
-		})
-		c.Answer = inSequence(sorted)
+		c.Question = s.Book.Say(d, phrase.Headings, s.Book.List(labels))
+		c.Answer = s.Book.Sequence(d, sorted)
 		c.Key = s.Text.Document.ID + strings.Join(sorted, " ")
-		c.Meta["labels"] = strings.Join(labels, "\n")
 		found = append(found, c)
 	}
 	return found

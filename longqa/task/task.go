@@ -26,8 +26,14 @@ type Candidate struct {
 	// Located: the answer names files, so the headings of the files that hold the evidence are
 	// evidence too.
 	Located bool
+	// Titled: the answer names a document, so the headings of the documents that hold the evidence are
+	// evidence too.
+	Titled bool
 	// Remove are the places that would give the answer away.
 	Remove []material.Range
+	// Plant are the pieces that the question is about and the view does not have by itself. Questions
+	// that plant and questions that do not are never asked about the same context.
+	Plant []*material.Piece
 	// Meta is for a checker.
 	Meta map[string]string
 }
@@ -37,7 +43,18 @@ func All() []Task {
 	return []Task{
 		summary{}, callers{}, chain{}, implementers{}, methodsOf{}, declaration{}, constant{},
 		returned{}, comparison{}, ordering{}, unanswerable{}, section{},
+		passages{}, origin{}, wordCount{}, speaker{}, citation{}, table{},
+		passKey{}, keyValue{}, needles{}, variables{},
 	}
+}
+
+// Planting reports whether a task's questions are about planted lines.
+func Planting(name string) bool {
+	switch name {
+	case "passkey", "keyvalue", "needles", "variables":
+		return true
+	}
+	return false
 }
 
 // proposals is about how many questions a task proposes for one scope.

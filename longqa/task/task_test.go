@@ -1,6 +1,7 @@
 package task
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"longlora/longqa/faketree"
 	"longlora/longqa/material"
 	"longlora/longqa/outline"
+	"longlora/longqa/phrase"
 	"longlora/pipeline/goroot"
 )
 
@@ -44,10 +46,51 @@ func scopes(t *testing.T) map[string]*Scope {
 	scope := func(id string, docs []material.Kept) *Scope {
 		return NewScope(material.NewView(id, docs), p, texts)
 	}
-	return map[string]*Scope{
+	all := map[string]*Scope{
 		"one": scope("one", whole("anchor")), "part": scope("part", part),
 		"several": scope("several", whole("anchor", "basket", "candle", "fmt")),
 		"text":    scope("text", material.Whole(text.Document).Docs),
+	}
+	var papers []material.Kept
+	for _, f := range faketree.Texts() {
+		text := outline.Parse(outline.Source{
+			ID: f.ID, Title: f.Title, Genre: "book", Licence: "MIT", Content: f.Content,
+			Language: f.Language, Corpus: true, Markdown: f.Markdown,
+		})
+		texts[f.ID] = text
+		docs := material.Whole(text.Document).Docs
+		if strings.HasPrefix(f.ID, "paper") && len(papers) < 3 {
+			papers = append(papers, docs...)
+		}
+		docs[0].Pieces = docs[0].Pieces[:len(docs[0].Pieces)*2/3+1] // some of it is elsewhere
+		if f.Markdown {
+			docs = material.Whole(text.Document).Docs
+		}
+		all[f.ID] = scope(f.ID, docs)
+	}
+	all["papers"] = scope("papers", papers)
+	return all
+}
+
+// The tasks over texts propose questions in every language that has a wording.
+func TestLanguages(t *testing.T) {
+	all := scopes(t)
+	for _, l := range phrase.Languages() {
+		for i, id := range []string{"en", "de", "fr", "es", "uk", "zh"} {
+			if id != l {
+				continue
+			}
+			s := all[fmt.Sprintf("novel-%s-%d", l, 2*i)]
+			for _, task := range []Task{section{}, ordering{}, passages{}, wordCount{}, unanswerable{},
+				passKey{}, keyValue{}, needles{}, variables{}} {
+				got := task.Propose(s, dice.New(l))
+				if len(got) == 0 {
+					t.Errorf("%s: %s proposes nothing", l, task.Name())
+					continue
+				}
+				t.Logf("%s %s\n%s\n%s", l, task.Name(), got[0].Question, got[0].Answer)
+			}
+		}
 	}
 }
 
@@ -65,7 +108,7 @@ func TestContract(t *testing.T) {
 			got := task.Propose(s, dice.New(name))
 			proposed += len(got)
 			again := task.Propose(s, dice.New(name))
-			if d := cmp.Diff(got, again, cmpopts.IgnoreFields(Candidate{}, "Evidence", "Remove")); d != "" {
+			if d := cmp.Diff(got, again, cmpopts.IgnoreFields(Candidate{}, "Evidence", "Remove", "Plant")); d != "" {
 				t.Errorf("%s over %s is not reproducible:\n%s", task.Name(), name, d)
 			}
 			if len(got) > 3*proposals {
@@ -90,18 +133,24 @@ func checkCandidate(t *testing.T, task string, s *Scope, c Candidate) {
 	case c.Source != "gold:doc" && c.Source != "derived:"+task:
 		bad("the source is " + c.Source)
 	case !strings.HasSuffix(c.Question, "?") && !strings.HasSuffix(c.Question, ".") &&
-		!strings.HasSuffix(c.Question, "\""):
+		!strings.HasSuffix(c.Question, "”") && !strings.HasSuffix(c.Question, "“") &&
+		!strings.HasSuffix(c.Question, "»") && !strings.HasSuffix(c.Question, "？") &&
+		!strings.HasSuffix(c.Question, "。"):
 		bad("the question is no sentence")
-	case !strings.HasSuffix(c.Answer, ".") && !strings.HasSuffix(c.Answer, ".)"):
+	case !strings.HasSuffix(c.Answer, ".") && !strings.HasSuffix(c.Answer, "。") && !strings.HasSuffix(c.Answer, ".)"):
 		bad("the answer is no sentence")
 	case strings.Count(c.Question, "`")%2+strings.Count(c.Answer, "`")%2 > 0:
 		bad("a backtick is open")
-	case len(c.Evidence) == 0 && c.Meta["unanswerable"] != "absent":
+	case len(c.Evidence) == 0 && c.Meta["unanswerable"] != "absent" &&
+		c.Meta["unanswerable"] != "reference":
 		bad("no evidence")
 	case len(c.Remove) > 0 && task != "summary":
 		bad("it removes something")
 	}
-	text := s.View.Render(c.Remove)
+	if Planting(task) != (len(c.Plant) > 0) && task != "unanswerable" {
+		bad("it plants, or does not")
+	}
+	text := s.View.Render(c.Remove, c.Plant...)
 	for _, r := range c.Evidence {
 		if _, err := text.Span(r); err != nil || strings.TrimSpace(r.Text()) == "" {
 			bad("evidence is not in the context")

@@ -18,17 +18,18 @@ func (unanswerable) Name() string { return "unanswerable" }
 const shortName = 5
 
 func (t unanswerable) Propose(s *Scope, d *dice.Dice) []Candidate {
-	if s.Text != nil {
-		return nil
+	planted := keyValue{}.absent(s, d)
+	if len(s.Packages) == 0 {
+		return append(planted, t.absentTexts(s, d)...)
 	}
 	first, second := t.absent, t.undeclared
 	if d.Float() < 0.5 {
 		first, second = second, first
 	}
 	if found := first(s, d); len(found) > 0 {
-		return found
+		return append(found, planted...)
 	}
-	return second(s, d)
+	return append(second(s, d), planted...)
 }
 
 // absent asks about declarations of the view's packages, or of others that belong with them, that

@@ -1,0 +1,112 @@
+package prose
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// Turn is what a speaker says at one time.
+type Turn struct {
+	Speaker string
+	Label   Span // the speaker's name
+	Said    Span // without the label
+}
+
+// The certainty of a transcript: at least so many turns, speakers with three of them, and so large a
+// part of the paragraphs that are turns.
+const (
+	minTurns        = 12
+	minSpeakers     = 2
+	minTurnsOfOne   = 3
+	minTurnShareNum = 6 // of 10
+)
+
+var (
+	// colonTurn is a turn of a transcript: "Name: text".
+	colonTurn = regexp.MustCompile(`^(\p{Lu}[\p{L}\p{N}.'’ _-]{0,38}[\p{L}\p{N}.)])[ \t]?[:：][ \t]*\S`)
+	// stopTurn is a turn of a play: "NAME. Text".
+	stopTurn = regexp.MustCompile(`^(\p{Lu}[\p{Lu}'’ -]{1,28}\p{Lu})\.[ \t]+[\p{L}\[(“"«„¿¡—-]`)
+	// nameLine is a name in capitals on a line of its own, with what is said below it.
+	nameLine = regexp.MustCompile(`^(\p{Lu}[\p{Lu}'’ -]{1,28}\p{Lu})[.:]?[ \t]*\n[ \t]*\S`)
+)
+
+// Turns finds the turns of a transcript or a play; none if the text is neither for certain. lines is
+// as for Sentences; a transcript's turns may also stand on lines below each other.
+func Turns(text string, lines bool) []Turn {
+	for _, form := range []struct {
+		pattern *regexp.Regexp
+		lines   bool
+	}{{colonTurn, true}, {colonTurn, lines}, {stopTurn, lines}, {nameLine, false}} {
+		if turns := turnsOf(text, form.pattern, form.lines); turns != nil {
+			return turns
+		}
+	}
+	return nil
+}
+
+func turnsOf(text string, pattern *regexp.Regexp, lines bool) []Turn {
+	var all []Turn
+	count := map[string]int{}
+	paragraphs := Paragraphs(text, lines)
+	for _, p := range paragraphs {
+		t := p.Of(text)
+		m := pattern.FindStringSubmatchIndex(t)
+		if m == nil {
+			continue
+		}
+		name := t[m[2]:m[3]]
+		after := strings.TrimLeft(t[m[3]:], " \t.:：\n")
+		said := trim(text, Span{p.End - len(after), p.End})
+		count[name]++
+		all = append(all, Turn{name, Span{p.Start + m[2], p.Start + m[3]}, said})
+	}
+	often := 0
+	for _, n := range count {
+		if n >= minTurnsOfOne {
+			often++
+		}
+	}
+	if len(all) < minTurns || often < minSpeakers ||
+		10*len(all) < minTurnShareNum*len(paragraphs) {
+		return nil
+	}
+	return all
+}
+
+// Quote is direct speech with who is said to speak.
+type Quote struct {
+	Speaker string
+	Said    Span // without the marks
+	Name    Span
+}
+
+// quoted is direct speech in English, on one paragraph: "…," said Name.
+var quoted = regexp.MustCompile(`(?:^|[\s—-])[“"]([^“”"]{30,200}[,!?])[”"]\s+` +
+	`(?:said|cried|replied|answered|exclaimed|asked|observed|remarked|whispered|repeated|returned)\s+` +
+	`((?:(?:Mr|Mrs|Ms|Dr|St|Miss|Lady|Lord|Sir|Captain|Aunt|Uncle)\.?\s+)?` +
+	`\p{Lu}\p{Ll}+(?:\s+\p{Lu}\p{Ll}+){0,2})([,.;:]|\s+\p{Ll}+)`)
+
+// Quotes finds direct speech whose speaker stands right behind it.
+func Quotes(text string, lines bool) []Quote {
+	var all []Quote
+	for _, p := range Paragraphs(text, lines) {
+		t := p.Of(text)
+		for _, m := range quoted.FindAllStringSubmatchIndex(t, -1) {
+			next := strings.TrimSpace(t[m[6]:m[7]])
+			name := OneLine(t[m[4]:m[5]])
+			if next == "and" || next == "or" || strings.ContainsAny(t[m[2]:m[3]], "`[]«»„|*_") ||
+				utf8.RuneCountInString(name) < 3 {
+				continue
+			}
+			switch first, _, _ := strings.Cut(name, " "); first {
+			case "The", "This", "That", "His", "Her", "My", "Our", "Their", "One", "Another", "These", "An":
+				continue
+			}
+			all = append(all, Quote{
+				name, Span{p.Start + m[2], p.Start + m[3]}, Span{p.Start + m[4], p.Start + m[5]},
+			})
+		}
+	}
+	return all
+}

@@ -1,0 +1,143 @@
+package task
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"longlora/longqa/dice"
+	"longlora/longqa/material"
+	"longlora/longqa/phrase"
+	"longlora/longqa/prose"
+)
+
+// wordCount asks how often a word occurs in a text, and which of several occurs most often.
+type wordCount struct{}
+
+func (wordCount) Name() string { return "words" }
+
+const (
+	minTimes, maxTimes = 2, 12 // of a word that is counted
+	maxTimesMost       = 24    // of the most frequent of several
+	wordsCompared      = 3
+	minWord            = 4 // letters
+)
+
+func (t wordCount) Propose(s *Scope, d *dice.Dice) []Candidate {
+	if len(s.Texts) == 0 {
+		return nil
+	}
+	places := s.words()
+	var rare, some []string
+	for word, at := range places {
+		switch n := len(at); {
+		case n < minTimes || n > maxTimesMost:
+		case n <= maxTimes:
+			rare = append(rare, word)
+			some = append(some, word)
+		default:
+			some = append(some, word)
+		}
+	}
+	slices.Sort(rare)
+	slices.Sort(some)
+	var found []Candidate
+	for _, w := range dice.Shuffled(d, rare) {
+		if len(found) == proposals/2 {
+			break
+		}
+		found = append(found, Candidate{
+			Key: s.View.ID + " " + w, Source: "derived:words", Evidence: places[w],
+			Question: s.Book.Say(d, phrase.WordCount, s.Book.Quote(w)),
+			Answer:   s.Book.Say(d, phrase.WordTimes, s.Book.Quote(w), len(places[w])),
+			Meta:     s.textMeta("words", w),
+		})
+	}
+	for tries := 0; tries < 8*proposals && len(some) >= 2*wordsCompared && len(found) < proposals; tries++ {
+		if c, ok := t.most(s, d, dice.Shuffled(d, some)[:wordsCompared], places); ok {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+// most compares some words, of which one must be clearly the most frequent.
+func (wordCount) most(s *Scope, d *dice.Dice, of []string,
+	places map[string][]material.Range) (Candidate, bool) {
+	sorted := slices.Clone(of)
+	slices.SortFunc(sorted, func(a, b string) int { return len(places[b]) - len(places[a]) })
+	best, n := sorted[0], len(places[sorted[0]])
+	if second := len(places[sorted[1]]); 2*n < 3*second || n < second+2 {
+		return Candidate{}, false
+	}
+	c := Candidate{
+		Key: s.View.ID + " " + strings.Join(sorted, " "), Source: "derived:words",
+		Question: s.Book.Say(d, phrase.WordMost, s.Book.List(of)),
+		Answer:   s.Book.Say(d, phrase.WordWins, s.Book.Quote(best), n),
+		Meta:     s.textMeta("words", strings.Join(of, "\n")),
+	}
+	for _, w := range sorted {
+		c.Evidence = append(c.Evidence, places[w]...)
+	}
+	return c, true
+}
+
+// words finds the places of every word that is told apart for certain: it is written in one way only,
+// and no apostrophe, hyphen or digit touches it. In scripts without spaces, pairs of letters count as
+// words.
+func (s *Scope) words() map[string][]material.Range {
+	places := map[string][]material.Range{}
+	spelling := map[string]string{}
+	unsure := map[string]bool{}
+	last, lastEnd := "", -1
+	for _, run := range s.stretches {
+		prose.Words(run.source, func(w prose.Span) bool {
+			word := w.Of(run.source)
+			r, _ := utf8.DecodeRuneInString(word)
+			if prose.Wide(r) {
+				if lastEnd == w.Start && last != word {
+					if at, ok := run.at(prose.Span{Start: w.Start - len(last), End: w.End}); ok {
+						places[last+word] = append(places[last+word], at)
+					} else {
+						unsure[last+word] = true
+					}
+				} else if lastEnd == w.Start {
+					unsure[last+word] = true
+				}
+				last, lastEnd = word, w.End
+				return true
+			}
+			folded := strings.ToLower(word)
+			if before, ok := spelling[folded]; ok && before != word {
+				unsure[before], unsure[word] = true, true
+			}
+			spelling[folded] = word
+			at, ok := run.at(w)
+			if !ok || touched(run.source, w) || !allLetters(word) ||
+				utf8.RuneCountInString(word) < minWord {
+				unsure[word] = true
+				return true
+			}
+			places[word] = append(places[word], at)
+			return true
+		})
+		last, lastEnd = "", -1
+	}
+	for w := range unsure {
+		delete(places, w)
+	}
+	return places
+}
+
+// touched reports whether a mark that could belong to the word stands beside it.
+func touched(text string, w prose.Span) bool {
+	const marks = "'’‘-‐‑­_@/\\·"
+	before, n := utf8.DecodeLastRuneInString(text[:w.Start])
+	after, m := utf8.DecodeRuneInString(text[w.End:])
+	return n > 0 && strings.ContainsRune(marks, before) || m > 0 && strings.ContainsRune(marks, after)
+}
+
+func allLetters(word string) bool {
+	return strings.IndexFunc(word, func(r rune) bool { return !unicode.IsLetter(r) }) < 0
+}
