@@ -126,8 +126,8 @@ type table struct {
 	// that are not there need no look at keys, which is no more in the processor's cache.
 	seen  []uint64
 	shift uint
-	n       int
-	tried   int64 // insertions
+	n     int
+	tried int64 // insertions
 }
 
 func (t *table) insert(h uint64, e entry) {

@@ -4,7 +4,12 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/zeebo/xxh3"
 
 	"longlora/schemas"
 )
@@ -27,11 +32,13 @@ var maxRepeatedNGrams = [...]float64{5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11
 // minWords is the number of words below which n-grams say nothing.
 const minWords = 50
 
-// repetition is the filter. It keeps its working memory from document to document, at most 40 bytes a
-// word of the largest.
+// repetition is the filter. It keeps its working memory from document to document, 30 bytes a word of
+// the largest, and 20 more if that one had to be looked at closely.
 type repetition struct {
-	words  []word
-	counts hashCounts
+	words   []word
+	counts  hashCounts
+	seen    hashSet
+	buckets [len(maxTopNGram)][bucketCount]uint32
 }
 
 // word is the hash of a word and its length in bytes.
@@ -76,7 +83,7 @@ func (f *repetition) duplicates(text, separator string) (parts, chars float64) {
 			continue
 		}
 		pieces, bytes = pieces+1, bytes+len(piece)
-		if f.counts.add(hash(piece)) > 1 {
+		if f.counts.add(xxh3.HashString(piece)) > 1 {
 			again, bytesAgain = again+1, bytesAgain+len(piece)
 		}
 	}
@@ -91,35 +98,120 @@ func (f *repetition) checkNGrams(text string) (reason, detail string) {
 	if len(f.words) < minWords {
 		return "", ""
 	}
+	top, repeated := f.bound()
 	for n := 2; n < len(maxTopNGram); n++ {
+		if float64(top[n]) <= maxTopNGram[n]*total {
+			continue
+		}
 		if part := f.top(n) / total; part > maxTopNGram[n] {
 			return fmt.Sprintf("repetition: most frequent %d-gram", n), above(part, maxTopNGram[n])
 		}
 	}
-	for n := 5; n < len(maxRepeatedNGrams); n++ {
+	// Words in a repeated 10-gram are in repeated 5-grams too, so no later n has more.
+	for n := 5; n < len(maxRepeatedNGrams) &&
+		float64(repeated) > maxRepeatedNGrams[len(maxRepeatedNGrams)-1]*total; n++ {
 		part := f.repeated(n) / total
 		if part > maxRepeatedNGrams[n] {
 			return fmt.Sprintf("repetition: %d-grams", n), above(part, maxRepeatedNGrams[n])
 		}
-		if part <= maxRepeatedNGrams[len(maxRepeatedNGrams)-1] {
-			break // words in a repeated 10-gram are in repeated 5-grams too, so no later n has more
-		}
+		repeated = int(part * total)
 	}
 	return "", ""
 }
 
-// split cuts the text into words at white space, and returns their bytes.
+// split cuts the text into words at white space, as strings.Fields does, and returns their bytes.
 func (f *repetition) split(text string) (total float64) {
 	f.words = f.words[:0]
-	for w := range strings.FieldsSeq(text) {
-		f.words = append(f.words, word{hash(w), uint32(min(len(w), math.MaxUint32))})
-		total += float64(len(w))
+	sum, h, start := 0, uint64(fnvOffset), 0
+	end := func(at int) {
+		if at > start {
+			f.words = append(f.words, word{mix(h), uint32(at - start)})
+			sum += at - start
+		}
 	}
-	return total
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		size := 1
+		switch {
+		case c > ' ' && c < 0xC2:
+			h = (h ^ uint64(c)) * fnvPrime
+			continue
+		case c >= 0xC2:
+			r, n := utf8.DecodeRuneInString(text[i:])
+			if !unicode.IsSpace(r) {
+				h = (h ^ uint64(c)) * fnvPrime
+				continue
+			}
+			size = n
+		case c != ' ' && (c < '\t' || c > '\r'):
+			h = (h ^ uint64(c)) * fnvPrime
+			continue
+		}
+		end(i)
+		i += size - 1
+		h, start = fnvOffset, i+1
+	}
+	end(len(text))
+	return float64(sum)
+}
+
+// bucketCount is the number of sums in which bound counts n-grams. They stay in the first cache.
+const bucketCount = 2048
+
+// bound returns, in one pass and without a count of each n-gram, bytes that are at least those in all
+// occurrences of the most frequent 2-, 3- and 4-gram, and those of words in repeated 5-grams. Nearly
+// all documents are below the filter's limits even so, and are not looked at again.
+//
+// The bytes of n-grams are summed in a few buckets by hash: no n-gram has more than its bucket, and
+// only one that makes up a large part of the text lifts its bucket above the rest.
+func (f *repetition) bound() (top [len(maxTopNGram)]uint32, repeated int) {
+	f.seen.reset(len(f.words))
+	for n := range f.buckets {
+		clear(f.buckets[n][:])
+	}
+	b2, b3, b4 := &f.buckets[2], &f.buckets[3], &f.buckets[4]
+	const shift = 64 - 11 // the high bits of a product choose one of bucketCount
+	w1, w2, w3, w4 := word{}, word{}, word{}, word{}
+	covered := 0 // words before are counted
+	for i, w := range f.words {
+		h := w.hash + ngramBase*w1.hash
+		size := w.size + w1.size
+		if i > 0 {
+			b2[h*ngramBase>>shift] += size
+		}
+		h += ngramBase2 * w2.hash
+		size += w2.size
+		if i > 1 {
+			b3[h*ngramBase>>shift] += size
+		}
+		h += ngramBase3 * w3.hash
+		size += w3.size
+		if i > 2 {
+			b4[h*ngramBase>>shift] += size
+		}
+		h += ngramBase4 * w4.hash
+		if i > 3 && f.seen.add(mix(h)) {
+			from := max(i-4, covered)
+			repeated += f.bytes(from, i+1-from)
+			covered = i + 1
+		}
+		w1, w2, w3, w4 = w, w1, w2, w3
+	}
+	for n := 2; n < len(top); n++ {
+		top[n] = slices.Max(f.buckets[n][:])
+	}
+	return top, repeated
 }
 
 // ngramBase is the base of the n-grams' polynomial hash, odd so that it is invertible.
 const ngramBase = 0x9E3779B97F4A7C15
+
+// The powers of the base, modulo 2^64.
+const (
+	ngramBase2 = ngramBase * ngramBase & math.MaxUint64
+	ngramBase3 = ngramBase2 * ngramBase & math.MaxUint64
+	ngramBase4 = ngramBase3 * ngramBase & math.MaxUint64
+)
 
 // eachNGram calls f with the hash of the n-gram that begins at each word, and that word's place. The
 // hash rolls on (Karp and Rabin 1987), modulo 2^64.
@@ -210,14 +302,43 @@ func (c *hashCounts) add(h uint64) uint32 {
 	}
 }
 
-// hash is FNV-1a, mixed.
-func hash(s string) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	return mix(h)
+// hashSet is a set of hashes by open addressing. A slot holds 32 bits of a hash: among a million, one
+// in four thousand is found wrongly.
+type hashSet struct {
+	slots []uint32 // 0: free
+	mask  uint64
 }
+
+// reset empties the set and makes room for n hashes.
+func (s *hashSet) reset(n int) {
+	size := 1 << bits.Len(uint(n)+uint(n)/3)
+	if cap(s.slots) < size {
+		s.slots = make([]uint32, size)
+	}
+	s.slots = s.slots[:size]
+	clear(s.slots)
+	s.mask = uint64(size - 1)
+}
+
+// add puts a hash in and reports whether it was there.
+func (s *hashSet) add(h uint64) bool {
+	tag := uint32(h>>32) | 1
+	for i := h & s.mask; ; i = (i + 1) & s.mask {
+		switch s.slots[i] {
+		case tag:
+			return true
+		case 0:
+			s.slots[i] = tag
+			return false
+		}
+	}
+}
+
+// The constants of FNV-1a.
+const (
+	fnvOffset = 14695981039346656037
+	fnvPrime  = 1099511628211
+)
 
 // mix is the finalizer of splitmix64.
 func mix(h uint64) uint64 {
