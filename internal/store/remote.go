@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -156,7 +157,8 @@ func (r *remote) list(ctx context.Context, prefix string) (all []Entry, err erro
 		}
 	}
 	slices.SortFunc(all, func(a, b Entry) int {
-		return strings.Compare(strings.TrimSuffix(a.Key, "/"), strings.TrimSuffix(b.Key, "/"))
+		return cmp.Or(strings.Compare(strings.TrimSuffix(a.Key, "/"), strings.TrimSuffix(b.Key, "/")),
+			strings.Compare(a.Key, b.Key))
 	})
 	return all, nil
 }

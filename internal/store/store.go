@@ -107,7 +107,7 @@ func Open(ctx context.Context, location string, o Options) (Store, error) {
 	}
 	u, err := url.Parse(location)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", location, errors.Unwrap(err))
+		return nil, fmt.Errorf("open a URL: %w", errors.Unwrap(err)) // it may hold a password
 	}
 	if u.Scheme == "file" {
 		return openFile(u)
