@@ -24,6 +24,8 @@ type Options struct {
 	// MinChars and MaxChars bound a document's length in code points, both inclusive; 0 MaxChars
 	// means no bound.
 	MinChars, MaxChars int64
+	// Languages are the BCP 47 tags of the languages that the filter language keeps.
+	Languages []string
 }
 
 // DefaultOptions are the parameters without any flag.
@@ -35,6 +37,8 @@ var kinds = []struct {
 	new         func(Options) Filter
 }{
 	{"length", "too few or too many characters", newLength},
+	{"language", "texts that are mostly in other languages than those wanted", newLanguages},
+	{"symbols", "texts that are mostly marks, numbers or lists", newSymbols},
 	{"repetition", "lines, paragraphs or word n-grams that repeat too much", newRepetition},
 }
 
@@ -79,6 +83,14 @@ func Validate(names []string, o Options) error {
 	}
 	if o.MinChars < 0 || o.MaxChars < 0 || o.MaxChars > 0 && o.MaxChars < o.MinChars {
 		errs = append(errs, fmt.Errorf("%d to %d characters is no range", o.MinChars, o.MaxChars))
+	}
+	if slices.Contains(names, "language") && len(o.Languages) == 0 {
+		errs = append(errs, errors.New("the filter language needs the languages to keep"))
+	}
+	for _, tag := range o.Languages {
+		if b := baseOf(tag); b == "" || b == undetermined {
+			errs = append(errs, fmt.Errorf("language %q is no BCP 47 tag, as en or pt-BR", tag))
+		}
 	}
 	return errors.Join(errs...)
 }

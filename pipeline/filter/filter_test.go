@@ -8,6 +8,7 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 
@@ -46,25 +47,138 @@ func prose(words int) string {
 	return b.String()
 }
 
-// TestContract runs every filter of the table on prose, and on the same document twice.
+// bad has a text for each filter of the table that it must drop.
+var bad = map[string]string{
+	"length":     "the same again",
+	"repetition": strings.Repeat("the same again\n", 12),
+	"symbols":    strings.Repeat("# 12 ... 13 | 14\n", 40),
+	"language":   strings.Repeat("Der Wal tauchte auf, und alle Männer liefen zu den Booten. ", 20),
+}
+
+// TestContract runs every filter of the table on prose and on a bad text, each twice.
 func TestContract(t *testing.T) {
+	o := DefaultOptions()
+	o.Languages = []string{"en"}
+	english := strings.Repeat("it was the best of times and it was the worst of times, they said. ", 20)
 	for _, k := range kinds {
-		f := k.new(DefaultOptions())
-		d := schemas.Document{Text: prose(2000), NChars: 12_000}
-		before := d.Text
+		f := k.new(o)
+		good := prose(2000)
+		if k.name == "language" {
+			good = english
+		}
+		d := schemas.Document{Text: good, NChars: int64(len(good))}
 		for range 2 {
 			if reason, detail := f.Check(&d); reason != "" || detail != "" {
 				t.Errorf("%s drops prose: %s: %s", k.name, reason, detail)
 			}
 		}
-		if d.Text != before {
+		if d.Text != good {
 			t.Errorf("%s changes the text", k.name)
 		}
-		bad := schemas.Document{Text: strings.Repeat("the same again\n", 12), NChars: 180}
-		first, _ := f.Check(&bad)
-		if second, _ := f.Check(&bad); first == "" || first != second {
+		d = schemas.Document{Text: bad[k.name], NChars: int64(len(bad[k.name]))}
+		first, _ := f.Check(&d)
+		if second, _ := f.Check(&d); first == "" || first != second {
 			t.Errorf("%s gives %q, then %q", k.name, first, second)
 		}
+	}
+}
+
+func TestSymbols(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"marks":    {strings.Repeat("a # b c d ", 40), "symbols: marks"},
+		"few":      {strings.Repeat("a # b c d e f g h i j k ", 40), ""},
+		"numbers":  {strings.Repeat("12 13 fish ", 40), "symbols: words without letters"},
+		"bullets":  {strings.Repeat("- one more item of the list\n", 40), "symbols: bullets"},
+		"ellipses": {strings.Repeat("and so it went on for a very very long time...\nend\n", 20), "symbols: ellipses"},
+		"Chinese":  {strings.Repeat("鯨 船長 海\n", 40), ""},
+		"short":    {strings.Repeat("1 ", 49), ""},
+	} {
+		if _, got := apply(t, []string{"symbols"}, Options{}, c.text); got != c.want {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestCountWords compares with strings.Fields.
+func TestCountWords(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.String().Draw(t, "text") + rapid.StringMatching(`[a-c1 \t\x{2003}é-]*`).Draw(t, "more")
+		letters := 0
+		for _, w := range strings.Fields(text) {
+			if strings.ContainsFunc(w, unicode.IsLetter) {
+				letters++
+			}
+		}
+		if n, l := countWords(text); n != len(strings.Fields(text)) || l != letters {
+			t.Fatalf("%q: %d words, %d with letters; want %d, %d", text, n, l, len(strings.Fields(text)),
+				letters)
+		}
+		var f repetition
+		f.split(text)
+		if len(f.words) != len(strings.Fields(text)) {
+			t.Fatalf("%q: %d words, want %d", text, len(f.words), len(strings.Fields(text)))
+		}
+	})
+}
+
+// TestLanguage detects the beginning of the Universal Declaration of Human Rights.
+func TestLanguage(t *testing.T) {
+	texts := map[string]string{
+		"en": "All human beings are born free and equal in dignity and rights. They are endowed with " +
+			"reason and conscience and should act towards one another in a spirit of brotherhood. ",
+		"fr": "Tous les êtres humains naissent libres et égaux en dignité et en droits. Ils sont doués de " +
+			"raison et de conscience et doivent agir les uns envers les autres dans un esprit de fraternité. ",
+		"de": "Alle Menschen sind frei und gleich an Würde und Rechten geboren. Sie sind mit Vernunft und " +
+			"Gewissen begabt und sollen einander im Geist der Brüderlichkeit begegnen. ",
+		"es": "Todos los seres humanos nacen libres e iguales en dignidad y derechos y, dotados como están " +
+			"de razón y conciencia, deben comportarse fraternalmente los unos con los otros. ",
+		"uk": "Всі люди народжуються вільними і рівними у своїй гідності та правах. Вони наділені розумом і " +
+			"совістю і повинні діяти у відношенні один до одного в дусі братерства. ",
+		"zh": "人人生而自由,在尊严和权利上一律平等。他们赋有理性和良心,并应以兄弟关系的精神相对待。",
+		"ja": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。",
+	}
+	for want, text := range texts {
+		for other := range texts {
+			d := schemas.Document{Text: strings.Repeat(text, 30), Language: "und"}
+			reason, _ := newLanguages(Options{Languages: []string{other}}).Check(&d)
+			if (reason == "") != (want == other) || reason != "" && reason != "language: "+want {
+				t.Errorf("%s with %s wanted: %q", want, other, reason)
+			}
+			if reason == "" && d.Language != want {
+				t.Errorf("%s is called %s", want, d.Language)
+			}
+		}
+	}
+	mixed := schemas.Document{Text: strings.Repeat(texts["fr"], 5) + strings.Repeat(texts["en"], 60)}
+	if reason, detail := newLanguages(Options{Languages: []string{"en-GB"}}).Check(&mixed); reason != "" {
+		t.Errorf("an English book with a French preface: %s, %s", reason, detail)
+	}
+	if reason, _ := newLanguages(Options{Languages: []string{"en"}}).Check(
+		&schemas.Document{Text: "12345 67890"}); reason != "language: none" {
+		t.Errorf("numbers: %q", reason)
+	}
+	if err := Validate([]string{"language"}, Options{}); err == nil {
+		t.Error("the filter runs without languages")
+	}
+	if err := Validate(nil, Options{Languages: []string{"english!"}}); err == nil {
+		t.Error("a wrong tag is accepted")
+	}
+}
+
+func BenchmarkLanguage(b *testing.B) {
+	f := newLanguages(Options{Languages: []string{"en"}})
+	d := schemas.Document{Text: strings.Repeat("It was the best of times, it was the worst. ", 5_000)}
+	b.SetBytes(int64(len(d.Text)))
+	for b.Loop() {
+		f.Check(&d)
+	}
+}
+
+func BenchmarkSymbols(b *testing.B) {
+	d := schemas.Document{Text: prose(200_000)}
+	b.SetBytes(int64(len(d.Text)))
+	for b.Loop() {
+		symbols{}.Check(&d)
 	}
 }
 
