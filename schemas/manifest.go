@@ -30,6 +30,15 @@ type Manifest struct {
 	Mixture       []MixturePart    `json:"mixture"`            // realised
 	Rejected      map[string]int64 `json:"rejected,omitempty"` // by reason
 	Report        map[string]any   `json:"report,omitempty"`   // counts of what was cut or changed
+	Companions    []Companion      `json:"companions,omitempty"`
+}
+
+// Companion is a file that says what did not become rows. The digest does not cover it.
+type Companion struct {
+	Path   string `json:"path"` // relative, with slashes
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	Rows   int64  `json:"rows"` // or lines
 }
 
 // File is one Parquet file of a dataset.

@@ -41,6 +41,9 @@ type Builder struct {
 	rejects *rejectList
 	report  map[string]any
 	done    bool
+
+	companions []schemas.Companion
+	dropped    map[int]droppedFile
 }
 
 type fileKey struct {
@@ -71,6 +74,7 @@ func Create(dir string, o Options) (*Builder, error) {
 	b := &Builder{
 		dir: dir, partial: dir + ".partial", options: o, lock: l,
 		files: map[fileKey]*finished{}, open: map[fileKey]*os.File{}, report: map[string]any{},
+		dropped: map[int]droppedFile{},
 	}
 	b.rejects = &rejectList{dir: b.scratch(), most: rejectRun, counts: map[string]int64{}}
 	if err := b.prepare(); err != nil {
@@ -96,7 +100,9 @@ func (b *Builder) prepare() error {
 	if err := os.RemoveAll(b.partial); err != nil {
 		return err
 	}
-	for _, dir := range []string{filepath.Join(b.partial, "data"), b.Scratch()} {
+	for _, dir := range []string{
+		filepath.Join(b.partial, "data"), filepath.Join(b.partial, rejectDir), b.Scratch(),
+	} {
 		if err := os.MkdirAll(dir, 0o777); err != nil {
 			return err
 		}
@@ -179,6 +185,9 @@ func (b *Builder) Publish() (*schemas.Manifest, error) {
 		return nil, fmt.Errorf("dataset %s: %d files are still open", b.dir, len(b.open))
 	}
 	m, err := b.manifest()
+	if err == nil {
+		err = b.writeRejects(m)
+	}
 	if err == nil {
 		err = b.writeCompanions(m)
 	}

@@ -86,11 +86,7 @@ func (b *Builder) writeCompanions(m *schemas.Manifest) error {
 			return err
 		}
 	}
-	dir := filepath.Join(b.partial, "reject")
-	if err := os.Mkdir(dir, 0o777); err != nil {
-		return err
-	}
-	return b.rejects.write(filepath.Join(dir, "rejected.jsonl"))
+	return nil
 }
 
 // readManifest reads and checks what stands in a dataset directory.

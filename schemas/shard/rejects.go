@@ -65,8 +65,8 @@ func (l *rejectList) spill() error {
 	return err
 }
 
-// write merges everything into one sorted file.
-func (l *rejectList) write(name string) error {
+// write merges everything into one sorted list.
+func (l *rejectList) write(to io.Writer) error {
 	if l.err != nil {
 		return l.err
 	}
@@ -85,17 +85,16 @@ func (l *rejectList) write(name string) error {
 		}
 	}
 	heap.Init(&h)
-	return writeLines(name, func(write func(rejected) error) error {
-		for len(h) > 0 {
-			if err := write(h[0].next); err != nil {
-				return err
-			}
-			if err := h.advance(); err != nil {
-				return err
-			}
+	e := newLineEncoder(to)
+	for len(h) > 0 {
+		if err := e.Encode(h[0].next); err != nil {
+			return err
 		}
-		return nil
-	})
+		if err := h.advance(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // writeLines writes a file of JSON lines.
@@ -105,10 +104,15 @@ func writeLines(name string, lines func(write func(rejected) error) error) error
 		return err
 	}
 	w := bufio.NewWriter(f)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
+	e := newLineEncoder(w)
 	err = lines(func(r rejected) error { return e.Encode(r) })
 	return errors.Join(err, w.Flush(), f.Close())
+}
+
+func newLineEncoder(w io.Writer) *json.Encoder {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e
 }
 
 // run is a sorted file of which next is the first line that is not merged yet.
