@@ -1,6 +1,6 @@
 # LongLoRA in Go. `make` prints the targets.
 
-MODULES  := internal schemas kernels pipeline longqa trainer
+MODULES  := internal internal/store/cloud schemas kernels pipeline longqa trainer
 TOOLS    := kernels/asm trainer/oracle scripts/lint
 BINARIES := pipeline longqa trainer
 GO       ?= go
