@@ -22,8 +22,31 @@ const (
 // Sketch holds one hash for each band; 0 stands for a document without words, which is near no other.
 type Sketch [Bands]uint64
 
+// Signature holds sixteen bits of each minimum. The part of them that two documents share estimates
+// their Jaccard similarity J, with a standard deviation of sqrt(J(1-J)/100) (Li and König 2010, "b-bit
+// minwise hashing"; with sixteen bits chance adds less than 0.00002).
+type Signature [bins]uint16
+
+// Similarity estimates the Jaccard similarity of the word 5-grams of two documents with words.
+func (a *Signature) Similarity(b *Signature) float64 {
+	same := 0
+	for i := range a {
+		if a[i] == b[i] {
+			same++
+		}
+	}
+	return float64(same) / bins
+}
+
 // SketchOf sketches a text. It may be called concurrently and takes constant memory.
 func SketchOf(text string) Sketch {
+	s, _ := Sketches(text)
+	return s
+}
+
+// Sketches returns a text's sketch, which finds documents that may be near, and its signature, which
+// says how near they are.
+func Sketches(text string) (Sketch, Signature) {
 	var s minima
 	s.reset()
 	eachShingle(text, s.add)
@@ -46,7 +69,7 @@ func (m *minima) add(hash uint64) {
 }
 
 // sketch fills the empty bins and hashes the bands.
-func (m *minima) sketch() (s Sketch) {
+func (m *minima) sketch() (s Sketch, sig Signature) {
 	full := *m
 	empty := 0
 	for i, v := range m {
@@ -56,7 +79,7 @@ func (m *minima) sketch() (s Sketch) {
 		}
 	}
 	if empty == bins {
-		return s
+		return s, sig
 	}
 	for i, v := range m {
 		if v == math.MaxUint64 {
@@ -70,7 +93,10 @@ func (m *minima) sketch() (s Sketch) {
 		}
 		s[b] = max(h, 1)
 	}
-	return s
+	for i, v := range full {
+		sig[i] = uint16(words.Mix(v))
+	}
+	return s, sig
 }
 
 // borrow returns the value of a full bin, chosen by a hash of the empty bin and the attempt alone, so

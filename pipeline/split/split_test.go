@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"math/rand"
 	"slices"
 	"strings"
@@ -219,5 +220,24 @@ func BenchmarkSketch(b *testing.B) {
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
 		SketchOf(text)
+	}
+}
+
+// TestSimilarity compares the estimate with the exact similarity: four standard deviations are
+// exceeded once in 16,000 cases.
+func TestSimilarity(t *testing.T) {
+	rng := rand.New(rand.NewSource(3))
+	for _, share := range []float64{0, 0.01, 0.03, 0.1, 0.3, 1} {
+		for _, size := range []int{40, 400, 4000} {
+			a := randomWords(rng, size)
+			b := edited(rng, a, share)
+			_, x := Sketches(strings.Join(a, " "))
+			_, y := Sketches(strings.Join(b, " "))
+			want := jaccard(a, b)
+			got := x.Similarity(&y)
+			if d := 4 * math.Sqrt(want*(1-want)/bins); math.Abs(got-want) > d+1e-9 {
+				t.Errorf("%d words, %g edited: %.2f, want %.2f within %.2f", size, share, got, want, d)
+			}
+		}
 	}
 }

@@ -1,0 +1,162 @@
+package dedup
+
+import (
+	"cmp"
+	"fmt"
+	"iter"
+	"slices"
+
+	"longlora/pipeline/spill"
+	"longlora/pipeline/words"
+)
+
+// Passages says which passages of documents count as repeated.
+//
+// Of every window of Words·3/4 words the hash is taken, and of each run of Words/4 + 1 such windows the
+// one with the least hash is recorded (winnowing: Schleimer, Wilkerson and Aiken 2003). Two documents
+// that share a passage of Words words share a recorded window, wherever the passage stands. Windows that
+// a document shares with an earlier one are its repeated passages, joined where they overlap. So every
+// repeated passage of at least Words words is found, nothing shorter than three quarters of that is ever
+// taken for one, and the ends are exact within a quarter.
+type Passages struct {
+	// Words is the length from which a repeated passage is surely found; 0: they are not looked for.
+	Words int
+}
+
+// MinPassage is the least Passages.Words: shorter passages are phrases.
+const MinPassage = 20
+
+// Validate reports a length that is too small.
+func (p Passages) Validate() error {
+	if p.Words != 0 && p.Words < MinPassage {
+		return fmt.Errorf("repeated passages of %d words are phrases; take at least %d, or 0 for none",
+			p.Words, MinPassage)
+	}
+	return nil
+}
+
+// Window is the number of words of a recorded window.
+func (p Passages) Window() int { return p.Words - p.Words/4 }
+
+// step is the number of neighbouring windows of which one is recorded.
+func (p Passages) step() int { return p.Words/4 + 1 }
+
+// Fingerprints returns the recorded windows of a document's text.
+func (p Passages) Fingerprints(doc uint64, text string, to []spill.Record) []spill.Record {
+	w := words.NewWindow(p.Window())
+	ring := make([]spill.Record, p.step())
+	n, least := 0, -len(ring) // windows so far, and the place of the least among the last
+	words.Each(text, func(h uint64, start, end int) bool {
+		hash, first, ok := w.Add(h, start)
+		if !ok {
+			return true
+		}
+		ring[n%len(ring)] = spill.Record{
+			Key: [2]uint64{hash}, Doc: doc, From: uint32(first), To: uint32(end),
+		}
+		before := least
+		switch {
+		case least <= n-len(ring): // it has left, and the new one is in its place; or there was none
+			least = n
+			for i := n - 1; i > max(n-len(ring), -1); i-- {
+				if ring[i%len(ring)].Key[0] < ring[least%len(ring)].Key[0] {
+					least = i
+				}
+			}
+		case hash <= ring[least%len(ring)].Key[0]:
+			least = n // of equal ones the last, so that fewer are recorded
+		}
+		n++
+		if n >= len(ring) && (least != before || n == len(ring)) {
+			to = append(to, ring[least%len(ring)])
+		}
+		return true
+	})
+	return to
+}
+
+// Repeat is a passage of a document, in bytes, that stands in an earlier document.
+type Repeat struct {
+	Doc      uint64
+	From, To uint32
+	// First is the earlier document in which the passage's beginning stands.
+	First uint64
+}
+
+// Repeats finds repeated passages. fingerprints holds those of all documents; documents of which kept
+// says no are passed over; marks is an empty Sorter. The passages come in the order of documents.
+func Repeats(fingerprints, marks *spill.Sorter,
+	kept func(doc uint64) bool) iter.Seq2[Repeat, error] {
+	return func(yield func(Repeat, error) bool) {
+		if err := mark(fingerprints, marks, kept); err != nil {
+			yield(Repeat{}, err)
+			return
+		}
+		var open Repeat
+		any := false
+		for r, err := range marks.Sorted() {
+			if err != nil {
+				yield(Repeat{}, err)
+				return
+			}
+			next := Repeat{Doc: r.Key[0], From: uint32(r.Key[1]), To: r.From, First: r.Doc}
+			if any && next.Doc == open.Doc && next.From <= open.To {
+				open.To = max(open.To, next.To)
+				continue
+			}
+			if any && !yield(open, nil) {
+				return
+			}
+			open, any = next, true
+		}
+		if any {
+			yield(open, nil)
+		}
+	}
+}
+
+// mark records, sorted by document, every window that stands in an earlier document.
+func mark(fingerprints, marks *spill.Sorter, kept func(doc uint64) bool) error {
+	var first spill.Record
+	any := false
+	for r, err := range fingerprints.Sorted() {
+		if err != nil {
+			return err
+		}
+		if !kept(r.Doc) {
+			continue
+		}
+		if !any || r.Key != first.Key {
+			first, any = r, true
+			continue
+		}
+		if r.Doc == first.Doc {
+			continue // a document may repeat itself
+		}
+		err := marks.Add(spill.Record{
+			Key: [2]uint64{r.Doc, uint64(r.From)}, Doc: first.Doc, From: r.To,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Cut returns a text without some passages, which are sorted and do not overlap. The white space that
+// would be left double goes too.
+func Cut(text string, repeats []Repeat) string {
+	slices.SortFunc(repeats, func(a, b Repeat) int { return cmp.Compare(a.From, b.From) })
+	var out []byte
+	at := 0
+	for _, r := range repeats {
+		out = append(out, text[at:r.From]...)
+		at = int(r.To)
+		for len(out) > 0 && isSpace(out[len(out)-1]) && at < len(text) && isSpace(text[at]) {
+			at++
+		}
+	}
+	return string(append(out, text[at:]...))
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
