@@ -10,11 +10,11 @@ import (
 	"sync/atomic"
 
 	"longlora/internal/tokenizer"
-	"longlora/longqa/code"
+	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
 	"longlora/longqa/material"
-	"longlora/longqa/outline"
 	"longlora/longqa/task"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
 	"longlora/pipeline/split"
 	"longlora/schemas"
@@ -26,8 +26,11 @@ type Options struct {
 	Out       string
 	Overwrite bool
 	Recipe    Recipe
+	// Tree is the Go tree of the recipe's goroot material.
 	Tree      *goroot.Tree
 	Tokenizer *tokenizer.Tokenizer
+	// Evaluation, if not nil, has the evaluation sets whose text no document may hold.
+	Evaluation *decontaminate.Index
 	// Limit, if positive, makes a sample of about so many rows, which is not held to the recipe's
 	// figures.
 	Limit int
@@ -44,27 +47,31 @@ type Result struct {
 	Broken   map[string]string // packages that do not type-check
 }
 
-// builder carries the work from step to step.
+// builder carries the work from material to material.
 type builder struct {
 	Options
-	program *code.Program
-	texts   map[string]*outline.Text
-	docs    []*material.Document // code and texts
-	splits  map[string]string
-	views   []*chosen
 	out     *shard.Builder
+	corpora map[int]*corpus.Corpus // by the recipe's material
+	chooser *chooser
+	files   map[string]int // by split
 	figures *figures.Figures
+	broken  map[string]string
+	// clusters are the splits of all documents of corpora.
+	spills map[int]*corpus.Spill
+	splits map[string]string
+	bytes  map[int]int64 // of kept documents, by material
 }
 
 // chosen is a view with the questions asked about it.
 type chosen struct {
-	view   *material.View
-	split  string
-	band   material.Band
-	scope  *task.Scope
-	offers []offer
-	picked []offer
-	reject []rejected
+	view    *material.View
+	split   string
+	band    material.Band
+	planted bool // its questions are about planted lines
+	scope   *task.Scope
+	offers  []offer
+	picked  []offer
+	reject  []rejected
 }
 
 // offer is a candidate with its task and its number in the task's proposals.
@@ -80,9 +87,15 @@ type rejected struct{ id, reason, detail string }
 // Run builds and publishes a dataset. With an error about the recipe's figures, which publishes
 // nothing, the result has the figures.
 func Run(ctx context.Context, o Options) (*Result, error) {
-	b := &builder{Options: o, texts: map[string]*outline.Text{}}
+	b := &builder{
+		Options: o, corpora: map[int]*corpus.Corpus{}, files: map[string]int{},
+		broken: map[string]string{}, spills: map[int]*corpus.Spill{}, bytes: map[int]int64{},
+	}
 	if b.Limit > 0 {
 		b.Recipe = b.Recipe.scaled(b.Limit)
+	}
+	if err := b.open(ctx); err != nil {
+		return nil, fmt.Errorf("build LongQA: %w", err)
 	}
 	out, err := shard.Create(o.Out, b.shardOptions())
 	if err != nil {
@@ -94,143 +107,78 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		err = errors.Join(fmt.Errorf("build LongQA: %w", err), out.Abort())
 		return &Result{Figures: b.figures}, err
 	}
-	return &Result{Manifest: m, Figures: b.figures, Broken: b.program.Broken}, nil
+	return &Result{Manifest: m, Figures: b.figures, Broken: b.broken}, nil
+}
+
+// open opens the material.
+func (b *builder) open(ctx context.Context) error {
+	if err := b.Recipe.Validate(); err != nil {
+		return err
+	}
+	if len(b.Recipe.Material) == 0 {
+		return fmt.Errorf("the recipe %s needs material; name documents or a source", b.Recipe.Name)
+	}
+	for i, m := range b.Recipe.Material {
+		if m.Source == Goroot {
+			if b.Tree == nil {
+				return errors.New("the material goroot needs a Go tree")
+			}
+			continue
+		}
+		c, err := corpus.Open(ctx, m.Material)
+		if err != nil {
+			return err
+		}
+		b.corpora[i] = c
+	}
+	return nil
 }
 
 func (b *builder) run(ctx context.Context) (*schemas.Manifest, error) {
-	steps := []struct {
-		name string
-		do   func(context.Context) error
-	}{
-		{"type-check the Go tree", b.load},
-		{"count tokens", b.count},
-		{"assign splits", b.assign},
-		{"compose contexts", b.compose},
-		{"propose questions", b.propose},
-		{"choose questions", b.choose},
-		{"write rows", b.write},
-		{"hold the figures against the recipe", b.hold},
+	b.figures = figures.New(b.Recipe.Bands(), b.Recipe.Limits.FarApart)
+	b.chooser = newChooser(b.Recipe)
+	if err := b.scan(ctx); err != nil {
+		return nil, err
 	}
-	for _, s := range steps {
-		b.Step(s.name)
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	for i := range b.Recipe.Material {
+		for p, err := range b.parts(ctx, i) {
+			if err == nil {
+				err = b.ask(ctx, p)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
-		if err := s.do(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
+	}
+	if b.chooser.rows == 0 {
+		return nil, errors.New("no question can be asked about the material: its documents are too short " +
+			"for the recipe's contexts, or none of the recipe's tasks suits them")
+	}
+	b.figures.Finish()
+	b.Step("hold the figures against the recipe")
+	if err := b.hold(); err != nil {
+		return nil, fmt.Errorf("hold the figures against the recipe: %w", err)
 	}
 	return b.out.Publish()
 }
 
-// load type-checks the packages and cuts the texts.
-func (b *builder) load(ctx context.Context) error {
-	var err error
-	if b.program, err = code.Load(ctx, b.Tree, b.Keep); err != nil {
-		return err
+// ask makes the rows of a part: contexts, questions, files.
+func (b *builder) ask(ctx context.Context, p *part) error {
+	b.Step("count tokens" + p.suffix)
+	if err := p.count(ctx, b.Tokenizer); err != nil {
+		return fmt.Errorf("count tokens: %w", err)
 	}
-	for _, p := range b.program.Packages {
-		b.docs = append(b.docs, p.Document)
-	}
-	for path, problem := range b.program.Broken {
-		b.out.Reject("goroot:"+path, "package-does-not-type-check", problem)
-	}
-	for _, t := range b.Tree.Texts() {
-		genre := "manual"
-		if t.Book {
-			genre = "book"
+	b.Step("compose contexts" + p.suffix)
+	views := p.compose(b.Recipe)
+	b.Step("ask and write" + p.suffix)
+	for _, name := range []string{split.Train, split.Validation, split.Test} {
+		for batch := range batches(p, views, name) {
+			if err := b.batch(ctx, p, name, batch); err != nil {
+				return err
+			}
 		}
-		text := outline.Parse(outline.Source{
-			ID: t.DocID(), Title: t.Title, Genre: genre, Licence: t.Licence, Content: t.Content,
-		})
-		b.texts[t.DocID()] = text
-		b.docs = append(b.docs, text.Document)
 	}
 	return nil
-}
-
-// count fills in the tokens of every piece.
-func (b *builder) count(ctx context.Context) error {
-	return parallel(ctx, len(b.docs), func(i int) error {
-		e := b.Tokenizer.NewEncoder()
-		var ids []int32
-		for _, part := range b.docs[i].Parts {
-			for _, p := range part.Pieces {
-				ids = e.Encode(ids[:0], p.Text(), false)
-				p.Tokens = len(ids)
-			}
-		}
-		return nil
-	})
-}
-
-// assign gives every document its split, as all datasets of the project do.
-func (b *builder) assign(context.Context) error {
-	texts := func(yield func(id, text string) bool) {
-		packages := b.Tree.Packages()
-		for i := range packages {
-			if !yield(packages[i].DocID(), packages[i].Text()) {
-				return
-			}
-		}
-		for _, t := range b.Tree.Texts() {
-			if !yield(t.DocID(), t.Content) {
-				return
-			}
-		}
-	}
-	var err error
-	b.splits, err = split.Assign(texts, split.DefaultShares())
-	return err
-}
-
-// compose makes the views: held-out splits first get their part of each band, training the rest.
-// Large bands come first, since few documents can serve them.
-func (b *builder) compose(context.Context) error {
-	per := b.Recipe.PerView
-	composers := map[string]*material.Composer{}
-	share := map[string]float64{}
-	for _, name := range []string{split.Test, split.Validation, split.Train} {
-		var docs []*material.Document
-		for _, d := range b.docs {
-			if b.splits[d.ID] == name {
-				docs = append(docs, d)
-			}
-		}
-		composers[name] = material.NewComposer(name, docs, b.Recipe.Limits.MaxRowsPerDocument)
-		share[name] = float64(len(docs)) / float64(len(b.docs))
-	}
-	for i := len(b.Recipe.Quota) - 1; i >= 0; i-- {
-		q := b.Recipe.Quota[i]
-		left := q.Views
-		for _, name := range []string{split.Test, split.Validation, split.Train} {
-			want := left
-			if name != split.Train {
-				want = int(float64(q.Views)*share[name] + 0.5)
-			}
-			left -= b.composeSome(composers[name], name, q.Band, want, per)
-		}
-	}
-	if len(b.views) == 0 {
-		return errors.New("the documents are too short for any context")
-	}
-	return nil
-}
-
-// composeSome makes up to n views of a split within a band and returns their number.
-func (b *builder) composeSome(c *material.Composer, name string, band material.Band,
-	n, per int) int {
-	made := 0
-	for tries := 0; made < n && tries < 4*n+8; tries++ {
-		v := c.Next(band, per)
-		if v == nil {
-			continue
-		}
-		c.Spend(v, per)
-		b.views = append(b.views, &chosen{view: v, split: name, band: band})
-		made++
-	}
-	return made
 }
 
 // parallel calls f for 0 … n-1 on all processors and returns the error of the lowest index.

@@ -2,61 +2,167 @@ package build
 
 import (
 	"fmt"
+	"strings"
 
 	"longlora/longqa/figures"
+	"longlora/longqa/task"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
 
 // shardOptions is all but the card, whose figures are known at the end.
 func (b *builder) shardOptions() shard.Options {
+	config := map[string]any{"stage": "longqa build", "recipe": b.Recipe, "limit": b.Limit}
+	if b.hasTree() {
+		config["go_version"], config["goos"] = b.Tree.Version(), b.Tree.GOOS()
+		config["goarch"] = b.Tree.GOARCH()
+	}
+	var parents []schemas.Parent
+	corpora := []map[string]any{}
+	for i := range b.Recipe.Material {
+		c := b.corpora[i]
+		if c == nil {
+			continue
+		}
+		corpora = append(corpora, c.Config)
+		if c.Parent != nil {
+			parents = append(parents, *c.Parent)
+		}
+	}
+	config["material"] = corpora
+	if b.Evaluation != nil {
+		config["evaluation"] = b.Evaluation.Config()
+	}
 	return shard.Options{
-		Kind: schemas.KindExample, Name: b.Recipe.Name, Overwrite: b.Overwrite,
-		Config: map[string]any{
-			"stage": "longqa build", "source": "goroot", "recipe": b.Recipe, "limit": b.Limit,
-			"go_version": b.Tree.Version(), "goos": b.Tree.GOOS(), "goarch": b.Tree.GOARCH(),
-		},
-		Tokenizer:     tokenizerRef(b.Tokenizer),
-		TokenizerFile: b.Tokenizer.Bytes(),
+		Kind: schemas.KindExample, Name: b.Recipe.Name, Overwrite: b.Overwrite, Config: config,
+		Tokenizer: tokenizerRef(b.Tokenizer), TokenizerFile: b.Tokenizer.Bytes(), Parents: parents,
 	}
 }
 
-const cardText = `Questions over long contexts, with answers that can be checked, made from the
-tree of %s (build %s/%s) by ` + "`longqa build`" + `: no download, no model, no human annotation.
+// hasTree reports whether the Go tree is part of the material.
+func (b *builder) hasTree() bool {
+	for _, m := range b.Recipe.Material {
+		if m.Source == Goroot {
+			return true
+		}
+	}
+	return false
+}
 
-**What it is.** English, and mostly code: the contexts are Go packages of the standard library and
-of the Go commands, as single packages and several together, and the tree's long texts (the language
-specification, manuals, Newton's *Opticks*). Books, papers, reports and meetings come through other
-sources (` + "`--source qmsum`, `--source squality`" + `). Models have probably read the standard
-library before: scores on it are not evidence of reading alone.
+// renames reports whether some of the code has new names.
+func (b *builder) renames() bool {
+	for _, m := range b.Recipe.Material {
+		if m.Rename != "" {
+			return true
+		}
+	}
+	return false
+}
 
-**Answers.** ` + "`gold:doc`" + ` answers are the comments that Go's authors wrote for a function,
-type or package; the comment and its copies are removed from the context, and an answer is rejected
-if it has fewer than 20 words, only restates the name, or has a quarter of its 8-word sequences left
-in the context. ` + "`derived:*`" + ` answers are computed with go/types and only kept where the
-context alone gives the same answer; ` + "`longqa check`" + ` computes every one of them again from
-its row by other code. Unanswerable questions ask in the same words about what the context does not
-have.
+const introduction = `Questions over long contexts, with answers that can be checked, made by ` +
+	"`longqa build`" + ` (recipe ` + "`%s`" + `). %s
 
-**Contexts** are whole declarations and sections up to a budget of tokens, never cut inside.
-Evidence spans count code points. Splits follow near-duplicate clusters of documents; no document is
-in two splits. Tests, testdata code, vendored and generated files are left out.
+**Answers.** `
 
-**Licences.** The Go tree is BSD-3-Clause (Copyright The Go Authors; keep the notice when you pass
-the texts on); *Opticks* is in the public domain.
+const codeAnswers = `Of code, from the tree of %s (build %s/%s): ` + "`gold:doc`" + ` answers are the
+comments that Go's authors wrote for a function, type or package; the comment and its copies are
+removed from the context, and an answer is rejected if it has fewer than 20 words, only restates the
+name, or has a quarter of its 8-word sequences left in the context. ` + "`derived:*`" + ` answers are
+computed with go/types and only kept where the context alone gives the same answer. %s
 
-## Figures
+`
 
-%s`
+const asWritten = `Models have probably read the standard library before: scores on it are not evidence
+of reading alone.`
+
+const renamedCode = `Identifiers of rows with ` + "`meta.renamed`" + ` have new names, in context,
+question and answer alike, so that having read the standard library does not help; the others keep the
+names that models have probably read before.`
+
+const textAnswers = `Of texts, answers are computed from positions, counts and forms that are certain
+(the table of tasks in docs/longqa.md has the rule of each); planted lines (pass keys, keys and values,
+numbers, variables) are the builder's own.
+
+`
+
+const construction = "`longqa check`" + ` computes every derived answer again from its row by other
+code. Unanswerable questions ask in the same words about what the context does not have.
+
+**Contexts** are whole documents, declarations or sections up to a budget of tokens; a section that is
+longer than the budget loses its end at a paragraph. Evidence spans count code points. Splits follow
+near-duplicate clusters of documents; no document is in two splits. %s
+
+`
+
+const codeLicence = `**Licences.** The Go tree is BSD-3-Clause (Copyright The Go Authors; keep the notice
+when you pass the texts on); *Opticks* is in the public domain. Tests, testdata code, vendored and
+generated files are left out.
+
+`
 
 func (b *builder) card() shard.Card {
-	return shard.Card{
-		Title: "LongQA from the Go tree",
-		Text: fmt.Sprintf(cardText, b.Tree.Version(), b.Tree.GOOS(), b.Tree.GOARCH(),
-			b.figures.Table()),
-		Languages: []string{"en"},
-		Tags:      []string{"question-answering", "long-context", "code"},
+	var t strings.Builder
+	fmt.Fprintf(&t, introduction, b.Recipe.Name, b.Recipe.About)
+	if b.hasTree() {
+		about := asWritten
+		if b.renames() {
+			about = renamedCode
+		}
+		fmt.Fprintf(&t, codeAnswers, b.Tree.Version(), b.Tree.GOOS(), b.Tree.GOARCH(), about)
 	}
+	if !b.hasTree() || len(b.corpora) > 0 || b.plants() {
+		t.WriteString(textAnswers)
+	}
+	clean := "No evaluation set was named, so none was looked for in the documents."
+	if b.Evaluation != nil {
+		items, _ := b.Evaluation.Items()
+		clean = fmt.Sprintf("Documents with a run of words of one of %d evaluation items were dropped.", items)
+	}
+	fmt.Fprintf(&t, construction, clean)
+	if b.hasTree() {
+		t.WriteString(codeLicence)
+	}
+	t.WriteString("## Figures\n\n" + b.figures.Table())
+	return shard.Card{
+		Title: b.title(), Text: t.String(), Languages: b.languages(),
+		Tags: []string{"question-answering", "long-context"},
+	}
+}
+
+func (b *builder) title() string {
+	if b.hasTree() && len(b.corpora) == 0 {
+		return "LongQA from the Go tree"
+	}
+	return "LongQA: " + b.Recipe.Name
+}
+
+// plants reports whether some task plants lines.
+func (b *builder) plants() bool {
+	for _, name := range sortedKeys(b.Recipe.Shares) {
+		if task.Planting(name) && b.Recipe.Shares[name] > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// languages are those of the material, as far as it is known before it is read.
+func (b *builder) languages() []string {
+	seen := map[string]bool{"en": b.hasTree()}
+	for _, c := range b.corpora {
+		for _, l := range append(c.Languages, c.Language) {
+			if l != "" && l != "und" {
+				seen[l] = true
+			}
+		}
+	}
+	var all []string
+	for _, l := range sortedKeys(seen) {
+		if seen[l] {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 const goldCardText = `%s

@@ -11,17 +11,35 @@ import (
 	"longlora/longqa/task"
 )
 
+// batch asks about some views, chooses questions and writes the rows.
+func (b *builder) batch(ctx context.Context, p *part, name string, views []*chosen) error {
+	if err := p.propose(ctx, views); err != nil {
+		return fmt.Errorf("propose questions: %w", err)
+	}
+	for _, v := range views {
+		b.chooser.choose(v, p.shares)
+		for _, r := range v.reject {
+			b.out.Reject(r.id, r.reason, r.detail)
+		}
+		v.scope, v.offers, v.reject = nil, nil, nil
+	}
+	return b.write(ctx, p, name, views)
+}
+
 // propose asks every task about every view and drops what the rules reject.
-func (b *builder) propose(ctx context.Context) error {
-	return parallel(ctx, len(b.views), func(i int) error {
-		c := b.views[i]
-		c.scope = task.NewScope(c.view, b.program, b.texts)
+func (p *part) propose(ctx context.Context, views []*chosen) error {
+	return parallel(ctx, len(views), func(i int) error {
+		c := views[i]
+		c.scope = task.NewScope(c.view, p.program, p.texts)
 		var grams *rule.Grams
 		for _, t := range task.All() {
-			if b.Recipe.Shares[t.Name()] == 0 {
+			if p.shares[t.Name()] == 0 || task.Planting(t.Name()) && !c.planted {
 				continue
 			}
 			for n, candidate := range t.Propose(c.scope, dice.New(t.Name(), c.view.ID)) {
+				if c.planted != (len(candidate.Plant) > 0) {
+					continue
+				}
 				if len(candidate.Remove) > 0 && grams == nil {
 					grams = rule.GramsOf(c.view.Render(nil).Text)
 				}
@@ -65,38 +83,31 @@ type chooser struct {
 	asked  map[string]bool
 }
 
-// choose picks each view's questions, view by view in an order that mixes bands and splits.
-func (b *builder) choose(context.Context) error {
-	c := &chooser{recipe: b.Recipe, task: map[string]int{}, asked: map[string]bool{}}
-	for _, v := range dice.Shuffled(dice.New("choose"), b.views) {
-		for len(v.picked) < b.Recipe.PerView {
-			o, ok := c.next(v)
-			if !ok {
-				break
-			}
-			c.take(v, o)
+func newChooser(r Recipe) *chooser {
+	return &chooser{recipe: r, task: map[string]int{}, asked: map[string]bool{}}
+}
+
+// choose picks a view's questions.
+func (c *chooser) choose(v *chosen, shares map[string]float64) {
+	for len(v.picked) < c.recipe.PerView {
+		o, ok := c.next(v, shares)
+		if !ok {
+			break
 		}
-		for _, r := range v.reject {
-			b.out.Reject(r.id, r.reason, r.detail)
-		}
-		v.offers = nil
+		c.take(v, o)
 	}
-	if c.rows == 0 {
-		return fmt.Errorf("no question can be asked about %d contexts", len(b.views))
-	}
-	return nil
 }
 
 // next is the best offer of the task that is most behind its share. One view is asked twice for a
 // task at most.
-func (c *chooser) next(v *chosen) (offer, bool) {
+func (c *chooser) next(v *chosen, shares map[string]float64) (offer, bool) {
 	best, found := offer{}, false
 	bestTask, bestFit := 0.0, 0.0
 	for _, o := range v.offers {
 		if c.asked[o.task+" "+o.Key] || count(v.picked, o.task) >= 2 || removedTokens(o) > v.spare() {
 			continue
 		}
-		behind := c.recipe.Shares[o.task]*float64(c.rows+1) - float64(c.task[o.task])
+		behind := shares[o.task]*float64(c.rows+1) - float64(c.task[o.task])
 		fit := c.fit(v.scope, o)
 		if !found || behind > bestTask || behind == bestTask && fit > bestFit {
 			best, bestTask, bestFit, found = o, behind, fit, true

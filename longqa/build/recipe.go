@@ -1,51 +1,180 @@
 package build
 
 import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
 	"longlora/longqa/material"
+	"longlora/longqa/task"
 )
 
 // Recipe is what a dataset is to be like.
 type Recipe struct {
-	Name  string
-	Quota []Quota
+	Name string `yaml:"name"`
+	// About says in a sentence or two what the dataset is.
+	About string `yaml:"about"`
+	// Quota are the numbers of contexts by length.
+	Quota []Quota `yaml:"contexts"`
 	// PerView is the number of questions about one context.
-	PerView int
+	PerView int `yaml:"questions_per_context"`
 	// Shares are the parts that tasks are to have; they need not sum to 1. A task without a share
 	// is not used.
-	Shares map[string]float64
-	Limits figures.Limits
+	Shares map[string]float64 `yaml:"tasks"`
+	// Material is what to read, unless the caller names something else.
+	Material []Material     `yaml:"material"`
+	Limits   figures.Limits `yaml:"limits"`
 }
 
-// Quota is the number of contexts within a band.
+// Quota is the number of contexts within a band of lengths, in tokens.
 type Quota struct {
-	Band  material.Band
-	Views int
+	material.Band `yaml:",inline"`
+	Views         int `yaml:"contexts"`
+}
+
+// Material is one of the things to read.
+type Material struct {
+	corpus.Material `yaml:",inline"`
+	// Rename gives the identifiers of code new names: with the same word the same ones, with none the
+	// old ones stay.
+	Rename string `yaml:"rename" json:"rename,omitempty"`
+	// Weight is its part of the contexts; 0 stands for 1.
+	Weight float64 `yaml:"weight" json:"weight,omitempty"`
+	// Tasks replace the recipe's shares for this material.
+	Tasks map[string]float64 `yaml:"tasks" json:"tasks,omitempty"`
+}
+
+// Goroot is the source of the Go tree.
+const Goroot = "goroot"
+
+//go:embed recipes/*.yaml
+var recipes embed.FS
+
+// Recipes lists the names of the recipes that need no file, sorted.
+func Recipes() []string {
+	var names []string
+	entries, _ := recipes.ReadDir("recipes") // it is embedded
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	sort.Strings(names)
+	return names
+}
+
+// OpenRecipe returns the recipe with a name, or the one in a file.
+func OpenRecipe(name string) (Recipe, error) {
+	text, err := recipes.ReadFile(path.Join("recipes", name+".yaml"))
+	if err != nil {
+		if text, err = os.ReadFile(name); errors.Is(err, os.ErrNotExist) {
+			return Recipe{}, fmt.Errorf("recipe %q is neither a file nor one of %s", name,
+				strings.Join(Recipes(), ", "))
+		}
+	}
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe: %w", err)
+	}
+	r, err := ParseRecipe(text)
+	if err != nil {
+		return Recipe{}, fmt.Errorf("recipe %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// ParseRecipe reads a recipe. Unknown keys, tasks that do not exist and numbers that make no sense are
+// errors.
+func ParseRecipe(text []byte) (Recipe, error) {
+	var r Recipe
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&r); err != nil {
+		return r, oneLine(err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return r, errors.New("more than one YAML document")
+	}
+	return r, r.Validate()
+}
+
+// oneLine says on one line, and without Go's words, what the library found.
+func oneLine(err error) error {
+	var wrong *yaml.TypeError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	lines := slices.Clone(wrong.Errors)
+	for i, line := range lines {
+		before, _, found := strings.Cut(line, " not found in type ")
+		if found {
+			lines[i] = strings.Replace(before, "field ", "unknown key ", 1)
+		}
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+// Validate reports every problem at once.
+func (r Recipe) Validate() error {
+	var errs []error
+	need := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	need(r.Name != "", "the recipe has no name")
+	need(len(r.Quota) > 0, "the recipe has no contexts")
+	need(r.PerView > 0, "questions_per_context is %d, want at least 1", r.PerView)
+	end := 0
+	for _, q := range r.Quota {
+		need(q.From >= end && q.To > q.From && q.Views > 0,
+			"contexts from %d to %d, %d of them: want lengths that grow and a number", q.From, q.To, q.Views)
+		end = q.To
+	}
+	shares := []map[string]float64{r.Shares}
+	for _, m := range r.Material {
+		need(m.Source != "", "material without a source")
+		need(m.Weight >= 0, "material %s has the weight %g", m.Source, m.Weight)
+		need(m.Rename == "" || m.Source == Goroot, "material %s cannot be renamed, only %s can", m.Source,
+			Goroot)
+		shares = append(shares, m.Tasks)
+	}
+	for _, s := range shares {
+		for _, name := range sortedKeys(s) {
+			need(isTask(name), "there is no task %q; the tasks are %s", name, strings.Join(task.Names(), ", "))
+			need(s[name] >= 0, "task %s has the share %g", name, s[name])
+		}
+	}
+	need(len(r.Shares) > 0, "the recipe has no tasks")
+	return errors.Join(errs...)
+}
+
+func isTask(name string) bool { return slices.Contains(task.Names(), name) }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
 }
 
 // Default is the recipe of the dataset that needs no download.
 func Default() Recipe {
-	band := func(from, to, views int) Quota {
-		return Quota{material.Band{From: from, To: to}, views}
+	r, err := OpenRecipe("default")
+	if err != nil {
+		panic(err) // it is embedded, and a test reads it
 	}
-	return Recipe{
-		Name: "longqa-goroot",
-		Quota: []Quota{
-			band(4000, 8000, 180), band(8000, 16000, 170), band(16000, 32000, 160),
-			band(32000, 64000, 140), band(64000, 128000, 110),
-		},
-		PerView: 5,
-		Shares: map[string]float64{
-			"summary": 0.17, "callers": 0.13, "chain": 0.07, "implementers": 0.04, "methods": 0.08,
-			"declaration": 0.06, "constant": 0.05, "errors": 0.08, "comparison": 0.12,
-			"ordering": 0.09, "unanswerable": 0.10, "section": 0.02,
-		},
-		Limits: figures.Limits{
-			MinRows: 3001, MinDocuments: 400, MaxRowsPerDocument: 25, MaxTaskShare: 0.25,
-			MinBandRows: 300, MinBandContexts: 60, MinFarShare: 0.30, FarApart: 0.25,
-			MinUnanswerable: 0.08, MaxDepthChi2: 16.92,
-		},
-	}
+	return r
 }
 
 // scaled is the recipe with about a number of rows.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -13,54 +14,41 @@ import (
 	"longlora/longqa/figures"
 	"longlora/longqa/material"
 	"longlora/longqa/task"
-	"longlora/pipeline/split"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
 
-// viewsPerFile is the number of contexts in one Parquet file: the unit of parallel work.
-const viewsPerFile = 64
-
-// write renders and writes the rows, file by file on all processors, and sums the figures up.
-func (b *builder) write(ctx context.Context) error {
-	type job struct {
-		split string
-		index int
-		views []*chosen
-		seen  []*figures.Seen
+// write renders and writes the rows of a batch, file by file on all processors, and counts them.
+func (b *builder) write(ctx context.Context, p *part, name string, views []*chosen) error {
+	var files [][]*chosen
+	for i := 0; i < len(views); i += viewsPerFile {
+		files = append(files, views[i:min(i+viewsPerFile, len(views))])
 	}
-	var jobs []*job
-	for _, name := range []string{split.Train, split.Validation, split.Test} {
-		var views []*chosen
-		for _, v := range b.views {
-			if v.split == name && len(v.picked) > 0 {
-				views = append(views, v)
-			}
-		}
-		for i := 0; i < len(views); i += viewsPerFile {
-			jobs = append(jobs, &job{
-				split: name, index: i / viewsPerFile, views: views[i:min(i+viewsPerFile, len(views))],
-			})
-		}
-	}
-	err := parallel(ctx, len(jobs), func(i int) (err error) {
-		jobs[i].seen, err = b.writeFile(jobs[i].split, jobs[i].index, jobs[i].views)
+	seen := make([][]*figures.Seen, len(files))
+	first := b.files[name]
+	b.files[name] += len(files)
+	err := parallel(ctx, len(files), func(i int) (err error) {
+		seen[i], err = b.writeFile(p, name, first+i, files[i])
 		return err
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("write rows: %w", err)
 	}
-	b.figures = figures.New(b.Recipe.Bands(), b.Recipe.Limits.FarApart)
-	for _, j := range jobs {
-		for _, s := range j.seen {
+	for _, file := range seen {
+		for _, s := range file {
 			b.figures.Add(s)
 		}
 	}
-	b.figures.Finish()
 	return nil
 }
 
-func (b *builder) writeFile(name string, index int, views []*chosen) ([]*figures.Seen, error) {
+// writeFile writes the rows of some views; without a row it writes no file.
+func (b *builder) writeFile(p *part, name string, index int, views []*chosen) (
+	[]*figures.Seen, error) {
+	views = slices.DeleteFunc(slices.Clone(views), func(v *chosen) bool { return len(v.picked) == 0 })
+	if len(views) == 0 {
+		return nil, nil
+	}
 	w, err := shard.NewFile[schemas.Example](b.out, name, index)
 	if err != nil {
 		return nil, err
@@ -69,7 +57,7 @@ func (b *builder) writeFile(name string, index int, views []*chosen) ([]*figures
 	encoder := b.Tokenizer.NewEncoder()
 	var ids []int32
 	for _, v := range views {
-		rows, chars, err := b.rows(v)
+		rows, chars, err := p.rows(v)
 		if err != nil {
 			return nil, err
 		}
@@ -87,12 +75,20 @@ func (b *builder) writeFile(name string, index int, views []*chosen) ([]*figures
 
 // rows renders a view's context, without what would give answers away, and its questions. chars is
 // the context's length in code points.
-func (b *builder) rows(v *chosen) (rows []schemas.Example, chars int64, err error) {
+func (p *part) rows(v *chosen) (rows []schemas.Example, chars int64, err error) {
 	var removed []material.Range
+	var planted []*material.Piece
+	seen := map[*material.Piece]bool{}
 	for _, o := range v.picked {
 		removed = append(removed, o.Remove...)
+		for _, q := range o.Plant {
+			if !seen[q] {
+				seen[q] = true
+				planted = append(planted, q)
+			}
+		}
 	}
-	r := v.view.Render(removed)
+	r := v.view.Render(removed, planted...)
 	base := schemas.Example{
 		Context: r.Text, Split: v.split, Genre: v.view.Docs[0].Document.Genre,
 		Licence: licenceOf(v.view),
@@ -105,13 +101,9 @@ func (b *builder) rows(v *chosen) (rows []schemas.Example, chars int64, err erro
 		row := base
 		row.Task, row.AnswerSource, row.QuestionFirst = o.task, o.Source, o.first
 		row.Instruction, row.Output = o.Question, o.Answer
-		row.Meta = map[string]string{
-			"go_version": b.Tree.Version(), "goos": b.Tree.GOOS(), "goarch": b.Tree.GOARCH(),
-			"band": v.band.String(),
-		}
-		for k, value := range o.Meta {
-			row.Meta[k] = value
-		}
+		row.Meta = map[string]string{"band": v.band.String()}
+		maps.Copy(row.Meta, p.meta)
+		maps.Copy(row.Meta, o.Meta)
 		if row.Evidence, err = spans(r, o.Candidate, len(v.view.Docs) > 1); err != nil {
 			return nil, 0, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
 		}
@@ -132,6 +124,9 @@ func spans(r *material.Rendered, c task.Candidate, several bool) ([]schemas.Span
 		all = append(all, s)
 		if c.Located {
 			all = append(all, r.Headings(e.Piece.Part, e.Piece.Document, several)...)
+		}
+		if c.Titled {
+			all = append(all, r.Title(e.Piece.Document)...)
 		}
 	}
 	slices.SortFunc(all, func(a, b schemas.Span) int {
@@ -164,7 +159,7 @@ func licenceOf(v *material.View) string {
 }
 
 // hold compares the figures with the recipe and puts them into the report and the card.
-func (b *builder) hold(context.Context) error {
+func (b *builder) hold() error {
 	b.out.Report("figures", b.figures.Report())
 	b.out.Describe(b.card())
 	if b.Limit > 0 {

@@ -110,6 +110,8 @@ type checker struct {
 	tokens    int32
 	code      *code // parsed when first asked for
 	grams     map[string]bool
+	thin      *dense         // the context without spaces
+	count     map[string]int // of its words
 }
 
 // rules compute a derived answer again; each returns an error that says what disagrees.
@@ -125,6 +127,16 @@ var rules = map[string]func(*checker, *schemas.Example) error{
 	"ordering":     (*checker).ordering,
 	"section":      (*checker).section,
 	"unanswerable": (*checker).unanswerable,
+	"passages":     (*checker).passages,
+	"origin":       (*checker).origin,
+	"words":        (*checker).words,
+	"speaker":      (*checker).speaker,
+	"citation":     (*checker).citation,
+	"table":        (*checker).table,
+	"passkey":      (*checker).passKey,
+	"keyvalue":     (*checker).keyValue,
+	"needles":      (*checker).needles,
+	"variables":    (*checker).variables,
 }
 
 func (c *checker) row(e *schemas.Example) error {
@@ -151,7 +163,7 @@ func (c *checker) load(text string) {
 		return
 	}
 	c.context, c.chars = text, int64(utf8.RuneCountInString(text))
-	c.code, c.grams, c.tokens = nil, nil, -1
+	c.code, c.grams, c.thin, c.count, c.tokens = nil, nil, nil, nil, -1
 	if c.tokenizer != nil {
 		c.tokens = int32(len(c.tokenizer.Encode(nil, text, false)))
 	}

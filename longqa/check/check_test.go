@@ -9,6 +9,7 @@ import (
 	"longlora/internal/defaults"
 	"longlora/internal/tokenizer"
 	"longlora/longqa/build"
+	"longlora/longqa/corpus"
 	"longlora/longqa/faketree"
 	"longlora/longqa/material"
 	"longlora/pipeline/goroot"
@@ -35,6 +36,44 @@ func smallDataset(t *testing.T) (*tokenizer.Tokenizer, []schemas.Example) {
 		{Band: material.Band{From: 1000, To: 2000}, Views: 20},
 		{Band: material.Band{From: 2000, To: 4000}, Views: 20},
 	}
+	return tok, append(built(t, o), builtTexts(t, o)...)
+}
+
+// builtTexts are the rows of a dataset of small texts in all languages and forms.
+func builtTexts(t *testing.T, o build.Options) []schemas.Example {
+	t.Helper()
+	var err error
+	if o.Recipe, err = build.OpenRecipe("multilingual"); err != nil {
+		t.Fatal(err)
+	}
+	o.Out += "-texts"
+	o.Limit = 900
+	o.Recipe.Quota = []build.Quota{
+		{Band: material.Band{From: 2000, To: 4000}, Views: 40},
+		{Band: material.Band{From: 4000, To: 12000}, Views: 60},
+		{Band: material.Band{From: 12000, To: 40000}, Views: 30},
+	}
+	for _, task := range []string{"speaker", "citation", "table", "origin", "ordering"} {
+		o.Recipe.Shares[task] = 0.15
+	}
+	o.Recipe.Material = []build.Material{{Material: corpus.Material{
+		Source: "jsonl", Path: faketree.WriteTexts(t, faketree.Texts()),
+	}}}
+	rows := built(t, o)
+	tasks := map[string]bool{}
+	for _, r := range rows {
+		tasks[r.Task] = true
+	}
+	for name := range o.Recipe.Shares {
+		if !tasks[name] {
+			t.Errorf("no row of task %s over texts", name)
+		}
+	}
+	return rows
+}
+
+func built(t *testing.T, o build.Options) []schemas.Example {
+	t.Helper()
 	if _, err := build.Run(t.Context(), o); err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +88,7 @@ func smallDataset(t *testing.T) (*tokenizer.Tokenizer, []schemas.Example) {
 		}
 		rows = append(rows, r)
 	}
-	return tok, rows
+	return rows
 }
 
 // falsify are changes that make a row wrong; each returns false if it does not apply to a row.
@@ -87,9 +126,82 @@ var falsify = map[string]func(e *schemas.Example) bool{
 		e.Output = e.Output[:i] + strconv.Itoa(n+2) + e.Output[i+1:]
 		return true
 	},
+	"another quotation in the answer": func(e *schemas.Example) bool {
+		all, _ := quotes(e.Output)
+		if len(all) == 0 {
+			return false
+		}
+		last := all[len(all)-1]
+		i := strings.LastIndex(e.Output, last)
+		e.Output = e.Output[:i] + "Something else" + e.Output[i+len(last):]
+		return true
+	},
+	"two quotations exchanged": func(e *schemas.Example) bool {
+		all, _ := quotes(e.Output)
+		if e.Task != "ordering" && e.Task != "passages" || len(all) < 2 {
+			return false
+		}
+		e.Output = strings.NewReplacer("“"+all[0], "“"+all[1], "“"+all[1], "“"+all[0], "„"+all[0], "„"+all[1],
+			"„"+all[1], "„"+all[0], "«"+all[0], "«"+all[1], "«"+all[1], "«"+all[0]).Replace(e.Output)
+		return true
+	},
+	"another number in an answer about a text": func(e *schemas.Example) bool {
+		_, rest := quotes(e.Output)
+		all := digitRuns.FindAllString(rest, -1)
+		if len(all) == 0 || strings.Contains(e.Output, "`") {
+			return false
+		}
+		last := all[len(all)-1]
+		i := strings.LastIndex(e.Output, last)
+		other := []byte(last)
+		other[0] = '1' + (other[0]-'0')%9
+		e.Output = e.Output[:i] + string(other) + e.Output[i+len(last):]
+		return true
+	},
+	"a name fewer in the answer": func(e *schemas.Example) bool {
+		names := capitals.FindAllString(e.Output, -1)
+		if e.Task != "variables" || len(names) == 0 {
+			return false
+		}
+		e.Output = strings.Replace(e.Output, names[0], "", 1)
+		return true
+	},
+	"evidence elsewhere": func(e *schemas.Example) bool {
+		if len(e.Evidence) == 0 || e.Genre == "code" {
+			return false
+		}
+		e.Evidence = []schemas.Span{{Start: 0, End: 2}}
+		return e.AnswerSource != "gold:doc"
+	},
+	"the material ends before": func(e *schemas.Example) bool {
+		if e.Genre == "code" || len(e.Evidence) == 0 {
+			return false
+		}
+		runes := []rune(e.Context)
+		last := e.Evidence[len(e.Evidence)-1]
+		e.Context = string(runes[:last.Start])
+		e.NTokens = -1
+		return true
+	},
+	"the material twice": func(e *schemas.Example) bool {
+		if e.Genre == "code" || len(e.Evidence) == 0 {
+			return false
+		}
+		e.Context += "\n\n" + e.Context
+		e.NTokens = -1
+		return e.Task != "origin"
+	},
+	"what is not there is there": func(e *schemas.Example) bool {
+		if e.Meta["term"] == "" {
+			return false
+		}
+		e.Context += "\n" + e.Meta["term"] + "\n"
+		e.NTokens = -1
+		return true
+	},
 	"another question": func(e *schemas.Example) bool {
 		e.Instruction = "What is this?"
-		return e.AnswerSource != "gold:doc" || strings.Contains(e.Meta["symbol"], ".")
+		return e.Task != "passkey" && (e.AnswerSource != "gold:doc" || strings.Contains(e.Meta["symbol"], "."))
 	},
 	"no question":   func(e *schemas.Example) bool { e.Instruction = " "; return true },
 	"no answer":     func(e *schemas.Example) bool { e.Output = ""; return true },
@@ -105,7 +217,7 @@ var falsify = map[string]func(e *schemas.Example) bool{
 	},
 	"no evidence": func(e *schemas.Example) bool {
 		e.Evidence = nil
-		return e.Meta["unanswerable"] != "absent"
+		return e.Meta["unanswerable"] != "absent" && e.Meta["unanswerable"] != "reference"
 	},
 	"the comment left in the context": func(e *schemas.Example) bool {
 		e.Context += "// " + strings.ReplaceAll(e.Output, "\n", "\n// ") + "\n"
@@ -120,7 +232,7 @@ var falsify = map[string]func(e *schemas.Example) bool{
 		key := e.Meta["symbol"]
 		e.Context += "func " + key[strings.LastIndexByte(key, '.')+1:] + "() {}\n"
 		e.NTokens = -1
-		return e.Meta["unanswerable"] != ""
+		return key != "" && e.Meta["unanswerable"] != ""
 	},
 	"one more caller": func(e *schemas.Example) bool {
 		key := e.Meta["symbol"]

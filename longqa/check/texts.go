@@ -43,58 +43,15 @@ func lineBefore(text string, at int) string {
 	return before[strings.LastIndexByte(before, '\n')+1:]
 }
 
-func (c *checker) section(e *schemas.Example) error {
-	sentence := e.Meta["sentence"]
-	if sentence == "" || !strings.Contains(e.Instruction, sentence) {
-		return fmt.Errorf("the question does not quote the sentence %q", sentence)
-	}
-	words := strings.Fields(sentence)
-	for i := range words {
-		words[i] = regexp.QuoteMeta(words[i])
-	}
-	found := regexp.MustCompile(strings.Join(words, `\s+`)).FindAllStringIndex(c.context, -1)
-	if len(found) != 1 {
-		return fmt.Errorf("the sentence stands %d times in the context", len(found))
-	}
-	names, at := labels(c.context)
-	label, times := "", 0
-	for i, n := range names {
-		if at[i] <= found[0][0] {
-			label = n
-		}
-	}
-	for _, n := range names {
-		if n == label {
-			times++
-		}
-	}
-	if label == "" || times != 1 {
-		return fmt.Errorf("the heading %q stands %d times in the context", label, times)
-	}
-	return same(terms(e.Output), []string{label})
-}
-
-func (c *checker) labelOrder(e *schemas.Example, asked string) error {
-	wanted := map[string]bool{}
-	for _, l := range terms(asked) {
-		wanted[l] = true
-		if !strings.Contains(e.Instruction, "`"+l+"`") {
-			return fmt.Errorf("the question does not name %q", l)
-		}
-	}
-	names, _ := labels(c.context)
-	var order []string
-	for _, n := range names {
-		if wanted[n] {
-			order = append(order, n)
-		}
-	}
-	return same(terms(e.Output), order)
-}
-
 // unanswerable requires that the context has no declaration of what is asked about, or no mention
 // of it at all.
 func (c *checker) unanswerable(e *schemas.Example) error {
+	switch {
+	case e.Meta["unanswerable"] == "reference":
+		return c.noReference(e)
+	case e.Meta["symbol"] == "":
+		return c.noTerm(e)
+	}
 	key := e.Meta["symbol"]
 	name := key[strings.LastIndexByte(key, '.')+1:]
 	asked := terms(e.Output)

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 	"go/ast"
 	"regexp"
@@ -232,7 +233,7 @@ func compareFields(x *code, a, b *decl, e *schemas.Example) error {
 
 func (c *checker) ordering(e *schemas.Example) error {
 	if labels := e.Meta["labels"]; labels != "" {
-		return c.labelOrder(e, labels)
+		return c.titleOrder(e, labels)
 	}
 	x, err := c.parse()
 	if err != nil {
@@ -248,6 +249,9 @@ func (c *checker) ordering(e *schemas.Example) error {
 		if !strings.Contains(e.Instruction, "`"+x.display(d)+"`") {
 			return fmt.Errorf("the question does not name %s", x.display(d))
 		}
+	}
+	if len(asked) == 0 {
+		return errors.New("there is nothing to order")
 	}
 	var order []*decl
 	for _, d := range x.decls {

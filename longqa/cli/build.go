@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,33 +11,47 @@ import (
 	"longlora/internal/defaults"
 	"longlora/internal/tokenizer"
 	"longlora/longqa/build"
+	"longlora/longqa/corpus"
 	"longlora/longqa/gold"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
 	"longlora/pipeline/limit"
+	"longlora/pipeline/source"
 )
 
 // buildFlags are the flags of longqa build.
 type buildFlags struct {
 	out, source, goroot, tokenizer string
+	recipe, rename                 string
+	documents, evaluation          []string
+	licence, language, genre       string
 	overwrite                      bool
 	tree                           goroot.Options
 	limit, maxTokens               int
 	maxDropped                     limit.Limit
 }
 
-const sourceGoroot = "goroot"
+const sourceGoroot = build.Goroot
 
 func newBuild() *cobra.Command {
 	f := buildFlags{maxDropped: limit.Share(0.01)}
 	c := &cobra.Command{
-		Use:   "build --out DIR [--source NAME PATH]",
+		Use:   "build --out DIR [--recipe NAME|FILE] [--documents DIR | --source NAME PATH]",
 		Short: "Build a dataset of long-context questions and answers",
 		Long: "Build a dataset of long-context questions and answers.\n\n" +
-			"The source goroot, the default, needs nothing but Go: questions about the packages and\n" +
-			"texts of the Go toolchain's own tree, with answers from comments and from the type\n" +
-			"checker. A build that misses one of the recipe's figures fails and publishes nothing.\n\n" +
-			"Other sources are published sets, read from PATH:\n" + aboutSources(),
+			"A recipe says how many contexts of which lengths there are to be, which tasks, and which\n" +
+			"figures the dataset must keep; a build that misses one fails and publishes nothing. The\n" +
+			"recipe default needs nothing but Go: questions about the packages and texts of the Go\n" +
+			"toolchain's own tree. The others (" + strings.Join(build.Recipes(), ", ") + ",\n" +
+			"or a file of your own, see docs/longqa.md) ask about documents: those of datasets that\n" +
+			"pipeline ingest made (--documents), or what a source of pipeline ingest reads (--source,\n" +
+			"with a path).\n\n" +
+			"Published sets, which bring their questions, are read by --source NAME PATH as well:\n" +
+			aboutSources(),
 		Example: "  longqa build --out build/longqa\n" +
+			"  longqa build --recipe books --documents build/novels --out build/longqa-books\n" +
+			"  longqa build --recipe papers --source text papers/ --licence CC-BY-4.0 --out build/papers\n" +
+			"  longqa build --rename-identifiers --out build/longqa-renamed\n" +
 			"  longqa build --source qmsum QMSum/data/ALL/jsonl --out build/qmsum",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runBuild(c, f, args) },
@@ -44,18 +59,31 @@ func newBuild() *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.out, "out", "", "directory of the new dataset")
 	fs.BoolVar(&f.overwrite, "overwrite", false, "replace the dataset that is there")
-	fs.StringVar(&f.source, "source", sourceGoroot,
-		"what to read: "+strings.Join(append([]string{sourceGoroot}, gold.Names()...), ", "))
+	fs.StringVar(&f.recipe, "recipe", "default",
+		"what to build: "+strings.Join(build.Recipes(), ", ")+", or a file")
+	fs.StringArrayVar(&f.documents, "documents", nil,
+		"document dataset to ask about, made by pipeline ingest; may be given again")
+	fs.StringVar(&f.source, "source", "", "what to read from the path: a published set ("+
+		strings.Join(gold.Names(), ", ")+") or a source of pipeline ingest ("+
+		strings.Join(sourceKinds(), ", ")+")")
+	fs.StringVar(&f.licence, "licence", "", "SPDX expression for documents that name none")
+	fs.StringVar(&f.language, "language", "", "BCP 47 tag for documents that name none")
+	fs.StringVar(&f.genre, "genre", "", "genre of all documents, as book or paper (default: found out)")
+	fs.StringVar(&f.rename, "rename-identifiers", "",
+		"give the identifiers of code new names, drawn by this word")
+	fs.Lookup("rename-identifiers").NoOptDefVal = "renamed"
+	fs.StringArrayVar(&f.evaluation, "decontaminate", nil,
+		"evaluation file or folder; documents with its text are dropped; may be given again")
 	fs.StringVar(&f.tokenizer, "tokenizer", defaultTokenizer, tokenizerUsage)
 	fs.StringVar(&f.goroot, "goroot", "", "root of the Go tree (default: what 'go env GOROOT' prints)")
 	fs.StringVar(&f.tree.GOOS, "goos", "linux", "operating system whose files are read")
 	fs.StringVar(&f.tree.GOARCH, "goarch", "amd64", "architecture whose files are read")
 	fs.IntVar(&f.limit, "limit", 0,
-		"with goroot: a sample of about so many rows, not held to the recipe's figures")
+		"a sample of about so many rows, not held to the recipe's figures")
 	fs.IntVar(&f.maxTokens, "max-tokens", 128000,
-		"with other sources: most tokens of a context; 0: no bound")
+		"with published sets: most tokens of a context; 0: no bound")
 	fs.Var(&f.maxDropped, "max-dropped",
-		"with other sources: rows that may be dropped before the build fails")
+		"with published sets: rows that may be dropped before the build fails")
 	return c
 }
 
@@ -75,21 +103,18 @@ func runBuild(c *cobra.Command, f buildFlags, args []string) error {
 	if f.limit < 0 || f.maxTokens < 0 {
 		return command.Usagef("--limit %d and --max-tokens %d must not be negative", f.limit, f.maxTokens)
 	}
-	if f.source == sourceGoroot {
-		if len(args) > 0 {
-			return command.Usagef("the source goroot takes no path; name another root with --goroot")
-		}
-		return buildGoroot(c, f)
+	if f.source == "" || f.source == sourceGoroot || slices.Contains(sourceKinds(), f.source) {
+		return buildRecipe(c, f, args)
 	}
-	source, err := gold.Find(f.source)
+	set, err := gold.Find(f.source)
 	if err != nil {
-		return command.Usagef("build: %w", err)
+		return command.Usagef("build: %w, %s", err, strings.Join(sourceKinds(), ", "))
 	}
 	if len(args) != 1 {
 		return command.Usagef("the source %s needs the path of its files", f.source)
 	}
 	o := build.GoldOptions{
-		Out: f.out, Overwrite: f.overwrite, Source: source, Path: args[0], MaxTokens: f.maxTokens,
+		Out: f.out, Overwrite: f.overwrite, Source: set, Path: args[0], MaxTokens: f.maxTokens,
 		MaxDropped: f.maxDropped,
 	}
 	if o.Tokenizer, err = openTokenizer(f.tokenizer); err != nil {
@@ -102,18 +127,88 @@ func runBuild(c *cobra.Command, f buildFlags, args []string) error {
 	return printBuilt(c, f.out, r)
 }
 
-func buildGoroot(c *cobra.Command, f buildFlags) (err error) {
-	if f.goroot == "" {
-		if f.goroot, err = goroot.Find(c.Context()); err != nil {
-			return fmt.Errorf("build: %w with --goroot", err)
+// sourceKinds lists the sources of package pipeline/source that need a path, and goroot.
+func sourceKinds() []string {
+	var names []string
+	for _, k := range source.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+// recipeOf opens the recipe and puts what the flags name in the place of its material.
+func recipeOf(f buildFlags, args []string) (build.Recipe, error) {
+	r, err := build.OpenRecipe(f.recipe)
+	if err != nil {
+		return r, command.Usagef("build: %w", err)
+	}
+	base := corpus.Material{Licence: f.licence, Language: f.language, Genre: f.genre}
+	var material []build.Material
+	for _, dir := range f.documents {
+		m := build.Material{Material: base}
+		m.Source, m.Path = corpus.Documents, dir
+		material = append(material, m)
+	}
+	switch {
+	case f.source == sourceGoroot && len(args) > 0, f.source == "" && len(args) > 0:
+		return r, command.Usagef("the source goroot takes no path; name another root with --goroot")
+	case f.source == sourceGoroot:
+		material = append(material, build.Material{Material: corpus.Material{Source: f.source}})
+	case f.source != "":
+		if len(args) != 1 {
+			return r, command.Usagef("the source %s needs the path of its files", f.source)
+		}
+		m := build.Material{Material: base}
+		m.Source, m.Path = f.source, args[0]
+		material = append(material, m)
+	}
+	if len(material) > 0 {
+		r.Material = material
+	}
+	if len(r.Material) == 0 {
+		return r, command.Usagef("the recipe %s needs material: name --documents DIR, or --source NAME PATH",
+			f.recipe)
+	}
+	return r, renameCode(&r, f)
+}
+
+// renameCode has the recipe's code renamed if the flags say so.
+func renameCode(r *build.Recipe, f buildFlags) error {
+	if f.rename == "" {
+		return nil
+	}
+	code := 0
+	for i := range r.Material {
+		if r.Material[i].Source == sourceGoroot {
+			r.Material[i].Rename = f.rename
+			code++
 		}
 	}
+	if code == 0 {
+		return command.Usagef("--rename-identifiers: the material has no code of the Go tree")
+	}
+	return nil
+}
+
+func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 	o := build.Options{
-		Out: f.out, Overwrite: f.overwrite, Recipe: build.Default(), Limit: f.limit,
+		Out: f.out, Overwrite: f.overwrite, Limit: f.limit,
 		Step: func(name string) { fmt.Fprintf(c.ErrOrStderr(), "build: %s\n", name) },
 	}
-	if o.Tree, err = goroot.Open(f.goroot, f.tree); err != nil {
-		return fmt.Errorf("build: %w", err)
+	if o.Recipe, err = recipeOf(f, args); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(o.Recipe.Material,
+		func(m build.Material) bool { return m.Source == sourceGoroot }) {
+		if o.Tree, err = openTree(c, f); err != nil {
+			return fmt.Errorf("build: %w", err)
+		}
+	}
+	if len(f.evaluation) > 0 {
+		o.Evaluation, err = decontaminate.Load(c.Context(), f.evaluation, decontaminate.Options{})
+		if err != nil {
+			return fmt.Errorf("build: %w", err)
+		}
 	}
 	if o.Tokenizer, err = openTokenizer(f.tokenizer); err != nil {
 		return fmt.Errorf("build: %w", err)
@@ -126,6 +221,17 @@ func buildGoroot(c *cobra.Command, f buildFlags) (err error) {
 		return err
 	}
 	return printBuilt(c, f.out, r)
+}
+
+func openTree(c *cobra.Command, f buildFlags) (*goroot.Tree, error) {
+	if f.goroot == "" {
+		root, err := goroot.Find(c.Context())
+		if err != nil {
+			return nil, fmt.Errorf("%w with --goroot", err)
+		}
+		f.goroot = root
+	}
+	return goroot.Open(f.goroot, f.tree)
 }
 
 // printBuilt writes what was built to stdout.

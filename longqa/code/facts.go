@@ -19,6 +19,9 @@ type Program struct {
 	byDocument map[string]*Package
 }
 
+// None is the program without a package.
+func None() *Program { return &Program{} }
+
 // Package returns the package that is a document, nil if none is.
 func (p *Program) Package(docID string) *Package { return p.byDocument[docID] }
 

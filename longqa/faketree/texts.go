@@ -57,15 +57,15 @@ func number(words []string, n int) string {
 
 // chapterHeads are the first lines of chapters.
 var chapterHeads = map[string]string{
-	"en": "CHAPTER %d. Of the lantern", "de": "Kapitel %d", "fr": "Chapitre %d", "es": "Capítulo %d",
-	"uk": "Розділ %d", "zh": "第%d章 灯",
+	"en": "CHAPTER %d. Of the %s", "de": "Kapitel %d: Vom %s", "fr": "Chapitre %d. Sur %s",
+	"es": "Capítulo %d. Sobre %s", "uk": "Розділ %d. Про %s", "zh": "第%d章 灯%s",
 }
 
 // Novel is a book with chapters.
 func Novel(language string, seed, chapters int) Text {
 	var b strings.Builder
 	for c := range chapters {
-		fmt.Fprintf(&b, chapterHeads[language]+"\n\n", c+1)
+		fmt.Fprintf(&b, chapterHeads[language]+"\n\n", c+1, vocabulary[language][c]+vocabulary[language][c+1])
 		for p := range 12 {
 			for k := range 4 {
 				b.WriteString(sentence(language, seed*100_000+c*100+p*4+k))

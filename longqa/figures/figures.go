@@ -15,20 +15,23 @@ import (
 	"longlora/schemas/shard"
 )
 
-// Limits are the figures that a dataset must keep.
+// Limits are the figures that a dataset must keep. A limit of zero holds nothing.
 type Limits struct {
-	MinRows, MinDocuments int
-	MaxRowsPerDocument    int
-	MaxTaskShare          float64
+	MinRows            int     `yaml:"min_rows"`
+	MinDocuments       int     `yaml:"min_documents"`
+	MaxRowsPerDocument int     `yaml:"max_rows_per_document"`
+	MaxTaskShare       float64 `yaml:"max_task_share"`
 	// MinBandRows and MinBandContexts hold for every band.
-	MinBandRows, MinBandContexts int
+	MinBandRows     int `yaml:"min_band_rows"`
+	MinBandContexts int `yaml:"min_band_contexts"`
 	// MinFarShare is the part of rows with two pieces of evidence at least FarApart of the context
 	// from each other.
-	MinFarShare, FarApart float64
-	MinUnanswerable       float64
+	MinFarShare     float64 `yaml:"min_far_share"`
+	FarApart        float64 `yaml:"far_apart"`
+	MinUnanswerable float64 `yaml:"min_unanswerable"`
 	// MaxDepthChi2 bounds the chi-square statistic of evidence depth over ten equal bins; 16.92 is
 	// its 95th percentile for nine degrees of freedom, if depth is uniform.
-	MaxDepthChi2 float64
+	MaxDepthChi2 float64 `yaml:"max_depth_chi2"`
 }
 
 // DepthBins is the number of equal parts of a context that evidence is counted in.
@@ -203,11 +206,11 @@ func (f *Figures) Check(l Limits) error {
 	rows := float64(f.Rows)
 	need(f.Rows >= l.MinRows, "%d rows, want at least %d", f.Rows, l.MinRows)
 	need(f.Documents >= l.MinDocuments, "%d documents, want at least %d", f.Documents, l.MinDocuments)
-	need(f.MaxRowsPerDocument <= l.MaxRowsPerDocument, "%d rows about one document, want at most %d",
+	need(l.MaxRowsPerDocument == 0 || f.MaxRowsPerDocument <= l.MaxRowsPerDocument, "%d rows about one document, want at most %d",
 		f.MaxRowsPerDocument, l.MaxRowsPerDocument)
 	for _, t := range sortedKeys(f.Tasks) {
 		share := float64(f.Tasks[t]) / rows
-		need(share <= l.MaxTaskShare, "task %s has %.3f of the rows, want at most %g", t, share,
+		need(l.MaxTaskShare == 0 || share <= l.MaxTaskShare, "task %s has %.3f of the rows, want at most %g", t, share,
 			l.MaxTaskShare)
 	}
 	for _, b := range f.Bands {
@@ -223,7 +226,7 @@ func (f *Figures) Check(l Limits) error {
 		"%.3f of the rows are unanswerable, want %g", float64(f.Unanswerable)/rows, l.MinUnanswerable)
 	need(2*f.QuestionFirst >= f.Rows-len(f.Tasks) && 2*f.QuestionFirst <= f.Rows+len(f.Tasks),
 		"the question is first in %d of %d rows, want half", f.QuestionFirst, f.Rows)
-	need(f.DepthChi2 <= l.MaxDepthChi2, "evidence depth has chi-square %.2f over ten bins, want at "+
+	need(l.MaxDepthChi2 == 0 || f.DepthChi2 <= l.MaxDepthChi2, "evidence depth has chi-square %.2f over ten bins, want at "+
 		"most %g", f.DepthChi2, l.MaxDepthChi2)
 	return errors.Join(errs...)
 }

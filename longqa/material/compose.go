@@ -9,7 +9,10 @@ import (
 )
 
 // Band is a range of context lengths in tokens, [From, To).
-type Band struct{ From, To int }
+type Band struct {
+	From int `yaml:"from"`
+	To   int `yaml:"to"`
+}
 
 // String is as "4k-8k".
 func (b Band) String() string { return fmt.Sprintf("%dk-%dk", b.From/1000, b.To/1000) }
@@ -86,6 +89,15 @@ func (c *Composer) Next(b Band, n int) *View {
 		return nil
 	}
 	return v
+}
+
+// Left is the most views about which n questions each may still be asked, if each has one document.
+func (c *Composer) Left(n int) int {
+	views := 0
+	for _, d := range c.docs {
+		views += max(0, c.left[d]) / n
+	}
+	return views
 }
 
 // Spend counts n questions about every document of a view.

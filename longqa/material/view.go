@@ -181,3 +181,11 @@ func (r *Rendered) Headings(of *Part, document *Document, several bool) []schema
 	}
 	return spans
 }
+
+// Title returns where the heading of a document stands in the text, if it has one.
+func (r *Rendered) Title(of *Document) []schemas.Span {
+	if s, ok := r.heads[of]; ok {
+		return []schemas.Span{s}
+	}
+	return nil
+}

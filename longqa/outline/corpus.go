@@ -132,10 +132,10 @@ func markdownMarks(text string, all []paragraph) []mark {
 
 func markdownLabel(unit string) (string, int) {
 	if m := hashHeading.FindStringSubmatch(unit); m != nil {
-		return prose.OneLine(strings.Trim(m[1], "# ")), len(strings.TrimRight(m[0], "\n"))
+		return strings.Join(strings.Fields(strings.Trim(m[1], "# ")), " "), len(strings.TrimRight(m[0], "\n"))
 	}
 	if m := underlined.FindStringSubmatch(unit); m != nil {
-		return prose.OneLine(m[1]), len(m[1])
+		return strings.Join(strings.Fields(m[1]), " "), len(m[1])
 	}
 	return "", 0
 }
@@ -167,7 +167,7 @@ func plainMarks(text string, all []paragraph, convention string) []mark {
 			return nil
 		}
 		head := strings.Index(text[p.start:p.end], trimmed) + len(trimmed)
-		run = append(run, mark{i, head, prose.OneLine(trimmed), convention})
+		run = append(run, mark{i, head, strings.Join(strings.Fields(trimmed), " "), convention})
 	}
 	flush()
 	if convention == Numbered && numbers.top < 3 {
@@ -233,3 +233,30 @@ func (q *sequence) next(line string) bool {
 	q.top = n
 	return true
 }
+
+// Title is a heading without its number and the word before it; "" if nothing is left. For texts of the
+// Go tree it is the heading.
+func Title(label, headings string) string {
+	switch {
+	case headings == "":
+		return label
+	case numeralLine.MatchString(label):
+		return ""
+	case strings.Contains(headings, Chapters) && chapterLine.MatchString(label):
+		i := strings.IndexAny(label, ".:—–- \t　")
+		if i < 0 {
+			return ""
+		}
+		if strings.HasPrefix(label, "第") {
+			return strings.TrimLeft(label[i:], " \t　:：")
+		}
+		rest := strings.TrimLeft(label[i:], ". \t")
+		if i = strings.IndexAny(rest, ".:—–-"); i < 0 {
+			return ""
+		}
+		return strings.TrimLeft(rest[i:], ".:—–- \t")
+	}
+	return strings.TrimLeft(numberPrefix.ReplaceAllString(label, ""), " \t")
+}
+
+var numberPrefix = regexp.MustCompile(`^(?:\d{1,3}(?:\.\d{1,3})*\.?|[IVXLC]+\.|[A-Z]\.\d{0,2}\.?)[ \t]+`)

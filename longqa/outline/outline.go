@@ -65,7 +65,7 @@ func Parse(s Source) *Text {
 		}
 	}
 	for _, section := range t.Sections {
-		if section.Label == s.Title {
+		if section.Label == s.Title && !s.Corpus {
 			d.Heading = "" // the text says it itself
 		}
 	}

@@ -34,3 +34,14 @@ func Words(text string, yield func(Span) bool) {
 		yield(Span{start, len(text)})
 	}
 }
+
+// Letters counts the letters of a text.
+func Letters(text string) int {
+	n := 0
+	for _, r := range text {
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	return n
+}

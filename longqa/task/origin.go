@@ -1,6 +1,8 @@
 package task
 
 import (
+	"strings"
+
 	"longlora/longqa/dice"
 	"longlora/longqa/material"
 	"longlora/longqa/phrase"
@@ -17,7 +19,9 @@ func (t origin) Propose(s *Scope, d *dice.Dice) []Candidate {
 		return nil
 	}
 	titles := map[string]int{}
+	var names []string
 	for _, text := range s.Texts {
+		names = append(names, text.Document.Title)
 		titles[text.Document.Title]++
 	}
 	var found []Candidate
@@ -34,7 +38,7 @@ func (t origin) Propose(s *Scope, d *dice.Dice) []Candidate {
 			Key: sentence, Source: "derived:origin", Evidence: []material.Range{at},
 			Question: s.Book.Say(d, phrase.Origin, s.Book.Quote(sentence)),
 			Answer:   s.Book.Say(d, phrase.OriginIs, s.Book.Quote(title)),
-			Meta:     s.textMeta("sentence", sentence),
+			Meta:     s.textMeta("sentence", sentence, "titles", strings.Join(names, "\n")),
 			Titled:   true,
 		})
 	}

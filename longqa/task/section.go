@@ -61,7 +61,8 @@ func (s *Scope) labelled() []*outline.Section {
 	var all []*outline.Section
 	for i := range s.Text.Sections {
 		sec := &s.Text.Sections[i]
-		if sec.Label != "" && s.View.Has(sec.Head.Piece) {
+		if sec.Label != "" && s.View.Has(sec.Head.Piece) &&
+			(s.Text.Document.Heading == "" || sec.Label != s.Text.Document.Title) {
 			seen[sec.Label]++
 			all = append(all, sec)
 		}
@@ -75,9 +76,9 @@ func (s *Scope) labelled() []*outline.Section {
 	return out
 }
 
-// headings asks for the order of a text's headings.
+// headings asks for the order of a text's headings, by their titles: numbers would give it away.
 func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
-	sections := s.labelled()
+	sections := s.titled()
 	var found []Candidate
 	for len(sections) >= 2*inOrder && len(found) < orderProposals {
 		shuffled := dice.Shuffled(d, sections)[:inOrder]
@@ -85,12 +86,12 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 		var labels, sorted []string
 		for _, sec := range shuffled {
 			chosen[sec] = true
-			labels = append(labels, sec.Label)
+			labels = append(labels, s.titleOf(sec))
 		}
 		c := Candidate{Source: "derived:ordering", Meta: s.textMeta("labels", strings.Join(labels, "\n"))}
 		for _, sec := range sections {
 			if chosen[sec] {
-				sorted = append(sorted, sec.Label)
+				sorted = append(sorted, s.titleOf(sec))
 				c.Evidence = append(c.Evidence, sec.Head)
 			}
 		}
@@ -100,4 +101,49 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 		found = append(found, c)
 	}
 	return found
+}
+
+// titled are the labelled sections with titles of which each is at the end of one heading only.
+func (s *Scope) titled() []*outline.Section {
+	all := s.labelled()
+	var out []*outline.Section
+	for _, sec := range all {
+		title, ends := s.titleOf(sec), 0
+		if s.Text.Document.Heading != "" && strings.HasSuffix(s.Text.Document.Title, title) {
+			continue
+		}
+		for i := range s.Text.Sections {
+			if strings.HasSuffix(s.Text.Sections[i].Label, title) {
+				ends++
+			}
+		}
+		if title != "" && ends == 1 && !guessable(title) {
+			out = append(out, sec)
+		}
+	}
+	return out
+}
+
+// guessable reports whether a title's place is known without reading.
+func guessable(title string) bool {
+	switch strings.ToLower(title) {
+	case "abstract", "introduction", "preface", "foreword", "prologue", "conclusion", "conclusions",
+		"references", "bibliography", "acknowledgements", "acknowledgments", "appendix", "epilogue", "index",
+		"contents", "table of contents", "einleitung", "literatur", "fazit", "vorwort", "résumé",
+		"références", "introducción", "referencias", "вступ", "摘要", "引言", "参考文献", "结论":
+		return true
+	}
+	return false
+}
+
+// minTitle is the least length of a title, in letters.
+const minTitle = 4
+
+// titleOf is a heading without its number; "" if it has no more than that.
+func (s *Scope) titleOf(sec *outline.Section) string {
+	title := outline.Title(sec.Label, s.Text.Headings)
+	if prose.Letters(title) < minTitle && !strings.ContainsFunc(title, prose.Wide) {
+		return ""
+	}
+	return title
 }

@@ -48,6 +48,15 @@ func All() []Task {
 	}
 }
 
+// Names lists the tasks in the table's order.
+func Names() []string {
+	var names []string
+	for _, t := range All() {
+		names = append(names, t.Name())
+	}
+	return names
+}
+
 // Planting reports whether a task's questions are about planted lines.
 func Planting(name string) bool {
 	switch name {

@@ -90,6 +90,12 @@ func (s *Scope) words() map[string][]material.Range {
 	places := map[string][]material.Range{}
 	spelling := map[string]string{}
 	unsure := map[string]bool{}
+	for _, k := range s.View.Docs { // what the heading says would have to be counted too
+		prose.Words(k.Document.Heading, func(w prose.Span) bool {
+			unsure[w.Of(k.Document.Heading)] = true
+			return true
+		})
+	}
 	last, lastEnd := "", -1
 	for _, run := range s.stretches {
 		prose.Words(run.source, func(w prose.Span) bool {
@@ -124,8 +130,11 @@ func (s *Scope) words() map[string][]material.Range {
 		})
 		last, lastEnd = "", -1
 	}
-	for w := range unsure {
-		delete(places, w)
+	for w := range places {
+		r, n := utf8.DecodeRuneInString(w)
+		if unsure[w] || prose.Wide(r) && (unsure[w[:n]] || unsure[w[n:]]) {
+			delete(places, w)
+		}
 	}
 	return places
 }

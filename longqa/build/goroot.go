@@ -1,0 +1,68 @@
+package build
+
+import (
+	"context"
+	"fmt"
+
+	"longlora/longqa/code"
+	"longlora/longqa/outline"
+	"longlora/pipeline/split"
+)
+
+// goroot type-checks the packages of the Go tree and cuts its texts.
+func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
+	b.Step("type-check the Go tree")
+	program, err := code.Load(ctx, b.Tree, b.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("type-check the Go tree: %w", err)
+	}
+	p := &part{
+		program: program, texts: map[string]*outline.Text{},
+		meta: map[string]string{
+			"go_version": b.Tree.Version(), "goos": b.Tree.GOOS(), "goarch": b.Tree.GOARCH(),
+		},
+	}
+	for _, pkg := range program.Packages {
+		p.docs = append(p.docs, pkg.Document)
+	}
+	for path, problem := range program.Broken {
+		if _, known := b.broken[path]; !known {
+			b.broken[path] = problem
+			b.out.Reject("goroot:"+path, "package-does-not-type-check", problem)
+		}
+	}
+	for _, t := range b.Tree.Texts() {
+		genre := "manual"
+		if t.Book {
+			genre = "book"
+		}
+		text := outline.Parse(outline.Source{
+			ID: t.DocID(), Title: t.Title, Genre: genre, Licence: t.Licence, Content: t.Content,
+		})
+		p.texts[t.DocID()] = text
+		p.docs = append(p.docs, text.Document)
+	}
+	b.Step("assign splits")
+	if p.splits, err = b.treeSplits(); err != nil {
+		return nil, fmt.Errorf("assign splits: %w", err)
+	}
+	return p, nil
+}
+
+// treeSplits gives every document of the tree its split, as all datasets of the project do.
+func (b *builder) treeSplits() (map[string]string, error) {
+	texts := func(yield func(id, text string) bool) {
+		packages := b.Tree.Packages()
+		for i := range packages {
+			if !yield(packages[i].DocID(), packages[i].Text()) {
+				return
+			}
+		}
+		for _, t := range b.Tree.Texts() {
+			if !yield(t.DocID(), t.Content) {
+				return
+			}
+		}
+	}
+	return split.Assign(texts, split.DefaultShares())
+}

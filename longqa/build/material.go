@@ -1,0 +1,206 @@
+package build
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math"
+	"strconv"
+
+	"longlora/longqa/code"
+	"longlora/longqa/corpus"
+	"longlora/longqa/outline"
+	"longlora/pipeline/split"
+)
+
+// windowBytes is about the text of corpora that is in memory at one time.
+const windowBytes = 48 << 20
+
+// parts yields a material's parts, one after the other, so that only one need be in memory.
+func (b *builder) parts(ctx context.Context, i int) iter.Seq2[*part, error] {
+	m := b.Recipe.Material[i]
+	quota := b.quotaOf(i)
+	shares := b.Recipe.Shares
+	if len(m.Tasks) > 0 {
+		shares = m.Tasks
+	}
+	return func(yield func(*part, error) bool) {
+		if m.Source == Goroot {
+			p, err := b.goroot(ctx, m)
+			if err == nil {
+				p.name, p.shares, p.quota = partName(i, 0), shares, quota
+			}
+			yield(p, err)
+			return
+		}
+		n, done := 0, int64(0)
+		for w, err := range b.windows(ctx, i) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			w.name, w.shares = partName(i, n), shares
+			from := float64(done) / float64(b.bytes[i])
+			done += w.size
+			w.quota = slice(quota, from, float64(done)/float64(b.bytes[i]))
+			n++
+			if !yield(w.part, nil) {
+				return
+			}
+		}
+	}
+}
+
+// partName is "" for the first material's only part, so that what it draws is the same however many
+// others follow.
+func partName(i, window int) string {
+	if i == 0 && window == 0 {
+		return ""
+	}
+	return strconv.Itoa(i) + "-" + strconv.Itoa(window) + "-"
+}
+
+// quotaOf is a material's part of the recipe's contexts, by weight.
+func (b *builder) quotaOf(i int) []Quota {
+	before, all := 0.0, 0.0
+	for j, m := range b.Recipe.Material {
+		w := m.Weight
+		if w == 0 {
+			w = 1
+		}
+		if j < i {
+			before += w
+		}
+		all += w
+	}
+	w := b.Recipe.Material[i].Weight
+	if w == 0 {
+		w = 1
+	}
+	return slice(b.Recipe.Quota, before/all, (before+w)/all)
+}
+
+// slice is the part of every quota that lies between two fractions, rounded so that slices that cover
+// all have all.
+func slice(all []Quota, from, to float64) []Quota {
+	part := make([]Quota, len(all))
+	for i, q := range all {
+		part[i] = q
+		n := float64(q.Views)
+		part[i].Views = int(math.Round(n*to)) - int(math.Round(n*from))
+	}
+	return part
+}
+
+// scan reads all corpora once: it rejects what no question can be asked about, and assigns splits over
+// all of them together.
+func (b *builder) scan(ctx context.Context) error {
+	if len(b.corpora) == 0 {
+		return nil
+	}
+	b.Step("read the material")
+	given := map[string]string{}
+	var failed error
+	texts := func(yield func(id, text string) bool) {
+		seen := map[string]bool{}
+		for i := range b.Recipe.Material {
+			if b.corpora[i] == nil || failed != nil {
+				continue
+			}
+			b.spills[i], failed = b.corpora[i].Spilled(ctx, b.out.Scratch(),
+				func(it *corpus.Item) (bool, error) {
+					b.examine(it, seen)
+					if it.Reason != "" {
+						b.out.Reject(it.DocID, it.Reason, it.Detail)
+						return false, nil
+					}
+					seen[it.DocID] = true
+					b.bytes[i] += int64(len(it.Text))
+					if it.Split != "" {
+						given[it.DocID] = it.Split
+					}
+					return true, errStop(yield(it.DocID, it.Text))
+				})
+		}
+	}
+	splits, err := split.Assign(texts, split.DefaultShares())
+	if failed != nil {
+		err = failed
+	}
+	if err != nil {
+		return fmt.Errorf("read the material: %w", err)
+	}
+	for id, s := range given {
+		splits[id] = s
+	}
+	b.splits = splits
+	if len(splits) == 0 {
+		return corpus.ErrNoDocuments
+	}
+	return nil
+}
+
+// errStop is an error if a reader wants no more.
+func errStop(more bool) error {
+	if more {
+		return nil
+	}
+	return context.Canceled
+}
+
+// examine gives an item a reason if its id is taken or if it holds text of an evaluation set.
+func (b *builder) examine(it *corpus.Item, seen map[string]bool) {
+	switch {
+	case it.Reason != "":
+	case seen[it.DocID]:
+		it.Reason = "duplicate id"
+	case b.Evaluation != nil:
+		if hits := b.Evaluation.Check(it.Text); len(hits) > 0 {
+			it.Reason = "evaluation text"
+			it.Detail = fmt.Sprintf("%q is in %s", hits[0].NGram, hits[0].Item)
+		}
+	}
+}
+
+// window is a part of a corpus.
+type window struct {
+	*part
+	size int64
+}
+
+// windows cuts a corpus into parts of about windowBytes.
+func (b *builder) windows(ctx context.Context, i int) iter.Seq2[window, error] {
+	return func(yield func(window, error) bool) {
+		w := b.newWindow()
+		for it, err := range b.spills[i].Items(ctx) {
+			if err != nil {
+				yield(window{}, err)
+				return
+			}
+			if w.size > 0 && w.size+int64(len(it.Text)) > windowBytes {
+				if !yield(w, nil) {
+					return
+				}
+				w = b.newWindow()
+			}
+			w.add(b.corpora[i], &it)
+		}
+		if w.size > 0 {
+			yield(w, nil)
+		}
+	}
+}
+
+func (b *builder) newWindow() window {
+	return window{part: &part{
+		program: code.None(), texts: map[string]*outline.Text{}, splits: b.splits,
+		meta: map[string]string{},
+	}}
+}
+
+func (w *window) add(c *corpus.Corpus, it *corpus.Item) {
+	t := c.Parse(&it.Document)
+	w.texts[it.DocID] = t
+	w.docs = append(w.docs, t.Document)
+	w.size += int64(len(it.Text))
+}
