@@ -18,6 +18,7 @@ import (
 type ingestFlags struct {
 	kind, filters string
 	source        source.Options
+	selection     selectionFlags
 }
 
 func newIngest() *cobra.Command {
@@ -29,7 +30,7 @@ func newIngest() *cobra.Command {
 		Use:   "ingest --source SOURCE --out DIR",
 		Short: "Read, clean, deduplicate and split documents into a document dataset",
 		Long: "Read, clean, deduplicate and split documents into a document dataset.\n\nSources:\n" +
-			kindList() + "\nFilters:\n" + indented(filter.Names()),
+			kindList() + "\nFilters:\n" + indented(filter.Names()) + selectionHelp(),
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return runIngest(c, f, o) },
 	}
@@ -44,9 +45,9 @@ func newIngest() *cobra.Command {
 	fs.StringVar(&f.source.GOARCH, "goarch", "", "architecture whose files of the Go tree are read")
 	fs.StringVar(&f.filters, "filters", "", "filters to run, by comma, or none; default: those of "+
 		"the source")
+	addSelectionFlags(c, &f.selection, &o)
 	fs.Int64Var(&o.Filter.MinChars, "min-chars", o.Filter.MinChars, "least characters of a document")
 	fs.Int64Var(&o.Filter.MaxChars, "max-chars", 0, "most characters of a document; 0: no bound")
-	fs.BoolVar(&o.KeepDuplicates, "keep-duplicates", false, "leave exact duplicates in")
 	fs.StringVar(&o.Split, "split", "", "put all documents into this split")
 	fs.Float64Var(&o.Shares.Validation, "validation", o.Shares.Validation,
 		"share of near-duplicate clusters held out for validation")
@@ -92,6 +93,9 @@ func runIngest(c *cobra.Command, f ingestFlags, o ingest.Options) error {
 	if o.Filters = kind.Filters; f.filters != "" {
 		o.Filters = filterList(f.filters)
 	}
+	if err := f.selection.apply(c, kind, &o); err != nil {
+		return err
+	}
 	if err := kind.Validate(f.source); err != nil {
 		return command.Usagef("ingest: %w%s", err, flagHint(err))
 	}
@@ -100,6 +104,9 @@ func runIngest(c *cobra.Command, f ingestFlags, o ingest.Options) error {
 	}
 	if o.Source, err = kind.Open(c.Context(), f.source); err != nil {
 		return fmt.Errorf("ingest: %w", err)
+	}
+	if o.Evaluation, err = f.selection.evaluation(c); err != nil {
+		return err
 	}
 	p := command.NewProgress(c.ErrOrStderr(), "ingest", 0, "bytes")
 	o.Progress = p.Add

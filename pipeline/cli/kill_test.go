@@ -35,7 +35,10 @@ func corpus(t *testing.T, dir string, n, size int) {
 }
 
 func ingestArgs(books, out string) []string {
-	return []string{"ingest", "--source", "text", "--path", books, "--licence", "CC0-1.0", "--out", out}
+	return []string{
+		"ingest", "--source", "text", "--path", books, "--licence", "CC0-1.0", "--out", out,
+		"--near-duplicates", "0.999", "--max-dropped", "90%", "--repeated-passages", "200", "--mark-passages",
+	}
 }
 
 func encodeArgs(docs, out string) []string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 
 	"longlora/pipeline/spill"
@@ -75,23 +76,48 @@ func (p Passages) Fingerprints(doc uint64, text string, to []spill.Record) []spi
 	return to
 }
 
-// Repeat is a passage of a document, in bytes, that stands in an earlier document.
+// Mark finds repeated windows: fingerprints holds those of all documents, documents of which kept says
+// no are passed over, and marks takes what Joined reads.
+func (p Passages) Mark(fingerprints, marks *spill.Sorter, kept func(doc uint64) bool) error {
+	var first spill.Record
+	any := false
+	for r, err := range fingerprints.Sorted() {
+		if err != nil {
+			return err
+		}
+		switch {
+		case !kept(r.Doc):
+		case !any || r.Key != first.Key:
+			first, any = r, true
+		case r.Doc != first.Doc: // a document may repeat itself
+			if err := marks.Add(markOf(r, first.Doc)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// markOf is the record of a range of a document that repeats another, sorted by the range. Its From
+// is the range's end.
+func markOf(r spill.Record, first uint64) spill.Record {
+	return spill.Record{Key: [2]uint64{r.Doc, uint64(r.From)}, Doc: first, From: r.To}
+}
+
+// Repeat is a part of a document, in bytes, that stands in an earlier document too.
 type Repeat struct {
 	Doc      uint64
 	From, To uint32
-	// First is the earlier document in which the passage's beginning stands.
+	// First is the earlier document in which the part's beginning stands, NoDocument if that is any.
 	First uint64
 }
 
-// Repeats finds repeated passages. fingerprints holds those of all documents; documents of which kept
-// says no are passed over; marks is an empty Sorter. The passages come in the order of documents.
-func Repeats(fingerprints, marks *spill.Sorter,
-	kept func(doc uint64) bool) iter.Seq2[Repeat, error] {
+// NoDocument stands for a document that is not known.
+const NoDocument = math.MaxUint64
+
+// Joined streams what marks hold, ranges that overlap joined, in the order of documents.
+func Joined(marks *spill.Sorter) iter.Seq2[Repeat, error] {
 	return func(yield func(Repeat, error) bool) {
-		if err := mark(fingerprints, marks, kept); err != nil {
-			yield(Repeat{}, err)
-			return
-		}
 		var open Repeat
 		any := false
 		for r, err := range marks.Sorted() {
@@ -115,42 +141,16 @@ func Repeats(fingerprints, marks *spill.Sorter,
 	}
 }
 
-// mark records, sorted by document, every window that stands in an earlier document.
-func mark(fingerprints, marks *spill.Sorter, kept func(doc uint64) bool) error {
-	var first spill.Record
-	any := false
-	for r, err := range fingerprints.Sorted() {
-		if err != nil {
-			return err
-		}
-		if !kept(r.Doc) {
-			continue
-		}
-		if !any || r.Key != first.Key {
-			first, any = r, true
-			continue
-		}
-		if r.Doc == first.Doc {
-			continue // a document may repeat itself
-		}
-		err := marks.Add(spill.Record{
-			Key: [2]uint64{r.Doc, uint64(r.From)}, Doc: first.Doc, From: r.To,
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Cut returns a text without some passages, which are sorted and do not overlap. The white space that
-// would be left double goes too.
+// Cut returns a text without some of its parts. The white space that would be left double goes too.
 func Cut(text string, repeats []Repeat) string {
 	slices.SortFunc(repeats, func(a, b Repeat) int { return cmp.Compare(a.From, b.From) })
 	var out []byte
 	at := 0
 	for _, r := range repeats {
-		out = append(out, text[at:r.From]...)
+		if int(r.To) <= at {
+			continue
+		}
+		out = append(out, text[at:max(at, int(r.From))]...)
 		at = int(r.To)
 		for len(out) > 0 && isSpace(out[len(out)-1]) && at < len(text) && isSpace(text[at]) {
 			at++

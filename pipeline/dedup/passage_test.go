@@ -30,7 +30,10 @@ func repeats(t testing.TB, p Passages, texts []string, dropped ...int) map[int][
 		}
 		return true
 	}
-	for r, err := range Repeats(prints, marks, kept) {
+	if err := p.Mark(prints, marks, kept); err != nil {
+		t.Fatal(err)
+	}
+	for r, err := range Joined(marks) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -136,6 +139,7 @@ func TestCut(t *testing.T) {
 		{"abc def", []Repeat{{From: 0, To: 3}}, " def"},
 		{"abc def ghi", []Repeat{{From: 8, To: 11}, {From: 0, To: 3}}, " def "},
 		{"abc", nil, "abc"},
+		{"abc def ghi", []Repeat{{From: 4, To: 7}, {From: 5, To: 11}, {From: 6, To: 7}}, "abc "},
 	} {
 		if got := Cut(c.text, c.cuts); got != c.want {
 			t.Errorf("%q without %v: %q, want %q", c.text, c.cuts, got, c.want)
@@ -214,4 +218,43 @@ func BenchmarkFingerprints(b *testing.B) {
 		to = p.Fingerprints(0, text, to[:0])
 	}
 	b.ReportMetric(float64(len(to))/200_000, "records/word")
+}
+
+// TestLines removes lines that stand in several documents of a source, from all of them.
+func TestLines(t *testing.T) {
+	dir := t.TempDir()
+	lines, marks := spill.NewSorter(dir, "l", 0), spill.NewSorter(dir, "m", 0)
+	frame := "Home | News | Archive | About this page"
+	texts := []string{
+		frame + "\nOne text with a line of its own in it\n" + frame + "\n",
+		"short\nAnother text that has its own line too\n  " + frame + "  \nend",
+		"short\n" + frame, "short\nOne text with a line of its own in it\n",
+	}
+	for i, text := range texts {
+		source := "web"
+		if i == 3 {
+			source = "books"
+		}
+		if err := lines.Add(LineRecords(uint64(i), source, text, nil)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := MarkLines(lines, marks, 3, func(uint64) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	found := map[uint64][]Repeat{}
+	for r, err := range Joined(marks) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found[r.Doc] = append(found[r.Doc], r)
+	}
+	for i, want := range []string{
+		"One text with a line of its own in it\n", "short\nAnother text that has its own line too\nend",
+		"short\n", texts[3],
+	} {
+		if got := Cut(texts[i], found[uint64(i)]); got != want {
+			t.Errorf("document %d: %q, want %q", i, got, want)
+		}
+	}
 }

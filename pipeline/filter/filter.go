@@ -97,8 +97,11 @@ func Validate(names []string, o Options) error {
 
 // Apply brings the text into Unicode NFC, seals the document and runs the filters. A reason
 // that is not empty says that the document is to be dropped.
-func (c *Chain) Apply(d *schemas.Document) (reason, detail string) {
-	d.Text = norm.NFC.String(d.Text) // returns its argument if it is in NFC
+func (c *Chain) Apply(d *schemas.Document) (reason, detail string) { return c.ApplyTo(d, d.Text) }
+
+// ApplyTo is Apply with a text that takes the place of the document's.
+func (c *Chain) ApplyTo(d *schemas.Document, text string) (reason, detail string) {
+	d.Text = norm.NFC.String(text) // returns its argument if it is in NFC
 	d.Seal()
 	if strings.TrimSpace(d.Text) == "" {
 		return "empty", ""

@@ -7,7 +7,11 @@ import (
 	"runtime"
 	"slices"
 
+	"longlora/pipeline/clean"
+	"longlora/pipeline/decontaminate"
+	"longlora/pipeline/dedup"
 	"longlora/pipeline/filter"
+	"longlora/pipeline/licence"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/source"
 	"longlora/pipeline/split"
@@ -26,8 +30,27 @@ type Options struct {
 	// Filters are the names of the filters to run, Filter their parameters.
 	Filters []string
 	Filter  filter.Options
-	// KeepDuplicates leaves exact duplicates in.
+	// Cleaners and Masks are the names of those to run.
+	Cleaners, Masks []string
+	// Licences lets documents through; nil lets all.
+	Licences *licence.Gate
+	// Evaluation holds the evaluation sets that documents must not hold text of; nil: there are none.
+	Evaluation *decontaminate.Index
+	// KeepDuplicates leaves duplicates in, exact ones and near ones.
 	KeepDuplicates bool
+	// Near is the similarity in (0, 1] from which near-duplicates are dropped; 0 leaves them in.
+	Near float64
+	// Passages are the repeated passages to look for; MarkPassages leaves them in and says in a
+	// document's metadata where they stand.
+	Passages     dedup.Passages
+	MarkPassages bool
+	// RepeatedLines is the number of documents of a source from which a line that stands in them is
+	// taken for a frame, and removed; 0 leaves lines in.
+	RepeatedLines int
+	// NoDropped leaves dropped documents out of the dataset; otherwise their text is kept in reject/.
+	NoDropped bool
+	// SortMemory is the size, in bytes, from which what deduplication sorts goes to disk; 0 means 64 MiB.
+	SortMemory int64
 	// Split puts all documents into one split; empty means by near-duplicate cluster, with Shares.
 	Split  string
 	Shares split.Shares
@@ -42,7 +65,17 @@ type Options struct {
 
 // Validate reports every problem at once.
 func (o Options) Validate() error {
-	errs := []error{filter.Validate(o.Filters, o.Filter), o.Shares.Validate()}
+	errs := []error{
+		filter.Validate(o.Filters, o.Filter), clean.Validate(o.Cleaners, o.Masks), o.Shares.Validate(),
+		o.Passages.Validate(),
+	}
+	if !(o.Near >= 0 && o.Near <= 1) {
+		errs = append(errs, fmt.Errorf("similarity %g of near-duplicates is outside [0, 1]", o.Near))
+	}
+	if o.RepeatedLines < 0 || o.RepeatedLines == 1 {
+		errs = append(errs, fmt.Errorf("lines repeated in %d documents: take at least 2, or 0 for none",
+			o.RepeatedLines))
+	}
 	if o.Split != "" && !slices.Contains([]string{split.Train, split.Validation, split.Test}, o.Split) {
 		errs = append(errs, fmt.Errorf("split %q is none of train, validation, test", o.Split))
 	}
@@ -59,6 +92,7 @@ func (o Options) config() map[string]any {
 		"filters": o.Filters, "min_chars": o.Filter.MinChars, "max_chars": o.Filter.MaxChars,
 		"exact_dedup": !o.KeepDuplicates,
 	}
+	o.addConfig(c)
 	if o.Split != "" {
 		c["split"] = o.Split
 	} else {
@@ -69,6 +103,33 @@ func (o Options) config() map[string]any {
 	return c
 }
 
+// addConfig adds what was asked for beside the defaults.
+func (o Options) addConfig(c map[string]any) {
+	for _, x := range []struct {
+		key   string
+		set   bool
+		value any
+	}{
+		{"languages", len(o.Filter.Languages) > 0, o.Filter.Languages},
+		{"cleaners", len(o.Cleaners) > 0, o.Cleaners},
+		{"masks", len(o.Masks) > 0, o.Masks},
+		{"near_duplicates", o.Near > 0 && !o.KeepDuplicates, o.Near},
+		{"repeated_passages", o.Passages.Words > 0, o.Passages.Words},
+		{"mark_passages", o.MarkPassages, true},
+		{"repeated_lines", o.RepeatedLines > 0, o.RepeatedLines},
+	} {
+		if x.set {
+			c[x.key] = x.value
+		}
+	}
+	if o.Licences != nil && !o.Licences.Empty() {
+		c["licences"] = o.Licences.Config()
+	}
+	if o.Evaluation != nil {
+		c["decontamination"] = o.Evaluation.Config()
+	}
+}
+
 // Run builds the dataset. On an error nothing is published.
 func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	if err := o.Validate(); err != nil {
@@ -77,10 +138,13 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	if o.Workers == 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.SortMemory == 0 {
+		o.SortMemory = 64 << 20
+	}
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindDocument, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
 		Card: shard.Card{
-			Text:      fmt.Sprintf(cardText, o.Kind),
+			Text:      fmt.Sprintf(cardText, o.Kind) + o.evaluationText(),
 			Languages: o.Source.Languages(), Tags: []string{"documents"},
 		},
 	})
@@ -97,6 +161,17 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 const cardText = "Documents read by `pipeline ingest` from the source `%s`, cleaned, deduplicated " +
 	"and split.\nEach row is one document; its licence is in the column `licence`."
 
+// evaluationText says in the card what the documents were compared with.
+func (o Options) evaluationText() string {
+	if o.Evaluation == nil {
+		return "\n\nThe documents were compared with no evaluation set."
+	}
+	all, short := o.Evaluation.Items()
+	return fmt.Sprintf("\n\nThe documents were compared with %d items of evaluation sets, %d of them too "+
+		"short to be found; `config.decontamination` in `manifest.json` names the files, "+
+		"`reject/contamination.jsonl` what was found.", all, short)
+}
+
 func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest, error) {
 	s, err := scan(ctx, o, b, b.Scratch())
 	if err != nil {
@@ -106,23 +181,29 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	kept, chars, err := write(ctx, o, b, s, f)
+	w, err := write(ctx, o, b, s, f)
 	if err = errors.Join(err, f.close()); err != nil {
 		return nil, err
 	}
-	if err := o.MaxDropped.Check("inputs were dropped", "--max-dropped", s.inputs-kept, s.inputs,
+	if err := o.MaxDropped.Check("inputs were dropped", "--max-dropped", s.inputs-w.Documents, s.inputs,
 		b.Rejected()); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
-	if kept == 0 {
+	if w.Documents == 0 {
 		return nil, fmt.Errorf("ingest: no document is left of %d inputs: %s", s.inputs,
 			limit.Reasons(b.Rejected()))
 	}
+	if err := s.report(o, b); err != nil {
+		return nil, fmt.Errorf("ingest: %w", err)
+	}
 	b.Report("inputs", s.inputs)
-	b.Report("documents", kept)
-	b.Report("characters", chars)
+	b.Report("documents", w.Documents)
+	b.Report("characters", w.Characters)
 	if o.Split == "" {
 		b.Report("clusters", f.clusters)
+	}
+	if o.Passages.Words > 0 || o.RepeatedLines > 0 {
+		b.Report("repeats", w.Repeats)
 	}
 	return b.Publish()
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/filter"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/source"
@@ -289,5 +290,62 @@ func TestOneSplit(t *testing.T) {
 	o.Split = "validation"
 	if d, _ := ingest(t, o); !reflect.DeepEqual(d.Splits(), []string{"validation"}) {
 		t.Errorf("splits %v", d.Splits())
+	}
+}
+
+// TestSelection runs everything that chooses among documents at once, with any number of workers and
+// with sorts that go to disk.
+func TestSelection(t *testing.T) {
+	var m memory
+	frame := "Home | News | Archive | About this page\n"
+	for i := range int64(60) {
+		text := frame + words(i, 120)
+		switch i % 6 {
+		case 1: // nearly the document before
+			text = frame + words(i-1, 120) + "and one more"
+		case 2: // a passage of another
+			text = frame + words(1000+i, 50) + words(i-2, 120)[:300] + words(2000+i, 50)
+		case 3:
+			text = frame + words(i, 60) + " a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13 a14 "
+		}
+		m.items = append(m.items, item(fmt.Sprintf("d%02d", i), text))
+	}
+	x, err := decontaminate.NewIndex(decontaminate.Options{Policy: decontaminate.Mask})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.Add(decontaminate.Item{ID: "q", Queries: []string{"a1 a2 a3 a4 a5 a6 a7 a8 a9 a10 a11 a12 a13"}})
+	root := t.TempDir()
+	var want map[string]string
+	for _, workers := range []int{1, 2, 7} {
+		o := options(filepath.Join(root, fmt.Sprint(workers)), m)
+		o.Workers, o.Near, o.Passages.Words, o.RepeatedLines = workers, 0.8, 40, 5
+		o.Evaluation, o.SortMemory = x, 1
+		d, docs := ingest(t, o)
+		if got := snapshot(t, d.Dir()); want == nil {
+			want = got
+		} else if !reflect.DeepEqual(got, want) {
+			t.Errorf("%d workers give other bytes than one", workers)
+		}
+		if docs["d00"].Text != words(0, 120) || docs["d01"].Text != "" {
+			t.Errorf("d00 is %.60q, d01 is %.60q", docs["d00"].Text, docs["d01"].Text)
+		}
+		if got := docs["d02"].Text; len(got) > 760 || strings.Contains(got, words(0, 120)[40:250]) {
+			t.Errorf("d02 holds a passage of d00: %q", got)
+		}
+		if got := docs["d03"].Text; !strings.HasSuffix(got, decontaminate.Placeholder+" a14 ") {
+			t.Errorf("d03 is %q", got)
+		}
+		r := d.Manifest().Report
+		if got := fmt.Sprint(r["repeats"]); !strings.Contains(got, "lines:50 ") ||
+			!strings.Contains(got, "passages:10") {
+			t.Errorf("repeats %s", got)
+		}
+		if got := fmt.Sprint(r["contamination"]); !strings.Contains(got, "documents:10") {
+			t.Errorf("contamination %s", got)
+		}
+		if n := d.Manifest().Rejected["near-duplicate"]; n != 10 {
+			t.Errorf("%d near-duplicates, want 10", n)
+		}
 	}
 }

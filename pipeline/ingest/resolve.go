@@ -3,13 +3,15 @@ package ingest
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"longlora/pipeline/dedup"
 	"longlora/pipeline/split"
 )
 
-// fates says what becomes of every document. It takes 13 bytes a document.
+// fates says what becomes of every document. It takes 13 bytes a document, and 4 more where
+// near-duplicates are dropped.
 type fates struct {
 	index *index
 	// sameID and sameText are the first document with the same id and with the same text: itself if it
@@ -18,13 +20,25 @@ type fates struct {
 	// representative is the document of the cluster with the least id; nil without clusters.
 	representative []uint32
 	clusters       int64
+	// near is the kept document that a document is nearly the same as, itself if it is kept; nil if
+	// near-duplicates are not dropped.
+	near []uint32
+	// passages and lines are the repeated parts; nil if they are not looked for.
+	passages, lines *repeatFile
 }
 
-func (f *fates) close() error { return f.index.file.Close() }
+func (f *fates) close() error {
+	return errors.Join(f.index.file.Close(), f.passages.close(), f.lines.close())
+}
+
+// unique reports whether a document has neither id nor text of an earlier one.
+func (f *fates) unique(doc int) bool {
+	return f.sameID[doc] == uint32(doc) && f.sameText[doc] == uint32(doc)
+}
 
 // kept reports whether a document is no duplicate.
 func (f *fates) kept(doc int) bool {
-	return f.sameID[doc] == uint32(doc) && f.sameText[doc] == uint32(doc)
+	return f.unique(doc) && (f.near == nil || f.near[doc] == uint32(doc))
 }
 
 // resolve finds duplicates and clusters.
@@ -39,8 +53,12 @@ func resolve(ctx context.Context, o Options, s *scanned) (*fates, error) {
 	if f.sameID, err = finder.First(n, x.keys(idKeyAt)); err != nil {
 		return nil, err
 	}
-	if err = f.findDuplicates(&finder, o.KeepDuplicates); err == nil && o.Split == "" {
-		err = f.findClusters(ctx)
+	err = f.findDuplicates(&finder, o.KeepDuplicates)
+	if err == nil && (o.Split == "" || o.findsNear()) {
+		err = f.findClusters(ctx, o)
+	}
+	if err == nil {
+		err = f.findRepeats(ctx, o, s)
 	}
 	return f, err
 }
@@ -72,8 +90,9 @@ func (f *fates) findDuplicates(finder *dedup.Finder, keep bool) error {
 	return err
 }
 
-// findClusters joins near-duplicates and finds each cluster's least id.
-func (f *fates) findClusters(ctx context.Context) error {
+// findClusters joins candidates for near-duplicates. Of each cluster it finds the least id, which
+// decides the split, and drops what repeats a document that is kept.
+func (f *fates) findClusters(ctx context.Context, o Options) error {
 	n := f.index.n
 	clusters, err := split.Cluster(n, func(band int, hashes []uint64) error {
 		doc := 0
@@ -82,7 +101,7 @@ func (f *fates) findClusters(ctx context.Context) error {
 				return err
 			}
 			hashes[doc] = 0
-			if f.kept(doc) {
+			if f.unique(doc) {
 				hashes[doc] = binary.LittleEndian.Uint64(record[sketchAt+8*band:])
 			}
 			doc++
@@ -92,12 +111,17 @@ func (f *fates) findClusters(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.findsNear() {
+		if err := f.findNear(clusters, o.Near); err != nil || o.Split != "" {
+			return err
+		}
+	}
 	f.representative = make([]uint32, n)
 	for doc := range n {
 		root := clusters.Root(doc)
 		if root == doc {
 			f.representative[doc] = uint32(doc)
-			if f.kept(doc) {
+			if f.unique(doc) {
 				f.clusters++
 			}
 		} else if err := f.offer(root, doc); err != nil {
@@ -106,6 +130,34 @@ func (f *fates) findClusters(ctx context.Context) error {
 	}
 	for doc := range n { // roots come before their members
 		f.representative[doc] = f.representative[clusters.Root(doc)]
+	}
+	return nil
+}
+
+// findNear drops near-duplicates within clusters of several documents.
+func (f *fates) findNear(clusters *split.Clusters, threshold float64) error {
+	n := f.index.n
+	several := make([]bool, n) // by root
+	for doc := range n {
+		if root := clusters.Root(doc); root != doc {
+			several[root] = true
+		}
+	}
+	f.near = make([]uint32, n)
+	finder, doc := dedup.NewNear(threshold), 0
+	for record, err := range f.index.records(0) {
+		if err != nil {
+			return err
+		}
+		f.near[doc] = uint32(doc)
+		if root := clusters.Root(doc); several[root] && f.unique(doc) {
+			var s split.Signature
+			for i := range s {
+				s[i] = binary.LittleEndian.Uint16(record[signatureAt+2*i:])
+			}
+			f.near[doc] = uint32(finder.Offer(doc, root, &s))
+		}
+		doc++
 	}
 	return nil
 }
@@ -146,6 +198,9 @@ func (f *fates) duplicateOf(doc int) (reason, of string, err error) {
 	reason, first := "duplicate id", f.sameID[doc]
 	if first == uint32(doc) {
 		reason, first = "duplicate", f.sameText[doc]
+	}
+	if first == uint32(doc) {
+		reason, first = "near-duplicate", f.near[doc]
 	}
 	of, err = f.index.id(int(first))
 	return reason, of, err

@@ -19,8 +19,8 @@ import (
 // bufferBytes is that of each scratch file.
 const bufferBytes = 1 << 18
 
-// spill is what scanning a unit leaves behind: the documents, and an index with a record of each.
-type spill struct {
+// unitSpill is what scanning a unit leaves behind: the documents, and an index with a record of each.
+type unitSpill struct {
 	docs, index *bufio.Writer
 	files       []*os.File
 	encoder     *gob.Encoder
@@ -28,14 +28,22 @@ type spill struct {
 	entries     int
 }
 
-// An index record is a document's content key, the key of its id, its sketch, and its id after the
-// id's length as a varint.
+// An index record is a document's content key, the key of its id, its sketch and signature, and its id
+// after the id's length as a varint.
 const (
-	textKeyAt = 0
-	idKeyAt   = textKeyAt + len(dedup.Key{})
-	sketchAt  = idKeyAt + len(dedup.Key{})
-	idAt      = sketchAt + 8*split.Bands
+	textKeyAt   = 0
+	idKeyAt     = textKeyAt + len(dedup.Key{})
+	sketchAt    = idKeyAt + len(dedup.Key{})
+	signatureAt = sketchAt + 8*split.Bands
+	idAt        = signatureAt + 2*len(split.Signature{})
 )
+
+// scannedDocument is a document with what scanning says of it.
+type scannedDocument struct {
+	schemas.Document
+	// Reason says why the document is dropped; empty: scanning keeps it. Detail belongs to it.
+	Reason, Detail string
+}
 
 func docsName(scratch string, unit int) string {
 	return filepath.Join(scratch, fmt.Sprintf("%d.docs", unit))
@@ -45,7 +53,7 @@ func indexName(scratch string, unit int) string {
 	return filepath.Join(scratch, fmt.Sprintf("%d.index", unit))
 }
 
-func newSpill(scratch string, unit int) (*spill, error) {
+func newSpill(scratch string, unit int) (*unitSpill, error) {
 	docs, err := os.Create(docsName(scratch, unit))
 	if err != nil {
 		return nil, err
@@ -54,7 +62,7 @@ func newSpill(scratch string, unit int) (*spill, error) {
 	if err != nil {
 		return nil, errors.Join(err, docs.Close())
 	}
-	s := &spill{
+	s := &unitSpill{
 		docs: bufio.NewWriterSize(docs, bufferBytes), index: bufio.NewWriterSize(index, bufferBytes),
 		files: []*os.File{docs, index},
 	}
@@ -62,11 +70,18 @@ func newSpill(scratch string, unit int) (*spill, error) {
 	return s, nil
 }
 
-func (s *spill) add(d *schemas.Document, sketch *split.Sketch) error {
+// drop takes a document in that is dropped already.
+func (s *unitSpill) drop(d *scannedDocument) error { return s.encoder.Encode(d) }
+
+// add takes a document in, with its sketches.
+func (s *unitSpill) add(d *scannedDocument, sketch *split.Sketch, signature *split.Signature) error {
 	text, id := dedup.KeyOf(d.Text), dedup.KeyOf(d.DocID)
 	s.record = append(append(s.record[:0], text[:]...), id[:]...)
 	for _, h := range sketch {
 		s.record = binary.LittleEndian.AppendUint64(s.record, h)
+	}
+	for _, v := range signature {
+		s.record = binary.LittleEndian.AppendUint16(s.record, v)
 	}
 	s.record = binary.AppendUvarint(s.record, uint64(len(d.DocID)))
 	s.record = append(s.record, d.DocID...)
@@ -77,7 +92,7 @@ func (s *spill) add(d *schemas.Document, sketch *split.Sketch) error {
 	return s.encoder.Encode(d)
 }
 
-func (s *spill) close() error {
+func (s *unitSpill) close() error {
 	err := errors.Join(s.docs.Flush(), s.index.Flush())
 	for _, f := range s.files {
 		err = errors.Join(err, f.Close())
@@ -86,16 +101,16 @@ func (s *spill) close() error {
 }
 
 // spilled streams a unit's documents.
-func spilled(scratch string, unit int) iter.Seq2[schemas.Document, error] {
-	return func(yield func(schemas.Document, error) bool) {
+func spilled(scratch string, unit int) iter.Seq2[scannedDocument, error] {
+	return func(yield func(scannedDocument, error) bool) {
 		f, err := os.Open(docsName(scratch, unit))
 		if err != nil {
-			yield(schemas.Document{}, err)
+			yield(scannedDocument{}, err)
 			return
 		}
 		defer f.Close()
 		for d := gob.NewDecoder(bufio.NewReaderSize(f, bufferBytes)); ; {
-			var doc schemas.Document
+			var doc scannedDocument
 			if err := d.Decode(&doc); errors.Is(err, io.EOF) {
 				return
 			} else if !yield(doc, err) || err != nil {
@@ -162,7 +177,7 @@ func (x *index) records(from int64) iter.Seq2[[]byte, error] {
 func (x *index) buffered(from int64, size int) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		r := bufio.NewReaderSize(io.NewSectionReader(x.file, from, 1<<62), size)
-		record := make([]byte, 0, 256)
+		record := make([]byte, 0, idAt+256)
 		for {
 			record = record[:idAt]
 			if _, err := io.ReadFull(r, record); errors.Is(err, io.EOF) {

@@ -18,46 +18,54 @@ const fileBytes = 256 << 20
 // maxParts is the number of files that a unit may have in a split.
 const maxParts = 1 << 20
 
-// write turns the spilled documents into the dataset's files. It returns how many there are, and
-// their characters.
+// written is what writing counts. Those of units add up.
+type written struct {
+	Documents, Characters int64
+	Repeats               repeatCounts
+}
+
+// write turns the spilled documents into the dataset's files.
 func write(ctx context.Context, o Options, b *shard.Builder, s *scanned,
-	f *fates) (kept, chars int64, err error) {
-	type job struct{ unit, first int }
-	jobs := func(yield func(job, error) bool) {
-		first := 0
-		for unit, entries := range s.entries {
-			if !yield(job{unit, first}, nil) {
+	f *fates) (total written, err error) {
+	units := func(yield func(int, error) bool) {
+		for unit := range s.entries {
+			if !yield(unit, nil) {
 				return
 			}
-			first += entries
 		}
 	}
 	var mu sync.Mutex
-	err = pool.Each(ctx, o.Workers, jobs, func() func(context.Context, job) error {
-		return func(ctx context.Context, j job) error {
-			w := &unitWriter{o: o, b: b, f: f, unit: j.unit, files: map[string]*openFile{}}
-			err := w.run(ctx, s.scratch, j.first)
+	err = pool.Each(ctx, o.Workers, units, func() func(context.Context, int) error {
+		return func(ctx context.Context, unit int) error {
+			w := &unitWriter{
+				o: o, b: b, f: f, unit: unit, files: map[string]*openFile{},
+				passages: f.passages.unit(unit), lines: f.lines.unit(unit),
+			}
+			err := w.run(ctx, s.scratch, s.first[unit])
 			mu.Lock()
 			defer mu.Unlock()
-			kept += w.kept
-			chars += w.chars
+			total.Documents += w.counts.Documents
+			total.Characters += w.counts.Characters
+			total.Repeats.add(w.counts.Repeats)
 			return err
 		}
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("ingest: %w", err)
+		return written{}, fmt.Errorf("ingest: %w", err)
 	}
-	return kept, chars, nil
+	return total, nil
 }
 
-// unitWriter writes one unit's documents, a file for each split.
+// unitWriter writes one unit's documents, a file for each split and one for what is dropped.
 type unitWriter struct {
-	o           Options
-	b           *shard.Builder
-	f           *fates
-	unit        int
-	files       map[string]*openFile
-	kept, chars int64
+	o               Options
+	b               *shard.Builder
+	f               *fates
+	unit            int
+	files           map[string]*openFile
+	dropped         *shard.DroppedWriter
+	passages, lines *repeatReader
+	counts          written
 }
 
 type openFile struct {
@@ -67,32 +75,53 @@ type openFile struct {
 }
 
 // run writes the unit whose first document has the given number.
-func (w *unitWriter) run(ctx context.Context, scratch string, doc int) error {
+func (w *unitWriter) run(ctx context.Context, scratch string, first int) error {
+	local := 0
 	for d, err := range spilled(scratch, w.unit) {
 		if err == nil {
 			err = ctx.Err()
 		}
-		if err == nil {
-			err = w.document(doc, d)
+		if err == nil && d.Reason != "" {
+			err = w.drop(&d)
+		} else if err == nil {
+			err = w.document(first+local, local, &d)
+			local++
 		}
 		if err != nil {
 			return err
 		}
-		doc++
 	}
 	for _, f := range w.files {
 		if err := f.w.Close(); err != nil {
 			return err
 		}
 	}
+	if w.dropped != nil {
+		if err := w.dropped.Close(); err != nil {
+			return err
+		}
+	}
 	return os.Remove(docsName(scratch, w.unit))
 }
 
-func (w *unitWriter) document(doc int, d schemas.Document) error {
+// document writes a document that scanning kept, the unit's local-th.
+func (w *unitWriter) document(doc, local int, d *scannedDocument) error {
 	if !w.f.kept(doc) {
 		reason, of, err := w.f.duplicateOf(doc)
-		w.b.Reject(d.DocID, reason, "of "+of)
+		if err != nil {
+			return err
+		}
+		return w.reject(d, reason, "of "+of)
+	}
+	whole := d.Text
+	if err := w.repeats(local, &d.Document); err != nil {
 		return err
+	}
+	if d.NChars < max(w.o.Filter.MinChars, 1) && len(d.Text) < len(whole) {
+		detail := fmt.Sprintf("%d characters are left without repeated parts", d.NChars)
+		d.Text = whole
+		d.Seal()
+		return w.reject(d, "repeated elsewhere", detail)
 	}
 	split, err := w.f.split(w.o, doc, d.DocID)
 	if err != nil {
@@ -102,10 +131,33 @@ func (w *unitWriter) document(doc int, d schemas.Document) error {
 	if err != nil {
 		return err
 	}
-	w.kept++
-	w.chars += d.NChars
+	w.counts.Documents++
+	w.counts.Characters += d.NChars
 	file.bytes += int64(len(d.Text))
-	return file.w.Write(d)
+	return file.w.Write(d.Document)
+}
+
+// reject drops a document that scanning kept.
+func (w *unitWriter) reject(d *scannedDocument, reason, detail string) error {
+	w.b.Reject(d.DocID, reason, detail)
+	if w.o.NoDropped {
+		return nil
+	}
+	d.Reason, d.Detail = reason, detail
+	return w.drop(d)
+}
+
+// drop keeps the text of a document that is dropped.
+func (w *unitWriter) drop(d *scannedDocument) (err error) {
+	if w.dropped == nil {
+		if w.dropped, err = shard.NewDropped(w.b, w.unit); err != nil {
+			return err
+		}
+	}
+	return w.dropped.Write(schemas.Dropped{
+		DocID: d.DocID, Source: d.Source, Title: d.Title, Text: d.Text, Language: d.Language,
+		Licence: d.Licence, URL: d.URL, NChars: d.NChars, Reason: d.Reason, Detail: d.Detail,
+	})
 }
 
 // file returns the open file of a split.
