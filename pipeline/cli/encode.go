@@ -36,8 +36,8 @@ func newEncode() *cobra.Command {
 	fs.StringVar(&o.Pack.Packing, "packing", o.Pack.Packing, "how pieces share sequences")
 	fs.StringVar(&o.Pack.OverLength, "over-length", o.Pack.OverLength,
 		"what is left of a document that is longer than the context")
-	fs.IntVar(&o.Pack.WindowTokens, "window-tokens", 0, "tokens that best-fit looks at together; "+
-		"0: 64 sequences, at least 4194304")
+	fs.IntVar(&o.Pack.WindowTokens, "window-tokens", 0, "tokens that are packed together, at least the context; "+
+		"0: 64 sequences, but at least 4194304")
 	fs.StringSliceVar(&o.Splits, "split", nil, "splits to encode; default: all")
 	fs.BoolVar(&o.NoBOS, "no-bos", false, "leave out what the tokenizer puts around a text")
 	fs.BoolVar(&o.NoEOS, "no-eos", false, "leave out the end-of-sequence token after a document")

@@ -81,8 +81,14 @@ func Validate(names []string, o Options) error {
 				strings.Join(known, ", ")))
 		}
 	}
-	if o.MinChars < 0 || o.MaxChars < 0 || o.MaxChars > 0 && o.MaxChars < o.MinChars {
-		errs = append(errs, fmt.Errorf("%d to %d characters is no range", o.MinChars, o.MaxChars))
+	switch {
+	case o.MinChars < 0:
+		errs = append(errs, fmt.Errorf("at least %d characters: take 0 or more", o.MinChars))
+	case o.MaxChars < 0:
+		errs = append(errs, fmt.Errorf("at most %d characters: take 0, for no bound, or more", o.MaxChars))
+	case o.MaxChars > 0 && o.MaxChars < o.MinChars:
+		errs = append(errs, fmt.Errorf("at least %d and at most %d characters leaves none", o.MinChars,
+			o.MaxChars))
 	}
 	if slices.Contains(names, "language") && len(o.Languages) == 0 {
 		errs = append(errs, errors.New("the filter language needs the languages to keep"))

@@ -296,7 +296,7 @@ func TestLaterNGramsRepeatNoMore(t *testing.T) {
 func TestValidate(t *testing.T) {
 	err := Validate([]string{"length", "taste"}, Options{MinChars: 5, MaxChars: 2})
 	if err == nil || !strings.Contains(err.Error(), `"taste"`) ||
-		!strings.Contains(err.Error(), "5 to 2") {
+		!strings.Contains(err.Error(), "at least 5 and at most 2 characters") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -35,18 +35,24 @@ func newBestFit(p *Packer) packing {
 }
 
 func (f *bestFit) add(p piece) error {
-	p.order = f.arrived
-	f.arrived++
-	if len(p.tokens) == f.p.o.Context {
-		return f.p.sequence([]piece{p})
+	if p.n == f.p.o.Context {
+		f.arrived++
+		return f.p.finish([]piece{p})
 	}
-	f.window = append(f.window, p)
-	f.cost += len(p.tokens) + pieceCost
+	f.wait(p)
 	if f.cost < f.p.o.WindowTokens {
 		return nil
 	}
 	f.pack()
 	return f.emit(false)
+}
+
+// wait puts a piece into the window.
+func (f *bestFit) wait(p piece) {
+	p.order = f.arrived
+	f.arrived++
+	f.window = append(f.window, p)
+	f.cost += p.n + pieceCost
 }
 
 func (f *bestFit) flush() error {
@@ -57,16 +63,16 @@ func (f *bestFit) flush() error {
 // pack puts the window's pieces into bins.
 func (f *bestFit) pack() {
 	slices.SortFunc(f.window, func(a, b piece) int {
-		return cmp.Or(cmp.Compare(len(b.tokens), len(a.tokens)), cmp.Compare(a.order, b.order))
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.order, b.order))
 	})
 	for i := range f.bins {
 		f.offer(i)
 	}
 	for _, p := range f.window {
-		i := f.take(len(p.tokens))
+		i := f.take(p.n)
 		b := &f.bins[i]
 		b.pieces = append(b.pieces, p)
-		b.free -= len(p.tokens)
+		b.free -= p.n
 		f.offer(i)
 	}
 	clear(f.window)
@@ -116,7 +122,7 @@ func (f *bestFit) emit(all bool) error {
 			open, room = append(open, b), room-used
 			continue
 		}
-		if err := f.p.sequence(b.pieces); err != nil {
+		if err := f.p.finish(b.pieces); err != nil {
 			return err
 		}
 	}

@@ -10,15 +10,15 @@ type concat struct {
 func newConcat(p *Packer) packing { return &concat{p: p, free: p.o.Context} }
 
 func (c *concat) add(p piece) error {
-	for len(p.tokens) > c.free {
+	for p.n > c.free {
 		part := c.free
-		if len(p.tokens)-part == 1 && part > 2 {
+		if p.n-part == 1 && part > 2 {
 			part-- // a rest of one token would have no target
 		}
 		if part >= 2 {
 			c.put(p.keep([]span{{0, part}}))
-			p = p.keep([]span{{part, len(p.tokens)}})
-			c.p.countSplit(p.ref.SampleID)
+			p = p.keep([]span{{part, p.n}})
+			c.p.countSplit(p)
 		}
 		if err := c.flush(); err != nil {
 			return err
@@ -30,7 +30,7 @@ func (c *concat) add(p piece) error {
 
 func (c *concat) put(p piece) {
 	c.open = append(c.open, p)
-	c.free -= len(p.tokens)
+	c.free -= p.n
 }
 
 // flush emits the open sequence.
@@ -40,5 +40,5 @@ func (c *concat) flush() error {
 	}
 	pieces := c.open
 	c.open, c.free = nil, c.p.o.Context
-	return c.p.sequence(pieces)
+	return c.p.finish(pieces)
 }

@@ -56,7 +56,10 @@ func TestContract(t *testing.T) {
 				lengths := rapid.SliceOf(rapid.IntRange(0, 40)).Draw(t, "lengths")
 				o := Options{
 					Context: rapid.IntRange(2, 12).Draw(t, "context"), Packing: how.name,
-					OverLength: cut.name, WindowTokens: rapid.IntRange(0, 300).Draw(t, "window"),
+					OverLength: cut.name,
+				}
+				if w := rapid.IntRange(0, 300).Draw(t, "window"); w >= o.Context {
+					o.WindowTokens = w
 				}
 				checkContract(t, o, lengths)
 			}))
@@ -82,6 +85,7 @@ func checkContract(t *rapid.T, o Options, lengths []int) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
+	comparePlan(t, o, lengths, out, p.Report())
 	packed, kept := 0, map[string]int{}
 	for _, s := range out {
 		if err := s.Validate(0); err != nil {
@@ -101,6 +105,36 @@ func checkContract(t *rapid.T, o Options, lengths []int) {
 		if id := fmt.Sprint("doc-", i); kept[id] < n && !named[id] {
 			t.Fatalf("%s lost %d of %d tokens and is not named", id, n-kept[id], n)
 		}
+	}
+}
+
+// comparePlan requires of a Planner, and of Build, what a Packer gives.
+func comparePlan(t *rapid.T, o Options, lengths []int, want []schemas.Sequence, report Report) {
+	var got []schemas.Sequence
+	name := func(doc int64) string { return fmt.Sprint("doc-", doc) }
+	p, err := NewPlanner(o, name, func(pieces []Piece) error {
+		s, err := Build(pieces, func(doc int64) (Sample, error) {
+			return sample(int(doc), lengths[doc]), nil
+		})
+		got = append(got, s)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range lengths {
+		if err := p.Add(int64(i), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("planned\n%+v\npacked\n%+v", got, want)
+	}
+	if p.Report() != report {
+		t.Fatalf("planned %+v, packed %+v", p.Report(), report)
 	}
 }
 
@@ -309,25 +343,54 @@ func TestOptionsReportEveryProblem(t *testing.T) {
 	}
 }
 
-func BenchmarkMillionDocuments(b *testing.B) {
+// TestBucketed requires that the pieces of a sequence lie within a power of two.
+func TestBucketed(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
-	samples := make([]Sample, 1_000_000)
-	ids := make([]int32, 8192)
-	for i := range samples {
-		samples[i] = Sample{ID: "x", Tokens: ids[:2+rng.Intn(1000)]}
+	var lengths []int
+	for range 3000 {
+		lengths = append(lengths, 2+int(rng.ExpFloat64()*200))
 	}
-	for b.Loop() {
-		p, err := New(Options{Context: 8192}, func(schemas.Sequence) error { return nil })
-		if err != nil {
-			b.Fatal(err)
+	out, report := packAll(t, Options{
+		Context: 2048, Packing: "length-bucketed", WindowTokens: 1 << 16,
+	}, lengths...)
+	for _, s := range out {
+		if most, least := slices.Max(s.DocLens), slices.Min(s.DocLens); most > 2*least {
+			t.Fatalf("documents of %d and %d tokens share a sequence", least, most)
 		}
-		for _, s := range samples {
-			if err := p.Add(s); err != nil {
-				b.Fatal(err)
+	}
+	if report.Split > 3 || len(out) == 0 {
+		t.Errorf("report %+v", report)
+	}
+}
+
+// BenchmarkMillionDocuments plans a million documents of up to a thousand tokens.
+func BenchmarkMillionDocuments(b *testing.B) {
+	for _, how := range packings {
+		b.Run(how.name, func(b *testing.B) {
+			rng := rand.New(rand.NewSource(1))
+			lengths := make([]int, 1_000_000)
+			for i := range lengths {
+				lengths[i] = 2 + rng.Intn(1000)
 			}
-		}
-		if err := p.Close(); err != nil {
-			b.Fatal(err)
-		}
+			var report Report
+			for b.Loop() {
+				p, err := NewPlanner(Options{Context: 8192, Packing: how.name},
+					func(int64) string { return "" }, func([]Piece) error { return nil })
+				if err != nil {
+					b.Fatal(err)
+				}
+				for i, n := range lengths {
+					if err := p.Add(int64(i), n); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := p.Close(); err != nil {
+					b.Fatal(err)
+				}
+				report = p.Report()
+			}
+			used := float64(report.PackedTokens) / float64(8192*report.Sequences)
+			b.ReportMetric(100*used, "%used")
+		})
 	}
 }

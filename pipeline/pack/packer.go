@@ -15,8 +15,9 @@ type Options struct {
 	Packing string
 	// OverLength is the name of an over-length policy; empty means split.
 	OverLength string
-	// WindowTokens is the number of tokens that best-fit looks at together. 0 means 64 sequences,
-	// but at least 4 Mi tokens. Memory is at most twice the window, and one document.
+	// WindowTokens is the number of tokens that best-fit and length-bucketed look at together, at least
+	// Context; 0 means 64 sequences, but at least 4 Mi tokens. Memory is at most twice the window, and
+	// one document.
 	WindowTokens int
 	// Reject is called for each document that is dropped or of which tokens are lost; nil: for none.
 	Reject func(id, reason, detail string)
@@ -37,8 +38,9 @@ func (o Options) Validate() error {
 	if _, err := find("over-length policy", policies, o.OverLength); err != nil {
 		errs = append(errs, err)
 	}
-	if o.WindowTokens < 0 {
-		errs = append(errs, fmt.Errorf("window of %d tokens is negative", o.WindowTokens))
+	if o.WindowTokens != 0 && o.WindowTokens < o.Context {
+		errs = append(errs, fmt.Errorf("window of %d tokens is smaller than the context of %d; take at "+
+			"least that, or 0 for 64 sequences, at least %d tokens", o.WindowTokens, o.Context, minWindow))
 	}
 	return errors.Join(errs...)
 }
@@ -102,13 +104,17 @@ type Packer struct {
 	o       Options
 	cut     policy
 	packing packing
-	emit    func(schemas.Sequence) error
-	report  Report
+	// finish takes the pieces of a sequence, and name says which document a piece is of: a Packer and a
+	// Planner differ in them.
+	finish func([]piece) error
+	name   func(piece) string
+	emit   func(schemas.Sequence) error
+	report Report
 	// split holds the last document that a packing cut, so that it counts once.
 	split string
 }
 
-// packing groups pieces. It hands finished groups to Packer.sequence.
+// packing groups pieces. It hands finished groups to Packer.finish.
 type packing interface {
 	add(piece) error
 	flush() error
@@ -121,6 +127,7 @@ func New(o Options, emit func(schemas.Sequence) error) (*Packer, error) {
 	}
 	o = o.WithDefaults()
 	p := &Packer{o: o, emit: emit}
+	p.finish, p.name = p.sequence, func(q piece) string { return q.body.ref.SampleID }
 	cut, err := find("over-length policy", policies, o.OverLength)
 	if err != nil {
 		return nil, err
@@ -138,31 +145,35 @@ func (p *Packer) Report() Report { return p.report }
 
 // Add takes a document. An error is final.
 func (p *Packer) Add(s Sample) error {
-	n := len(s.Tokens)
-	p.report.Documents++
-	p.report.Tokens += int64(n)
 	whole, err := newPiece(s)
 	if err != nil {
 		return fmt.Errorf("pack: %w", err)
 	}
-	if len(whole.loss) == 0 {
-		p.drop(s, ReasonNoTarget, fmt.Sprintf("%d tokens", n))
+	return p.add(whole, len(whole.body.loss) > 0)
+}
+
+// add takes a whole document; targets says whether it has any.
+func (p *Packer) add(whole piece, targets bool) error {
+	p.report.Documents++
+	p.report.Tokens += int64(whole.n)
+	if !targets {
+		p.drop(whole, ReasonNoTarget, fmt.Sprintf("%d tokens", whole.n))
 		return nil
 	}
-	if n <= p.o.Context {
+	if whole.n <= p.o.Context {
 		return p.packing.add(whole)
 	}
-	cuts, err := p.cut(n, p.o.Context)
+	cuts, err := p.cut(whole.n, p.o.Context)
 	if err != nil {
-		return fmt.Errorf("pack: document %q: %w", s.ID, err)
+		return fmt.Errorf("pack: document %q: %w", p.name(whole), err)
 	}
-	return p.addPieces(s, whole, cuts)
+	return p.addPieces(whole, cuts)
 }
 
 // addPieces passes on what an over-length policy leaves of a document.
-func (p *Packer) addPieces(s Sample, whole piece, cuts [][]span) error {
+func (p *Packer) addPieces(whole piece, cuts [][]span) error {
 	if len(cuts) == 0 {
-		p.drop(s, p.reason(), fmt.Sprintf("%d tokens, context %d", len(s.Tokens), p.o.Context))
+		p.drop(whole, p.reason(), fmt.Sprintf("%d tokens, context %d", whole.n, p.o.Context))
 		return nil
 	}
 	kept := 0
@@ -171,13 +182,13 @@ func (p *Packer) addPieces(s Sample, whole piece, cuts [][]span) error {
 			kept += r.end - r.start
 		}
 	}
-	if lost := len(s.Tokens) - kept; lost > 0 {
+	if lost := whole.n - kept; lost > 0 {
 		p.report.Cut++
 		p.report.LostTokens += int64(lost)
-		p.reject(s.ID, p.reason(), fmt.Sprintf("kept %d of %d tokens", kept, len(s.Tokens)))
+		p.reject(whole, p.reason(), fmt.Sprintf("kept %d of %d tokens", kept, whole.n))
 	}
 	if len(cuts) > 1 {
-		p.countSplit(s.ID)
+		p.countSplit(whole)
 	}
 	for _, c := range cuts {
 		if err := p.packing.add(whole.keep(c)); err != nil {
@@ -192,56 +203,66 @@ func (p *Packer) reason() string { return "over-length: " + p.o.OverLength }
 // Close packs what is still waiting. The Packer cannot be used afterwards.
 func (p *Packer) Close() error { return p.packing.flush() }
 
-func (p *Packer) drop(s Sample, reason, detail string) {
+func (p *Packer) drop(whole piece, reason, detail string) {
 	p.report.Dropped++
-	p.report.LostTokens += int64(len(s.Tokens))
-	p.reject(s.ID, reason, detail)
+	p.report.LostTokens += int64(whole.n)
+	p.reject(whole, reason, detail)
 }
 
-func (p *Packer) reject(id, reason, detail string) {
+func (p *Packer) reject(q piece, reason, detail string) {
 	if p.o.Reject != nil {
-		p.o.Reject(id, reason, detail)
+		p.o.Reject(p.name(q), reason, detail)
 	}
 }
 
 // countSplit counts a document in several pieces once, whoever cut it.
-func (p *Packer) countSplit(id string) {
-	if p.split != id {
+func (p *Packer) countSplit(q piece) {
+	if id := p.name(q); p.split != id {
 		p.split = id
 		p.report.Split++
 	}
 }
 
-// sequence joins pieces and emits them. Pieces without any target between them are lost, and
-// counted: such a sequence would train nothing.
+// lose counts pieces without any target between them: such a sequence would train nothing.
+func (p *Packer) lose(pieces []piece) {
+	for _, q := range pieces {
+		p.report.LostTokens += int64(q.n)
+		p.reject(q, ReasonNoTarget, fmt.Sprintf("tokens %d to %d hold no target", q.from, q.to))
+	}
+}
+
+// sequence joins pieces and emits them.
 func (p *Packer) sequence(pieces []piece) error {
-	var s schemas.Sequence
+	s := join(pieces)
+	if len(s.LossSpans) == 0 {
+		p.lose(pieces)
+		return nil
+	}
+	for _, l := range s.LossSpans {
+		p.report.Targets += int64(l.End - l.Start)
+	}
+	p.report.Sequences++
+	p.report.PackedTokens += int64(s.NTokens)
+	return p.emit(s)
+}
+
+// join makes a sequence of pieces.
+func join(pieces []piece) (s schemas.Sequence) {
 	n := 0
 	for i := range pieces {
-		n += len(pieces[i].tokens)
+		n += pieces[i].n
 	}
 	s.InputIDs = make([]int32, 0, n)
-	for _, d := range pieces {
-		start := int32(len(s.InputIDs))
+	for _, p := range pieces {
+		start, d := int32(len(s.InputIDs)), p.body
 		s.InputIDs = append(s.InputIDs, d.tokens...)
-		s.DocLens = append(s.DocLens, int32(len(d.tokens)))
+		s.DocLens = append(s.DocLens, int32(p.n))
 		s.Docs = append(s.Docs, d.ref)
 		s.LossWeights = append(s.LossWeights, d.weight)
 		for _, l := range d.loss {
 			s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: start + l.Start, End: start + l.End})
-			p.report.Targets += int64(l.End - l.Start)
 		}
 	}
 	s.NTokens = int32(n)
-	if len(s.LossSpans) == 0 {
-		for _, d := range pieces {
-			p.report.LostTokens += int64(len(d.tokens))
-			p.reject(d.ref.SampleID, ReasonNoTarget,
-				fmt.Sprintf("tokens %d to %d hold no target", d.ref.Start, d.ref.End))
-		}
-		return nil
-	}
-	p.report.Sequences++
-	p.report.PackedTokens += int64(n)
-	return p.emit(s)
+	return s
 }
