@@ -9,8 +9,7 @@ import (
 	"io"
 	"iter"
 	"os"
-	"path"
-	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/parquet-go/parquet-go"
@@ -20,46 +19,102 @@ import (
 
 // Dataset is a published dataset directory. Its methods may be called concurrently.
 type Dataset struct {
-	dir      string
+	dir      string // as messages name it
+	files    Files
 	manifest *schemas.Manifest
 
 	mu       sync.Mutex
 	verified map[string]bool // files whose hash was found right
 }
 
-// Open reads a dataset's manifest and checks that its files are there with the sizes it names. Their
-// content is checked by hash before a first row of it is handed out.
+// Open opens the dataset in a local folder; see OpenFiles.
 func Open(dir string) (*Dataset, error) {
-	m, err := readManifest(dir)
+	return OpenFiles(context.Background(), Folder(dir))
+}
+
+// OpenFiles reads a dataset's manifest and checks, where that is cheap (Sizer), that its files are
+// there with the sizes it names. Their content is checked by hash before a first row of it is handed
+// out.
+func OpenFiles(ctx context.Context, files Files) (*Dataset, error) {
+	m, err := readManifest(ctx, files)
 	if err != nil {
 		return nil, fmt.Errorf("open dataset: %w", err)
 	}
-	for _, f := range m.Files {
-		info, err := os.Stat(filepath.Join(dir, filepath.FromSlash(f.Path)))
-		if err != nil {
-			return nil, fmt.Errorf("open dataset %s: %w; copy the file again or rebuild", dir, err)
-		}
-		if info.Size() != f.Bytes {
-			return nil, fmt.Errorf("open dataset %s: %s has %d bytes, the manifest says %d; copy the "+
-				"file again or rebuild", dir, f.Path, info.Size(), f.Bytes)
+	d := &Dataset{dir: files.String(), files: files, manifest: m, verified: map[string]bool{}}
+	if sizer, ok := files.(Sizer); ok {
+		for _, f := range m.Files {
+			size, err := sizer.SizeOf(ctx, f.Path)
+			if err != nil {
+				return nil, fmt.Errorf("open dataset %s: %w; copy the file again or rebuild", d.dir, err)
+			}
+			if err := checkSize(f, size); err != nil {
+				return nil, fmt.Errorf("open dataset %s: %w", d.dir, err)
+			}
 		}
 	}
-	return &Dataset{dir: dir, manifest: m, verified: map[string]bool{}}, nil
+	return d, nil
+}
+
+func checkSize(f schemas.File, size int64) error {
+	if size != f.Bytes {
+		return fmt.Errorf("%s has %d bytes, the manifest says %d; copy the file again or rebuild",
+			f.Path, size, f.Bytes)
+	}
+	return nil
 }
 
 // Manifest returns the dataset's manifest, which must not be changed.
 func (d *Dataset) Manifest() *schemas.Manifest { return d.manifest }
 
-// Dir returns the dataset's directory.
+// Dir returns the place of the dataset, a path or an address.
 func (d *Dataset) Dir() string { return d.dir }
 
-// TokenizerPath returns the tokenizer that the dataset carries, "" if it carries none.
+// Files returns where the dataset's files lie.
+func (d *Dataset) Files() Files { return d.files }
+
+// TokenizerPath returns the tokenizer file that the dataset carries, "" if it carries none or lies
+// elsewhere than in a local folder; see TokenizerFile.
 func (d *Dataset) TokenizerPath() string {
-	path := filepath.Join(d.dir, tokenizerName)
+	folder, ok := d.files.(Folder)
+	if !ok {
+		return ""
+	}
+	path := folder.path(tokenizerName)
 	if _, err := os.Stat(path); err != nil {
 		return ""
 	}
 	return path
+}
+
+// mostTokenizer bounds a tokenizer file, in bytes.
+const mostTokenizer = 256 << 20
+
+// TokenizerFile returns the content of the tokenizer file that the dataset carries, checked by its
+// digest; nil if it carries none.
+func (d *Dataset) TokenizerFile(ctx context.Context) ([]byte, error) {
+	if d.manifest.Tokenizer == nil {
+		return nil, nil
+	}
+	data, err := readAll(ctx, d.files, tokenizerName, mostTokenizer)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.dir, err)
+	}
+	sum := sha256.Sum256(data)
+	if err := d.checkTokenizer(hex.EncodeToString(sum[:])); err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.dir, err)
+	}
+	return data, nil
+}
+
+func (d *Dataset) checkTokenizer(got string) error {
+	if want := d.manifest.Tokenizer.Digest; got != want {
+		return fmt.Errorf("%s has digest %.12s, the manifest says %.12s; copy the file again or "+
+			"rebuild", tokenizerName, got, want)
+	}
+	return nil
 }
 
 // Count returns a split's rows and tokens; "" is the whole dataset.
@@ -84,42 +139,43 @@ func (d *Dataset) Verify(ctx context.Context) error {
 			return fmt.Errorf("verify %s: %s: %w", d.dir, f.Path, err)
 		}
 	}
-	if err := errors.Join(d.verifyNoOthers(), d.verifyTokenizer()); err != nil {
+	if err := errors.Join(d.verifyNoOthers(ctx), d.verifyTokenizer(ctx)); err != nil {
 		return fmt.Errorf("verify %s: %w", d.dir, err)
 	}
 	return nil
 }
 
-func (d *Dataset) verifyNoOthers() error {
+func (d *Dataset) verifyNoOthers(ctx context.Context) error {
 	listed := map[string]bool{}
 	for _, f := range d.manifest.Files {
-		listed[path.Base(f.Path)] = true
+		listed[f.Path] = true
 	}
-	entries, err := os.ReadDir(filepath.Join(d.dir, "data"))
+	names, err := d.files.List(ctx, "data")
 	if err != nil && len(listed) > 0 {
 		return err
 	}
-	for _, e := range entries {
-		if !listed[e.Name()] {
-			return fmt.Errorf("data/%s is not in the manifest; move it away", e.Name())
+	slices.Sort(names)
+	for _, name := range names {
+		if !listed[name] {
+			return fmt.Errorf("%s is not in the manifest; move it away", name)
 		}
 	}
 	return nil
 }
 
-func (d *Dataset) verifyTokenizer() error {
+func (d *Dataset) verifyTokenizer(ctx context.Context) error {
 	if d.manifest.Tokenizer == nil {
 		return nil
 	}
-	got, _, err := hashFile(filepath.Join(d.dir, tokenizerName))
+	f, err := d.files.Open(ctx, tokenizerName)
 	if err != nil {
 		return fmt.Errorf("%w; copy the file again or rebuild", err)
 	}
-	if want := d.manifest.Tokenizer.Digest; got != want {
-		return fmt.Errorf("%s has digest %.12s, the manifest says %.12s; copy the file again or "+
-			"rebuild", tokenizerName, got, want)
+	got, err := hashFile(f)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
 	}
-	return nil
+	return d.checkTokenizer(got)
 }
 
 func (d *Dataset) verifyFile(ctx context.Context, f schemas.File) error {
@@ -145,7 +201,7 @@ func (d *Dataset) verifyFile(ctx context.Context, f schemas.File) error {
 func verifyRows[T Row](ctx context.Context, d *Dataset, f schemas.File,
 	check func(*T) (tokens int64, err error)) error {
 	var rows, tokens int64
-	for row, err := range fileRows[T](d, f) {
+	for row, err := range fileRows[T](ctx, d, f) {
 		if err != nil {
 			return err
 		}
@@ -185,7 +241,7 @@ func Rows[T Row](d *Dataset, split string) iter.Seq2[T, error] {
 func FileRows[T Row](d *Dataset, number int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		f := d.manifest.Files[number]
-		for row, err := range fileRows[T](d, f) {
+		for row, err := range fileRows[T](context.Background(), d, f) {
 			if err != nil {
 				err = fmt.Errorf("read %s: %s: %w", d.dir, f.Path, err)
 			}
@@ -197,14 +253,14 @@ func FileRows[T Row](d *Dataset, number int) iter.Seq2[T, error] {
 }
 
 // fileRows streams one file.
-func fileRows[T Row](d *Dataset, f schemas.File) iter.Seq2[T, error] {
+func fileRows[T Row](ctx context.Context, d *Dataset, f schemas.File) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
 		if err := d.wantKind(zero); err != nil {
 			yield(zero, err)
 			return
 		}
-		p, err := d.open(f)
+		p, err := d.open(ctx, f)
 		if err != nil {
 			yield(zero, err)
 			return
@@ -259,20 +315,19 @@ func (d *Dataset) wantKind(row any) error {
 // parquetFile is an open file of a dataset.
 type parquetFile struct {
 	*parquet.File
-	file *os.File
+	file File
 }
 
 func (p *parquetFile) Close() error { return p.file.Close() }
 
 // open opens a file whose hash is right and whose columns are those of the dataset's kind.
-func (d *Dataset) open(f schemas.File) (*parquetFile, error) {
-	path := filepath.Join(d.dir, filepath.FromSlash(f.Path))
-	if err := d.trust(f, path); err != nil {
-		return nil, err
-	}
-	file, err := os.Open(path)
+func (d *Dataset) open(ctx context.Context, f schemas.File) (*parquetFile, error) {
+	file, err := d.files.Open(ctx, f.Path)
 	if err != nil {
 		return nil, err
+	}
+	if err := d.trust(f, file); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	p := &parquetFile{file: file}
 	p.File, err = openParquet(file, f.Bytes)
@@ -286,14 +341,17 @@ func (d *Dataset) open(f schemas.File) (*parquetFile, error) {
 	return p, nil
 }
 
-// trust compares a file's hash with the manifest's, once.
-func (d *Dataset) trust(f schemas.File, path string) error {
+// trust compares a file's size and hash with the manifest's, once.
+func (d *Dataset) trust(f schemas.File, file File) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.verified[f.Path] {
 		return nil
 	}
-	got, _, err := hashFile(path)
+	if err := checkSize(f, file.Size()); err != nil {
+		return err
+	}
+	got, err := hashFile(file)
 	if err != nil {
 		return err
 	}
@@ -305,20 +363,18 @@ func (d *Dataset) trust(f schemas.File, path string) error {
 	return nil
 }
 
-func hashFile(path string) (digest string, size int64, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", 0, err
-	}
-	defer f.Close()
+func hashFile(f File) (digest string, err error) {
 	h := sha256.New()
-	if size, err = io.Copy(h, f); err != nil {
-		return "", 0, err
-	}
-	return hex.EncodeToString(h.Sum(nil)), size, nil
+	buffer := make([]byte, 1<<20)
+	_, err = io.CopyBuffer(h, io.NewSectionReader(f, 0, f.Size()), buffer)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-// checkColumns requires exactly the columns, with their types, that this build writes.
+// lateColumns are those that datasets of the same schema version may lack: they were added later, and
+// a row without them is one without a value.
+var lateColumns = map[schemas.Kind][]string{schemas.KindExample: {"turns"}}
+
+// checkColumns requires the columns, with their types, that this build writes.
 func (d *Dataset) checkColumns(f *parquet.File) error {
 	var want *parquet.Schema
 	switch d.manifest.Kind {
@@ -333,6 +389,9 @@ func (d *Dataset) checkColumns(f *parquet.File) error {
 	for _, path := range want.Columns() {
 		w, _ := want.Lookup(path...)
 		g, ok := got.Lookup(path...)
+		if !ok && slices.Contains(lateColumns[d.manifest.Kind], path[0]) {
+			continue
+		}
 		if !ok {
 			return fmt.Errorf("column %v is missing", path)
 		}

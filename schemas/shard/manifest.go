@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -89,20 +90,22 @@ func (b *Builder) writeCompanions(m *schemas.Manifest) error {
 	return nil
 }
 
+// mostManifest bounds a manifest, in bytes.
+const mostManifest = 1 << 30
+
 // readManifest reads and checks what stands in a dataset directory.
-func readManifest(dir string) (*schemas.Manifest, error) {
-	name := filepath.Join(dir, schemas.ManifestName)
-	data, err := os.ReadFile(name)
+func readManifest(ctx context.Context, files Files) (*schemas.Manifest, error) {
+	data, err := readAll(ctx, files, schemas.ManifestName, mostManifest)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%s is no dataset: it has no %s; a build that was cut off leaves none, "+
-			"run it again", dir, schemas.ManifestName)
+			"run it again", files, schemas.ManifestName)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", files, err)
 	}
 	m, err := parseManifest(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s/%s: %w", files, schemas.ManifestName, err)
 	}
 	return m, nil
 }

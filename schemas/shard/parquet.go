@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -12,7 +12,7 @@ import (
 )
 
 // openParquet opens a file, unless it is damaged or compressed in a way that is not read rightly.
-func openParquet(file *os.File, size int64) (p *parquet.File, err error) {
+func openParquet(file io.ReaderAt, size int64) (p *parquet.File, err error) {
 	if err := checkFooter(file, size); err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func openParquet(file *os.File, size int64) (p *parquet.File, err error) {
 const footerBytes = 8
 
 // checkFooter looks at the end of a file before the library does, which believes any length.
-func checkFooter(file *os.File, size int64) error {
+func checkFooter(file io.ReaderAt, size int64) error {
 	var footer [footerBytes]byte
 	if size < footerBytes+4 {
 		return fmt.Errorf("%d bytes are no Parquet file", size)

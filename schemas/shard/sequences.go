@@ -214,7 +214,7 @@ func (r *sequenceReader) append(b *sequenceBuilder, row int64) error {
 // group returns the decoded row group of a file's row and the row's place in it.
 func (r *sequenceReader) group(f *sequenceFile, row int64) (*rowGroup, int64, error) {
 	if f.open == nil {
-		p, err := r.d.open(f.file)
+		p, err := r.d.open(r.ctx, f.file)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -451,7 +451,7 @@ func FuzzFile(f *testing.F) {
 		}
 		file := schemas.File{Path: "f.parquet", Split: "train", Rows: 5, Bytes: int64(len(content))}
 		d := &Dataset{
-			dir: filepath.Dir(path), verified: map[string]bool{"f.parquet": true},
+			files: Folder(filepath.Dir(path)), verified: map[string]bool{"f.parquet": true},
 			manifest: &schemas.Manifest{Kind: schemas.KindSequence, Files: []schemas.File{file}},
 		}
 		for _, err := range Rows[schemas.Sequence](d, "") {
