@@ -38,8 +38,16 @@ type Example struct {
 	Split string `parquet:"split,dict" json:"split"`
 	// QuestionFirst says that a prompt puts the question before the material.
 	QuestionFirst bool `parquet:"question_first" json:"question_first"`
+	// Turns are what is asked and answered after Output, in order; most rows have none.
+	Turns []Turn `parquet:"turns,list" json:"turns"`
 	// Meta is what a checker needs beside the row's texts.
 	Meta map[string]string `parquet:"meta,json" json:"meta"`
+}
+
+// Turn is a later question of a conversation, with its answer.
+type Turn struct {
+	Question string `parquet:"question" json:"question"`
+	Answer   string `parquet:"answer" json:"answer"`
 }
 
 // Validate reports the first invariant that the example breaks.
@@ -53,6 +61,11 @@ func (e *Example) Validate() error {
 	for _, text := range []string{e.Instruction, e.Context, e.Output} {
 		if !utf8.ValidString(text) {
 			return fmt.Errorf("example %q: a text is not UTF-8", e.ID)
+		}
+	}
+	for i, t := range e.Turns {
+		if !utf8.ValidString(t.Question) || !utf8.ValidString(t.Answer) {
+			return fmt.Errorf("example %q: turns[%d] is not UTF-8", e.ID, i)
 		}
 	}
 	n := int64(utf8.RuneCountInString(e.Context))

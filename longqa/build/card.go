@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"longlora/longqa/figures"
+	"longlora/internal/tokenizer"
 	"longlora/longqa/task"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -165,19 +165,6 @@ func (b *builder) languages() []string {
 	return all
 }
 
-const goldCardText = `%s
-
-Made by ` + "`longqa build --source %s`" + ` from the published files: questions, answers and
-evidence are the publisher's; its splits are kept. Where the publisher names no evidence, the whole
-material is.
-
-## Figures
-
-%s`
-
-func goldCard(name, about string, f *figures.Figures) shard.Card {
-	return shard.Card{
-		Title: "LongQA from " + name, Text: fmt.Sprintf(goldCardText, about, name, f.Table()),
-		Languages: []string{"en"}, Tags: []string{"question-answering", "long-context"},
-	}
+func tokenizerRef(t *tokenizer.Tokenizer) *schemas.TokenizerRef {
+	return &schemas.TokenizerRef{Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize()}
 }

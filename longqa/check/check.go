@@ -180,7 +180,7 @@ func (c *checker) basics(e *schemas.Example) error {
 		return fmt.Errorf("split %q", e.Split)
 	case c.tokenizer != nil && e.NTokens != c.tokens:
 		return fmt.Errorf("n_tokens is %d, the context has %d", e.NTokens, c.tokens)
-	case len(e.Evidence) == 0 && e.Meta["unanswerable"] == "":
+	case len(e.Evidence) == 0 && e.Context != "" && e.Meta["unanswerable"] == "":
 		return errors.New("there is no evidence, and the row is not unanswerable")
 	}
 	end := int64(0)

@@ -45,14 +45,11 @@ func newBuild() *cobra.Command {
 			"toolchain's own tree. The others (" + strings.Join(build.Recipes(), ", ") + ",\n" +
 			"or a file of your own, see docs/longqa.md) ask about documents: those of datasets that\n" +
 			"pipeline ingest made (--documents), or what a source of pipeline ingest reads (--source,\n" +
-			"with a path).\n\n" +
-			"Published sets, which bring their questions, are read by --source NAME PATH as well:\n" +
-			aboutSources(),
+			"with a path). Published sets, which bring their questions, are read by longqa import.",
 		Example: "  longqa build --out build/longqa\n" +
 			"  longqa build --recipe books --documents build/novels --out build/longqa-books\n" +
 			"  longqa build --recipe papers --source text papers/ --licence CC-BY-4.0 --out build/papers\n" +
-			"  longqa build --rename-identifiers --out build/longqa-renamed\n" +
-			"  longqa build --source qmsum QMSum/data/ALL/jsonl --out build/qmsum",
+			"  longqa build --rename-identifiers --out build/longqa-renamed",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runBuild(c, f, args) },
 	}
@@ -63,9 +60,8 @@ func newBuild() *cobra.Command {
 		"what to build: "+strings.Join(build.Recipes(), ", ")+", or a file")
 	fs.StringArrayVar(&f.documents, "documents", nil,
 		"document dataset to ask about, made by pipeline ingest; may be given again")
-	fs.StringVar(&f.source, "source", "", "what to read from the path: a published set ("+
-		strings.Join(gold.Names(), ", ")+") or a source of pipeline ingest ("+
-		strings.Join(sourceKinds(), ", ")+")")
+	fs.StringVar(&f.source, "source", "", "what to read from the path, as pipeline ingest does: "+
+		strings.Join(sourceKinds(), ", "))
 	fs.StringVar(&f.licence, "licence", "", "SPDX expression for documents that name none")
 	fs.StringVar(&f.language, "language", "", "BCP 47 tag for documents that name none")
 	fs.StringVar(&f.genre, "genre", "", "genre of all documents, as book or paper (default: found out)")
@@ -87,15 +83,6 @@ func newBuild() *cobra.Command {
 	return c
 }
 
-func aboutSources() string {
-	var b strings.Builder
-	for _, name := range gold.Names() {
-		s, _ := gold.Find(name) // the table's own name
-		fmt.Fprintf(&b, "  %-10s %s\n", name, s.About())
-	}
-	return b.String()
-}
-
 func runBuild(c *cobra.Command, f buildFlags, args []string) error {
 	if f.out == "" {
 		return command.Usagef("build needs --out")
@@ -103,28 +90,15 @@ func runBuild(c *cobra.Command, f buildFlags, args []string) error {
 	if f.limit < 0 || f.maxTokens < 0 {
 		return command.Usagef("--limit %d and --max-tokens %d must not be negative", f.limit, f.maxTokens)
 	}
-	if f.source == "" || f.source == sourceGoroot || slices.Contains(sourceKinds(), f.source) {
-		return buildRecipe(c, f, args)
+	if _, err := gold.Find(f.source); err == nil {
+		return command.Usagef("%s is a published set: use longqa import --source %s PATH", f.source,
+			f.source)
 	}
-	set, err := gold.Find(f.source)
-	if err != nil {
-		return command.Usagef("build: %w, %s", err, strings.Join(sourceKinds(), ", "))
+	if f.source != "" && !slices.Contains(sourceKinds(), f.source) {
+		return command.Usagef("build: unknown source %q; there are %s", f.source,
+			strings.Join(sourceKinds(), ", "))
 	}
-	if len(args) != 1 {
-		return command.Usagef("the source %s needs the path of its files", f.source)
-	}
-	o := build.GoldOptions{
-		Out: f.out, Overwrite: f.overwrite, Source: set, Path: args[0], MaxTokens: f.maxTokens,
-		MaxDropped: f.maxDropped,
-	}
-	if o.Tokenizer, err = openTokenizer(f.tokenizer); err != nil {
-		return fmt.Errorf("build: %w", err)
-	}
-	r, err := build.RunGold(c.Context(), o)
-	if err != nil {
-		return err
-	}
-	return printBuilt(c, f.out, r)
+	return buildRecipe(c, f, args)
 }
 
 // sourceKinds lists the sources of package pipeline/source that need a path, and goroot.

@@ -10,6 +10,7 @@ import (
 
 	"longlora/internal/prompt"
 	"longlora/internal/tokenizer"
+	"longlora/longqa/chat"
 	"longlora/longqa/cut"
 	"longlora/longqa/dice"
 	"longlora/pipeline/limit"
@@ -337,11 +338,5 @@ func (w *worker) fit(e *schemas.Example) (out prompt.Encoded, shortened bool, er
 }
 
 func (w *worker) render(e *schemas.Example, material string) (prompt.Encoded, error) {
-	question := e.Instruction
-	if material != "" {
-		question = prompt.Question(e.Instruction, material, e.QuestionFirst)
-	}
-	return prompt.Encode(w.o.Tokenizer, w.o.Template, []prompt.Message{
-		{Role: prompt.User, Text: question}, {Role: prompt.Assistant, Text: e.Output},
-	})
+	return prompt.Encode(w.o.Tokenizer, w.o.Template, chat.Messages(e, material))
 }

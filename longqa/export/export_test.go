@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"longlora/pipeline/licence"
+	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -53,9 +55,9 @@ func TestLongAlpaca(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "out.json")
-	n, err := Write(t.Context(), dataset(t), "train", f, path)
-	if err != nil || n != 2 {
-		t.Fatalf("%d rows, %v", n, err)
+	r, err := Write(t.Context(), dataset(t), f, path, Options{Split: "train"})
+	if err != nil || r.Written != 2 {
+		t.Fatalf("%+v, %v", r, err)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -69,6 +71,9 @@ func TestLongAlpaca(t *testing.T) {
 		{"instruction": "Is \"a\" < b?\n\na & b\n", "output": "Yes, é."},
 		{"instruction": "a & b\n\nIs \"a\" < b?", "output": "Yes, é."},
 	}
+	for _, row := range want {
+		row["id"], row["answer_source"], row["licence"] = "train", "", "MIT"
+	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rows (-want +got):\n%s", d)
 	}
@@ -80,7 +85,7 @@ func TestLongAlpaca(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	f := formats[0]
 	path := filepath.Join(t.TempDir(), "out.json")
-	if _, err := Write(t.Context(), dataset(t), "dev", f, path); err == nil ||
+	if _, err := Write(t.Context(), dataset(t), f, path, Options{Split: "dev"}); err == nil ||
 		!strings.Contains(err.Error(), "has the splits [test train]") {
 		t.Errorf("got %v", err)
 	}
@@ -89,5 +94,95 @@ func TestWriteRefuses(t *testing.T) {
 	}
 	if _, err := Find("csv"); err == nil {
 		t.Error("an unknown format was found")
+	}
+}
+
+// chats has a row with a system message and a second turn.
+func chats(t *testing.T) *shard.Dataset {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "chats")
+	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "chats"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := shard.NewFile[schemas.Example](b, "train", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = w.Write(schemas.Example{
+		ID: "a", Licence: "CC-BY-4.0", AnswerSource: "gold:x", Split: "train", Instruction: "Q?",
+		Context: "Text.\n", Output: "A.", Turns: []schemas.Turn{{Question: "Sure?", Answer: "Yes."}},
+		Meta: map[string]string{"system": "Be brief."},
+	}, schemas.Example{
+		ID: "b", Licence: "CC-BY-NC-4.0", AnswerSource: "gold:y", Split: "train", Instruction: "R?",
+		Output: "B.",
+	})
+	if err == nil {
+		err = w.Close()
+	}
+	if err == nil {
+		_, err = b.Publish()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := shard.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// Every format that holds conversations writes all turns with their roles, in its own words.
+func TestConversations(t *testing.T) {
+	for name, want := range map[string]string{
+		"messages": `{"messages":[{"role":"system","content":"Be brief."},{"role":"user","content":` +
+			`"Text.\n\nQ?"},{"role":"assistant","content":"A."},{"role":"user","content":"Sure?"},` +
+			`{"role":"assistant","content":"Yes."}],"id":"a","answer_source":"gold:x","licence":` +
+			`"CC-BY-4.0"}` + "\n" + `{"messages":[{"role":"user","content":"R?"},{"role":"assistant",` +
+			`"content":"B."}],"id":"b","answer_source":"gold:y","licence":"CC-BY-NC-4.0"}` + "\n",
+		"sharegpt": `{"conversations":[{"from":"system","value":"Be brief."},{"from":"human","value":` +
+			`"Text.\n\nQ?"},{"from":"gpt","value":"A."},{"from":"human","value":"Sure?"},` +
+			`{"from":"gpt","value":"Yes."}],"id":"a","answer_source":"gold:x","licence":"CC-BY-4.0"}` +
+			"\n" + `{"conversations":[{"from":"human","value":"R?"},{"from":"gpt","value":"B."}],` +
+			`"id":"b","answer_source":"gold:y","licence":"CC-BY-NC-4.0"}` + "\n",
+	} {
+		f, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "out.jsonl")
+		if _, err := Write(t.Context(), chats(t), f, path, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, string(got)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", name, d)
+		}
+	}
+}
+
+// What a layout cannot hold is counted against a limit; licences are gated.
+func TestDrops(t *testing.T) {
+	d := chats(t)
+	path := filepath.Join(t.TempDir(), "out")
+	_, err := Write(t.Context(), d, longAlpaca{}, path, Options{})
+	if err == nil || !strings.Contains(err.Error(), "several-turns") {
+		t.Errorf("a row of two turns: got %v", err)
+	}
+	r, err := Write(t.Context(), d, longAlpaca{}, path, Options{MaxDropped: limit.Share(0.5)})
+	if err != nil || r.Written != 1 || r.Unfit["several-turns"] != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	gate, err := licence.New(nil, []string{"*-NC-*"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err = Write(t.Context(), d, messages{}, path, Options{Gate: gate})
+	if err != nil || r.Written != 1 || r.Denied != 1 {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }

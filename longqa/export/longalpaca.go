@@ -3,12 +3,12 @@ package export
 import (
 	"io"
 
-	"longlora/internal/prompt"
+	"longlora/longqa/chat"
 	"longlora/schemas"
 )
 
 // longAlpaca is the layout of LongAlpaca-12k: one JSON array of objects with instruction, which
-// holds the material too, and output.
+// holds the material too, and output. It holds one turn.
 type longAlpaca struct{}
 
 func (longAlpaca) Name() string { return "longalpaca" }
@@ -23,6 +23,12 @@ func (longAlpaca) Begin(w io.Writer) error {
 }
 
 func (longAlpaca) Row(w io.Writer, n int64, e *schemas.Example) error {
+	if len(e.Turns) > 0 {
+		return Unfit("several-turns")
+	}
+	if e.Meta[chat.MetaSystem] != "" {
+		return Unfit("system-message")
+	}
 	separator := ",\n"
 	if n == 0 {
 		separator = "\n"
@@ -33,7 +39,8 @@ func (longAlpaca) Row(w io.Writer, n int64, e *schemas.Example) error {
 	return encode(w, struct {
 		Instruction string `json:"instruction"`
 		Output      string `json:"output"`
-	}{prompt.Question(e.Instruction, e.Context, e.QuestionFirst), e.Output})
+		origin
+	}{chat.Messages(e, e.Context)[0].Text, e.Output, originOf(e)})
 }
 
 func (longAlpaca) End(w io.Writer) error {

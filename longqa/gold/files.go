@@ -77,14 +77,30 @@ func fileRecords(root, file string) iter.Seq2[record, error] {
 			name = filepath.Base(root)
 		}
 		stem := strings.TrimSuffix(name, filepath.Ext(name))
-		d := json.NewDecoder(bufio.NewReader(f))
-		for n := 1; ; n++ {
-			r := record{file: name, split: splitOf(name), id: stem}
-			if filepath.Ext(name) == ".jsonl" {
-				r.id = fmt.Sprintf("%s-%d", stem, n)
+		base := record{file: name, split: splitOf(name), id: stem}
+		for r, err := range values(bufio.NewReaderSize(f, 1<<20), base, filepath.Ext(name) == ".jsonl") {
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// values streams JSON values: those of a file of lines, the elements of an array, or the one value.
+func values(in *bufio.Reader, base record, lines bool) iter.Seq2[record, error] {
+	return func(yield func(record, error) bool) {
+		array := !lines && startsArray(in)
+		d := json.NewDecoder(in)
+		if array {
+			_, _ = d.Token() // the bracket that was seen
+		}
+		for n := 1; !array || d.More(); n++ {
+			r := base
+			if lines || array {
+				r.id = fmt.Sprintf("%s-%d", base.id, n)
 			}
 			err := d.Decode(&r.data)
-			if errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) && !array {
 				return
 			}
 			if err != nil {
@@ -92,6 +108,51 @@ func fileRecords(root, file string) iter.Seq2[record, error] {
 			}
 			if !yield(r, err) || err != nil {
 				return
+			}
+		}
+		if _, err := d.Token(); err != nil {
+			yield(record{}, fmt.Errorf("the array does not end: not JSON: %w", err))
+		}
+	}
+}
+
+// startsArray reports whether the first character that is no space opens an array; spaces go.
+func startsArray(in *bufio.Reader) bool {
+	for {
+		c, err := in.ReadByte()
+		if err != nil {
+			return false
+		}
+		if c == ' ' || c == '\t' || c == '\n' || c == '\r' {
+			continue
+		}
+		return in.UnreadByte() == nil && c == '['
+	}
+}
+
+// rowsOf streams the rows of a set whose values are JSON of one type. rows fails if a value is not of
+// the set.
+func rowsOf[T any](path, set string, rows func(record, T) ([]Row, error)) iter.Seq2[Row, error] {
+	return func(yield func(Row, error) bool) {
+		for r, err := range records(path) {
+			var some []Row
+			if err == nil {
+				var value T
+				if err = json.Unmarshal(r.data, &value); err == nil {
+					some, err = rows(r, value)
+				}
+				if err != nil {
+					err = fmt.Errorf("read %s of %s: %w", r.id, set, err)
+				}
+			}
+			if err != nil {
+				yield(Row{}, err)
+				return
+			}
+			for _, row := range some {
+				if !yield(row, nil) {
+					return
+				}
 			}
 		}
 	}

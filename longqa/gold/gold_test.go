@@ -107,6 +107,9 @@ func TestRefuses(t *testing.T) {
 		{"other", "is it a"},
 	} {
 		for _, name := range Names() {
+			if strings.HasPrefix(name, "narrativeqa") {
+				continue // it is made of tables; see TestNarrativeQA
+			}
 			s, _ := Find(name)
 			var failed error
 			for _, err := range s.Rows(filepath.Join(dir, c.path)) {

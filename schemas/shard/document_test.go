@@ -90,11 +90,13 @@ func TestExamplesRoundTrip(t *testing.T) {
 		ID: "a", DocIDs: []string{"x", "y"}, Genre: "code", Task: "callers", Instruction: "who?",
 		Context: "I do", Output: "I", Evidence: []schemas.Span{{Start: 0, End: 1}, {Start: 2, End: 4}},
 		AnswerSource: "derived:test", Licence: "MIT", NTokens: 3, Split: "train", QuestionFirst: true,
-		Meta: map[string]string{"k": "v"},
+		Turns: []schemas.Turn{{Question: "sure?", Answer: "yes"}},
+		Meta:  map[string]string{"k": "v"},
 	}, {ID: "b", Licence: "MIT", DocIDs: []string{"z"}, NTokens: 4}}
 	d := published(t, schemas.KindExample, want...)
 	got := collect[schemas.Example](t, d)
-	if !reflect.DeepEqual(got[0], want[0]) || got[1].ID != "b" || len(got[1].Evidence) != 0 {
+	if !reflect.DeepEqual(got[0], want[0]) || got[1].ID != "b" || len(got[1].Evidence) != 0 ||
+		len(got[1].Turns) != 0 {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if err := d.Verify(context.Background()); err != nil {
