@@ -9,23 +9,27 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
+	"longlora/internal/store"
 	"longlora/schemas"
 )
 
 // jsonlSource reads files in which each line is an object with the fields of a document.
-type jsonlSource struct{ o Options }
+type jsonlSource struct {
+	o     Options
+	files store.Store
+}
 
-func openJSONL(_ context.Context, o Options) (Source, error) {
+func openJSONL(ctx context.Context, o Options) (Source, error) {
 	if o.Fields.Text == "" {
 		return nil, errors.New("the text field has no name")
 	}
-	return &jsonlSource{o}, nil
+	files, err := store.Open(ctx, o.Path, o.Stores)
+	return &jsonlSource{o, files}, err
 }
 
 func (s *jsonlSource) Config() map[string]any { return rowConfig(s.o) }
@@ -36,14 +40,14 @@ func (s *jsonlSource) Languages() []string { return []string{s.o.Language} }
 // Compressed files cannot be cut.
 func (s *jsonlSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 	suffixes := []string{".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"}
-	return fileUnits(ctx, s.o.Path, suffixes, func(f found) iter.Seq2[Part, int64] {
-		if isCompressed(f.name) || f.size <= unitBytes {
+	return fileUnits(ctx, s.files, suffixes, func(f store.File) iter.Seq2[Part, int64] {
+		if isCompressed(f.Name) || f.Size <= unitBytes {
 			return whole(f)
 		}
 		return func(yield func(Part, int64) bool) {
-			for from := int64(0); from < f.size; from += unitBytes {
-				to := min(from+unitBytes, f.size)
-				if !yield(Part{Name: f.name, From: from, To: to}, to-from) {
+			for from := int64(0); from < f.Size; from += unitBytes {
+				to := min(from+unitBytes, f.Size)
+				if !yield(Part{Name: f.Name, From: from, To: to}, to-from) {
 					return
 				}
 			}
@@ -83,13 +87,12 @@ func unreadable(id, detail string) Item {
 // readPart yields the documents of a part; more is false if the reader has had enough.
 func (s *jsonlSource) readPart(ctx context.Context, p Part,
 	yield func(Item, error) bool) (more bool, err error) {
-	name, err := locate(s.o.Path, p.Name)
+	f, err := s.files.Open(ctx, p.Name, max(p.From-1, 0))
+	if err != nil && isReject(err) {
+		return yield(unreadable("jsonl:"+p.Name, store.Cause(err)), nil), nil
+	}
 	if err != nil {
 		return false, err
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return yield(unreadable("jsonl:"+p.Name, cause(err)), nil), nil
 	}
 	defer f.Close()
 	r, err := decompress(f, p)
@@ -145,8 +148,8 @@ func eofIsNil(err error) error {
 	return err
 }
 
-// decompress returns a part's content, from the byte before From where that is not 0.
-func decompress(f *os.File, p Part) (io.ReadCloser, error) {
+// decompress returns the content of a part, of which f is the stored form.
+func decompress(f io.Reader, p Part) (io.ReadCloser, error) {
 	switch {
 	case strings.HasSuffix(p.Name, ".gz"):
 		r, err := gzip.NewReader(f)
@@ -160,11 +163,6 @@ func decompress(f *os.File, p Part) (io.ReadCloser, error) {
 			return nil, err
 		}
 		return r.IOReadCloser(), nil
-	}
-	if p.From > 0 {
-		if _, err := f.Seek(p.From-1, io.SeekStart); err != nil {
-			return nil, err
-		}
 	}
 	return io.NopCloser(f), nil
 }

@@ -163,7 +163,7 @@ func TestJSONLLargeFilesAreCut(t *testing.T) {
 func TestNestedFields(t *testing.T) {
 	o := Options{Licence: "MIT", Fields: DefaultFields()}
 	o.Fields.Text, o.Fields.URL = "doc.body", "meta.source.url"
-	s := jsonlSource{o}
+	s := jsonlSource{o: o}
 	var it Item
 	s.fill(&it, []byte(`{"doc":{"body":"x"},"meta":{"source":{"url":"there"}},"id":1}`))
 	if it.Text != "x" || it.URL != "there" || it.Reason != "" {

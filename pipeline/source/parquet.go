@@ -7,18 +7,23 @@ import (
 	"iter"
 	"strings"
 
+	"longlora/internal/store"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
 
 // parquetSource reads Parquet files of other programs; a row group is the least unit.
-type parquetSource struct{ o Options }
+type parquetSource struct {
+	o     Options
+	files store.Store
+}
 
-func openParquet(_ context.Context, o Options) (Source, error) {
+func openParquet(ctx context.Context, o Options) (Source, error) {
 	if o.Fields.Text == "" {
 		return nil, errors.New("the text column has no name")
 	}
-	return &parquetSource{o}, nil
+	files, err := store.Open(ctx, o.Path, o.Stores)
+	return &parquetSource{o, files}, err
 }
 
 func (s *parquetSource) Config() map[string]any { return rowConfig(s.o) }
@@ -29,8 +34,8 @@ func (s *parquetSource) Languages() []string { return []string{s.o.Language} }
 func (s *parquetSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 	return func(yield func(Unit, error) bool) {
 		var failed error
-		units := fileUnits(ctx, s.o.Path, []string{".parquet"}, func(f found) iter.Seq2[Part, int64] {
-			return func(yield func(Part, int64) bool) { failed = s.cut(f, yield) }
+		units := fileUnits(ctx, s.files, []string{".parquet"}, func(f store.File) iter.Seq2[Part, int64] {
+			return func(yield func(Part, int64) bool) { failed = s.cut(ctx, f, yield) }
 		})
 		for u, err := range units {
 			if err = errors.Join(err, failed); !yield(u, err) || err != nil {
@@ -44,35 +49,35 @@ func (s *parquetSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 }
 
 // cut yields a part for every row group.
-func (s *parquetSource) cut(f found, yield func(Part, int64) bool) error {
-	if f.problem != "" {
-		yield(Part{Name: f.name, Problem: f.problem}, 0)
+func (s *parquetSource) cut(ctx context.Context, f store.File, yield func(Part, int64) bool) error {
+	if f.Problem != "" {
+		yield(Part{Name: f.Name, Problem: f.Problem}, 0)
 		return nil
 	}
-	file, err := s.open(f.name)
+	file, err := s.open(ctx, f.Name)
 	if err != nil {
 		return err
 	}
 	for i, size := range file.Groups() {
-		if !yield(Part{Name: f.name, From: int64(i), To: int64(i) + 1}, size) {
+		if !yield(Part{Name: f.Name, From: int64(i), To: int64(i) + 1}, size) {
 			break
 		}
 	}
 	return file.Close()
 }
 
-func (s *parquetSource) open(name string) (*shard.Foreign, error) {
-	path, err := locate(s.o.Path, name)
+func (s *parquetSource) open(ctx context.Context, name string) (*shard.Foreign, error) {
+	file, err := s.files.OpenAt(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	f, err := shard.OpenForeign(path)
+	f, err := shard.NewForeign(s.files.Place(name), file)
 	if err != nil {
 		return nil, err
 	}
 	if !f.HasColumn(s.o.Fields.Text) {
-		return nil, errors.Join(fmt.Errorf("read Parquet %s: no column of text named %q; it has %s", path,
-			s.o.Fields.Text, strings.Join(f.Columns(), ", ")), f.Close())
+		return nil, errors.Join(fmt.Errorf("read Parquet %s: no column of text named %q; it has %s",
+			s.files.Place(name), s.o.Fields.Text, strings.Join(f.Columns(), ", ")), f.Close())
 	}
 	return f, nil
 }
@@ -100,7 +105,7 @@ func (s *parquetSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error]
 // readPart yields the documents of a row group; more is false if the reader has had enough.
 func (s *parquetSource) readPart(ctx context.Context, p Part,
 	yield func(Item, error) bool) (more bool, err error) {
-	file, err := s.open(p.Name)
+	file, err := s.open(ctx, p.Name)
 	if err != nil {
 		return false, err
 	}

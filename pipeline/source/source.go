@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"longlora/internal/store"
 	"longlora/schemas"
 )
 
@@ -74,8 +75,10 @@ const (
 
 // Options says what to read.
 type Options struct {
-	// Path is the file or folder of the corpus.
+	// Path is the file or folder of the corpus, or the URL of one in an object store.
 	Path string
+	// Stores says how URLs are reached.
+	Stores store.Options
 	// Licence is the SPDX expression of documents that name none themselves.
 	Licence string
 	// Language is the BCP 47 tag of documents that name none; empty means "und".

@@ -3,19 +3,26 @@ package source
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
-	"os"
 	"path"
 	"strings"
 	"unicode/utf8"
 
+	"longlora/internal/store"
 	"longlora/schemas"
 )
 
 // textSource reads a folder in which each file is a document.
-type textSource struct{ o Options }
+type textSource struct {
+	o     Options
+	files store.Store
+}
 
-func openText(_ context.Context, o Options) (Source, error) { return &textSource{o}, nil }
+func openText(ctx context.Context, o Options) (Source, error) {
+	files, err := store.Open(ctx, o.Path, o.Stores)
+	return &textSource{o, files}, err
+}
 
 func (s *textSource) Config() map[string]any {
 	return map[string]any{"licence": s.o.Licence, "language": s.o.Language}
@@ -24,7 +31,7 @@ func (s *textSource) Config() map[string]any {
 func (s *textSource) Languages() []string { return []string{s.o.Language} }
 
 func (s *textSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	return fileUnits(ctx, s.o.Path, []string{".txt", ".md"}, whole)
+	return fileUnits(ctx, s.files, []string{".txt", ".md"}, whole)
 }
 
 func (s *textSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
@@ -34,43 +41,44 @@ func (s *textSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
 				yield(Item{}, err)
 				return
 			}
-			if !yield(s.item(p), nil) {
+			it, err := s.item(ctx, p)
+			if !yield(it, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-func (s *textSource) item(p Part) Item {
+func (s *textSource) item(ctx context.Context, p Part) (Item, error) {
 	it := Item{Document: schemas.Document{
 		DocID: "text:" + p.Name, Source: "text", Language: s.o.Language, Licence: s.o.Licence,
 		Title: strings.TrimSuffix(path.Base(p.Name), path.Ext(p.Name)),
 	}}
 	if p.Problem != "" {
 		it.Reason, it.Detail = ReasonUnreadable, p.Problem
-		return it
+		return it, nil
 	}
-	name, err := locate(s.o.Path, p.Name)
-	if err == nil {
-		it.Text, it.Reason, it.Detail, err = readText(name)
+	var err error
+	it.Text, it.Reason, it.Detail, err = readText(ctx, s.files, p.Name)
+	if err != nil && isReject(err) {
+		it.Reason, it.Detail, err = ReasonUnreadable, store.Cause(err), nil
 	}
-	if err != nil {
-		it.Reason, it.Detail = ReasonUnreadable, cause(err)
-	}
-	return it
+	return it, err
 }
 
 // readText reads a file of UTF-8, without its byte order mark.
-func readText(name string) (text, reason, detail string, err error) {
-	info, err := os.Stat(name)
+func readText(ctx context.Context, files store.Store, name string) (text, reason, detail string,
+	err error) {
+	r, err := files.Open(ctx, name, 0)
 	if err != nil {
 		return "", "", "", err
 	}
-	if info.Size() > MaxDocument {
-		return "", ReasonTooLarge, tooLarge(info.Size()), nil
+	defer r.Close()
+	if r.Size() > MaxDocument {
+		return "", ReasonTooLarge, tooLarge(r.Size()), nil
 	}
-	data, err := os.ReadFile(name)
-	if err != nil {
+	data := make([]byte, r.Size())
+	if _, err := io.ReadFull(r, data); err != nil {
 		return "", "", "", err
 	}
 	if at := invalidUTF8(data); at >= 0 {

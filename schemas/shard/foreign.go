@@ -16,22 +16,28 @@ import (
 // called concurrently.
 type Foreign struct {
 	path    string
-	file    *os.File
+	file    File
 	parquet *parquet.File
 }
 
-// OpenForeign opens a Parquet file.
+// OpenForeign opens a Parquet file of this machine.
 func OpenForeign(path string) (*Foreign, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read Parquet: %w", err)
 	}
-	f := &Foreign{path: path, file: file}
 	info, err := file.Stat()
-	if err == nil {
-		f.parquet, err = openParquet(file, info.Size())
-	}
 	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read Parquet %s: %w", path, err), file.Close())
+	}
+	return NewForeign(path, localFile{file, info.Size()})
+}
+
+// NewForeign reads an open Parquet file, which it owns from now on, after an error too. path is what
+// messages call it.
+func NewForeign(path string, file File) (f *Foreign, err error) {
+	f = &Foreign{path: path, file: file}
+	if f.parquet, err = openParquet(file, file.Size()); err != nil {
 		return nil, errors.Join(fmt.Errorf("read Parquet %s: %w", path, err), file.Close())
 	}
 	return f, nil
