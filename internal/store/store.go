@@ -163,6 +163,19 @@ func Local(location string) (path string, ok bool) {
 	return s.Location(), true
 }
 
+// Join returns the location of a folder or file under another.
+func Join(location, name string) string {
+	if !IsURL(location) {
+		return filepath.Join(location, filepath.FromSlash(name))
+	}
+	place, parameters, _ := strings.Cut(location, "?")
+	place = strings.TrimRight(place, "/") + "/" + name
+	if parameters != "" {
+		place += "?" + parameters
+	}
+	return place
+}
+
 // ReadFile returns a file's content, which may have at most limit bytes.
 func ReadFile(ctx context.Context, s Store, name string, limit int64) ([]byte, error) {
 	r, err := s.Open(ctx, name, 0)

@@ -201,3 +201,14 @@ func TestOpenErrors(t *testing.T) {
 		t.Error("s3://a/b counts as local")
 	}
 }
+
+func TestJoin(t *testing.T) {
+	for location, want := range map[string]string{
+		"a/b": filepath.Join("a", "b", "x", "y"), "s3://b": "s3://b/x/y", "s3://b/c/": "s3://b/c/x/y",
+		"s3://b/c?region=x": "s3://b/c/x/y?region=x",
+	} {
+		if got := Join(location, "x/y"); got != want {
+			t.Errorf("%s: got %s, want %s", location, got, want)
+		}
+	}
+}

@@ -47,6 +47,8 @@ func (x explain) request(err error) error {
 		return fmt.Errorf("%w: %w", store.ErrTemporary, cause(err)) // unless the caller gave up
 	case a.status == 0:
 		return x.network(err)
+	case a.status < http.StatusMultipleChoices: // a good answer that could not be read to its end
+		return fmt.Errorf("%w: %w", store.ErrTemporary, cause(err))
 	case a.code == "NoSuchBucket", a.code == "ContainerNotFound",
 		a.status == http.StatusNotFound && strings.Contains(a.message, "bucket does not exist"):
 		return fmt.Errorf("%v; check the bucket's name", a)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	gcaws "gocloud.dev/aws"
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/s3blob"
@@ -32,6 +33,7 @@ func openS3(ctx context.Context, u *url.URL) (store.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
+	cfg.Logger = logging.Nop{}
 	if cfg.Region == "" {
 		cfg.Region = "us-east-1"
 	}

@@ -146,7 +146,8 @@ func Status(w http.ResponseWriter, status int, code string) {
 		"</Error>", code, code)
 }
 
-// Cut answers rightly, but closes the connection after n bytes of the body.
+// Cut answers rightly, but closes the connection after n bytes of the body, or
+// before its last.
 func (s *Server) Cut(w http.ResponseWriter, r *http.Request, n int) {
 	whole := httptest.NewRecorder()
 	s.handler.ServeHTTP(whole, r)
@@ -155,6 +156,7 @@ func (s *Server) Cut(w http.ResponseWriter, r *http.Request, n int) {
 	}
 	w.Header().Set("Content-Length", fmt.Sprint(whole.Body.Len()))
 	w.WriteHeader(whole.Code)
+	n = max(min(n, whole.Body.Len()-1), 0)
 	w.Write(whole.Body.Bytes()[:n]) //nolint:errcheck // the connection goes
 	w.(http.Flusher).Flush()
 	if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
