@@ -42,12 +42,13 @@ func flagHint(err error) string {
 }
 
 func newVerify() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify DIR",
+	var remote *cacheFlags
+	c := &cobra.Command{
+		Use:   "verify DATASET",
 		Short: "Check a dataset's hashes, counts and rows",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := shard.Open(args[0])
+			d, err := remote.open(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -60,16 +61,19 @@ func newVerify() *cobra.Command {
 			return err
 		},
 	}
+	remote = addCacheFlags(c)
+	return c
 }
 
 func newStat() *cobra.Command {
 	var asJSON bool
+	var remote *cacheFlags
 	c := &cobra.Command{
-		Use:   "stat DIR",
+		Use:   "stat DATASET",
 		Short: "Sum a dataset up from its manifest",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := shard.Open(args[0])
+			d, err := remote.open(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -82,6 +86,7 @@ func newStat() *cobra.Command {
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	remote = addCacheFlags(c)
 	return c
 }
 
@@ -113,15 +118,16 @@ func printStat(c *cobra.Command, s shard.Stat) error {
 func newCat() *cobra.Command {
 	var split string
 	var limit int64
+	var remote *cacheFlags
 	c := &cobra.Command{
-		Use:   "cat DIR",
+		Use:   "cat DATASET",
 		Short: "Print a dataset's rows, one JSON object a line",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if limit < 0 {
 				return command.Usagef("cat: --limit is %d, want at least 0", limit)
 			}
-			d, err := shard.Open(args[0])
+			d, err := remote.open(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -136,5 +142,6 @@ func newCat() *cobra.Command {
 	}
 	c.Flags().StringVar(&split, "split", "", "only rows of this split")
 	c.Flags().Int64Var(&limit, "limit", 0, "most rows to print; 0: all")
+	remote = addCacheFlags(c)
 	return c
 }

@@ -36,7 +36,7 @@ func newIngest() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.kind, "source", "", "where documents come from: "+kindNames())
-	fs.StringVar(&f.source.Path, "path", "", "file or folder to read")
+	fs.StringVar(&f.source.Path, "path", "", "file or folder to read, or its URL: s3://, gs://, azblob://")
 	fs.StringVar(&f.source.Licence, "licence", "", "SPDX expression of documents that name none")
 	fs.StringVar(&f.source.Language, "language", "und", "BCP 47 tag of documents that name none")
 	addFieldFlags(c, &f.source.Fields)
@@ -96,6 +96,7 @@ func runIngest(c *cobra.Command, f ingestFlags, o ingest.Options) error {
 	if err := f.selection.apply(c, kind, &o); err != nil {
 		return err
 	}
+	f.source.Stores = stores()
 	if err := kind.Validate(f.source); err != nil {
 		return command.Usagef("ingest: %w%s", err, flagHint(err))
 	}
