@@ -120,7 +120,7 @@ func (f *farCopyFlags) prepare(c *cobra.Command, m *open.Model, near, far int) (
 		return nil, nil, fmt.Errorf("far-copy: the model reads %d tokens, its base %d: there is nothing "+
 			"further back to see", far, near)
 	}
-	d, err := shard.Open(f.shards)
+	d, err := openDataset(c.Context(), f.shards)
 	if err != nil {
 		return nil, nil, err
 	}

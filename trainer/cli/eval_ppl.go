@@ -65,7 +65,7 @@ func (f *perplexityFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	d, err := shard.Open(f.shards)
+	d, err := openDataset(c.Context(), f.shards)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func (f *predictFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return command.Usagef("%w", err)
 	}
-	d, err := shard.Open(f.examples + f.shards)
+	d, err := openDataset(c.Context(), f.examples+f.shards)
 	if err != nil {
 		return err
 	}

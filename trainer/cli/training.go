@@ -98,7 +98,7 @@ func runTraining(cmd *cobra.Command, name string, f trainingFlags) error {
 	if err := c.Validate(); err != nil {
 		return command.Usagef("%v", err)
 	}
-	r, err := run.Resolve(cmd.Context(), c, name)
+	r, err := run.Resolve(cmd.Context(), c, name, stores())
 	if err != nil {
 		return err
 	}

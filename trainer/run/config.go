@@ -12,7 +12,11 @@ type Config struct {
 	// Init is the config.json of a model to train from scratch; Model is not used then.
 	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
 
-	Shards     string `yaml:"shards" usage:"dataset directory of sequence shards (required)"`
+	// Shards is a path or a URL, which may be pinned by @sha256:DIGEST.
+	Shards string `yaml:"shards" usage:"dataset of sequence shards: a folder or URL[@sha256:DIGEST]"`
+	// Cache and CacheSize are the folder and the size of the cache for shards of object stores.
+	Cache      string `yaml:"cache" usage:"folder that keeps shards of object stores"`
+	CacheSize  string `yaml:"cache_size" usage:"most bytes that the cache holds, as 500MB or 32GiB"`
 	Split      string `yaml:"split" usage:"split to train on"`
 	Validation string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
 	// CheckTokenizer requires that the shards' tokenizer is the model's, byte for byte.
@@ -96,7 +100,7 @@ const (
 // Defaults returns LongLoRA's recipe (arXiv 2309.12307, section 4.1 and the authors' scripts).
 func Defaults() Config {
 	return Config{
-		Model: open.Base, Split: "train", Validation: "validation", CheckTokenizer: true,
+		Model: open.Base, CacheSize: "32GiB", Split: "train", Validation: "validation", CheckTokenizer: true,
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,

@@ -15,7 +15,7 @@ const configName = "run.yaml"
 // free are the options that may differ when a run is resumed: no bit of the result depends on them.
 // Shards and base model are compared by their digests instead.
 var free = []string{
-	"model", "init", "shards", "check_tokenizer", "out", "recompute", "threads", "validation",
+	"model", "init", "shards", "cache", "cache_size", "check_tokenizer", "out", "recompute", "threads", "validation",
 	"eval_every", "eval_sequences", "save_every", "keep",
 }
 

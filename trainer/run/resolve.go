@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"longlora/internal/store"
+	"longlora/internal/store/cloud/dataset"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 	"longlora/trainer/data"
@@ -22,6 +24,7 @@ type Run struct {
 	Command string
 	Config  Config
 
+	stores  store.Options
 	dataset *shard.Dataset
 	fsys    fs.FS      // the base model's folder
 	base    *hf.Folder // nil: from scratch
@@ -30,12 +33,12 @@ type Run struct {
 }
 
 // Resolve opens the shards and the base model, checks that they fit together, and fills in what
-// they determine. The Run must be closed.
-func Resolve(ctx context.Context, c Config, command string) (r *Run, err error) {
+// they determine; stores says how URLs are reached. The Run must be closed.
+func Resolve(ctx context.Context, c Config, command string, stores store.Options) (r *Run, err error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	r = &Run{Command: command, Config: c}
+	r = &Run{Command: command, Config: c, stores: stores}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, r.Close())
@@ -60,8 +63,15 @@ func (r *Run) Close() error {
 	return r.base.Close()
 }
 
-func (r *Run) openShards(context.Context) (err error) {
-	if r.dataset, err = shard.Open(r.Config.Shards); err != nil {
+func (r *Run) openShards(ctx context.Context) (err error) {
+	var size dataset.Size
+	if err := size.Set(r.Config.CacheSize); err != nil {
+		return fmt.Errorf("cache_size: %w", err)
+	}
+	r.dataset, err = dataset.Open(ctx, r.Config.Shards, dataset.Options{
+		Stores: r.stores, Cache: r.Config.Cache, CacheBytes: int64(size),
+	})
+	if err != nil {
 		return err
 	}
 	m := r.dataset.Manifest()
