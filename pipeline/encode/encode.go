@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"longlora/internal/tokenizer"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
-	"longlora/pipeline/pool"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -34,8 +33,8 @@ type Options struct {
 	// MaxDropped is the greatest part of the documents that may be dropped, MaxCut of those that may
 	// lose tokens.
 	MaxDropped, MaxCut limit.Limit
-	// Workers is the number of files that are worked on at once; 0 means one a processor. The result
-	// does not depend on it.
+	// Workers is the number of row groups that are worked on at once; 0 means one a processor. The
+	// result does not depend on it.
 	Workers int
 	// Progress is called, by many goroutines, with documents that were encoded; it may be nil.
 	Progress func(documents int64)
@@ -77,12 +76,8 @@ func (o Options) splits() []string {
 }
 
 // Count returns the number of documents to encode.
-func (o Options) Count() (n int64) {
-	for _, s := range o.splits() {
-		rows, _ := o.Documents.Count(s)
-		n += rows
-	}
-	return n
+func (o Options) Count() int64 {
+	return Input{Documents: o.Documents, Splits: o.Splits}.Count()
 }
 
 // Run builds the dataset. On an error nothing is published.
@@ -122,7 +117,7 @@ const cardText = "Tokenized and packed by `pipeline encode` from the documents o
 	"padding; `docs` says where each came from."
 
 func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest, error) {
-	report, err := encodeFiles(ctx, o, b)
+	report, err := writeSplits(ctx, o, b)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
@@ -148,97 +143,40 @@ func utilisation(r pack.Report, context int) float64 {
 	return float64(r.PackedTokens*10_000/room) / 10_000
 }
 
-// encodeFiles encodes the files of the wanted splits.
-func encodeFiles(ctx context.Context, o Options, b *shard.Builder) (total pack.Report, err error) {
-	files := func(yield func(int, error) bool) {
-		for i, f := range o.Documents.Manifest().Files {
-			if slices.Contains(o.splits(), f.Split) && !yield(i, nil) {
+// writeSplits tokenizes the documents and packs each split in their order.
+func writeSplits(ctx context.Context, o Options, b *shard.Builder) (total pack.Report, err error) {
+	inputs := []Input{{Documents: o.Documents, Splits: o.Splits}}
+	c, err := Tokenize(ctx, inputs, Tokens{
+		Tokenizer: o.Tokenizer, NoBOS: o.NoBOS, NoEOS: o.NoEOS, Workers: o.Workers, Progress: o.Progress,
+	}, b.Scratch())
+	if err != nil {
+		return total, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	for _, r := range c.Ranges() {
+		tokens := int64(0)
+		for n, err := range c.Lengths(r.From, r.To) {
+			if err != nil {
+				return total, err
+			}
+			tokens += int64(n)
+		}
+		report, err := c.Write(ctx, b, r.Split, inOrder(r), tokens, o.Pack, o.Workers)
+		if err != nil {
+			return total, err
+		}
+		total.Add(report)
+	}
+	return total, nil
+}
+
+// inOrder streams a range's documents.
+func inOrder(r Range) iter.Seq2[int64, error] {
+	return func(yield func(int64, error) bool) {
+		for doc := r.From; doc < r.To; doc++ {
+			if !yield(doc, nil) {
 				return
 			}
 		}
 	}
-	var mu sync.Mutex
-	err = pool.Each(ctx, o.Workers, files, func() func(context.Context, int) error {
-		w := &worker{o: o, b: b, encoder: o.Tokenizer.NewEncoder()}
-		return func(ctx context.Context, file int) error {
-			r, err := w.file(ctx, file)
-			mu.Lock()
-			defer mu.Unlock()
-			total.Add(r)
-			return err
-		}
-	})
-	return total, err
-}
-
-// worker encodes one file after another.
-type worker struct {
-	o       Options
-	b       *shard.Builder
-	encoder *tokenizer.Encoder
-}
-
-// file encodes the documents of a file into the file of sequences with the same number.
-func (w *worker) file(ctx context.Context, number int) (pack.Report, error) {
-	file := w.o.Documents.Manifest().Files[number]
-	out := &lazyFile{b: w.b, split: file.Split, number: number}
-	o := w.o.Pack
-	o.Reject = w.b.Reject
-	p, err := pack.New(o, out.write)
-	if err != nil {
-		return pack.Report{}, err
-	}
-	for d, err := range shard.FileRows[schemas.Document](w.o.Documents, number) {
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err == nil {
-			err = p.Add(w.sample(&d))
-		}
-		if err != nil {
-			return pack.Report{}, err
-		}
-		if w.o.Progress != nil {
-			w.o.Progress(1)
-		}
-	}
-	if err := p.Close(); err != nil {
-		return pack.Report{}, err
-	}
-	return p.Report(), out.close()
-}
-
-// sample tokenizes a document.
-func (w *worker) sample(d *schemas.Document) pack.Sample {
-	// A token is at least one byte, and usually several.
-	ids := w.encoder.Encode(make([]int32, 0, len(d.Text)/3+2), d.Text, !w.o.NoBOS)
-	eos, ok := w.o.Tokenizer.EOS()
-	if ok && !w.o.NoEOS && (len(ids) == 0 || ids[len(ids)-1] != eos) {
-		ids = append(ids, eos)
-	}
-	return pack.Sample{ID: d.DocID, Source: d.Source, Licence: d.Licence, Tokens: ids}
-}
-
-// lazyFile begins a file with its first row: a file of documents may leave no sequence.
-type lazyFile struct {
-	b      *shard.Builder
-	split  string
-	number int
-	w      *shard.FileWriter[schemas.Sequence]
-}
-
-func (f *lazyFile) write(s schemas.Sequence) (err error) {
-	if f.w == nil {
-		if f.w, err = shard.NewFile[schemas.Sequence](f.b, f.split, f.number); err != nil {
-			return err
-		}
-	}
-	return f.w.Write(s)
-}
-
-func (f *lazyFile) close() error {
-	if f.w == nil {
-		return nil
-	}
-	return f.w.Close()
 }

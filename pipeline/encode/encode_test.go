@@ -156,12 +156,12 @@ func TestSpecialTokens(t *testing.T) {
 func TestNoDocumentEndsTwice(t *testing.T) {
 	o := options(t, documents(t, texts(1)...))
 	tok := o.Tokenizer
-	w := worker{o: o, encoder: tok.NewEncoder()}
+	w := worker{o: Tokens{Tokenizer: tok}, encoder: tok.NewEncoder()}
 	eos, _ := tok.EOS()
 	text, _ := tok.Token(eos)
-	s := w.sample(&schemas.Document{Text: "some text" + text})
-	if n := len(s.Tokens); s.Tokens[n-1] != eos || s.Tokens[n-2] == eos {
-		t.Errorf("a text that ends in EOS is %v", s.Tokens)
+	ids := w.encode(nil, "some text"+text)
+	if n := len(ids); ids[n-1] != eos || ids[n-2] == eos {
+		t.Errorf("a text that ends in EOS is %v", ids)
 	}
 }
 

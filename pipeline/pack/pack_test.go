@@ -113,8 +113,14 @@ func comparePlan(t *rapid.T, o Options, lengths []int, want []schemas.Sequence, 
 	var got []schemas.Sequence
 	name := func(doc int64) string { return fmt.Sprint("doc-", doc) }
 	p, err := NewPlanner(o, name, func(pieces []Piece) error {
-		s, err := Build(pieces, func(doc int64) (Sample, error) {
-			return sample(int(doc), lengths[doc]), nil
+		s, err := Build(pieces, func(q Piece) (Sample, error) {
+			s := sample(int(q.Doc), lengths[q.Doc])
+			if q.SkipTo > 0 {
+				s.Tokens = slices.Concat(s.Tokens[q.From:q.SkipFrom], s.Tokens[q.SkipTo:q.To])
+			} else {
+				s.Tokens = s.Tokens[q.From:q.To]
+			}
+			return s, nil
 		})
 		got = append(got, s)
 		return err

@@ -63,25 +63,29 @@ func (l *Planner) Close() error { return l.p.Close() }
 // Report returns the counts so far.
 func (l *Planner) Report() Report { return l.p.report }
 
-// Build puts a planned sequence together; sample returns the whole document of a piece.
-func Build(pieces []Piece, sample func(doc int64) (Sample, error)) (schemas.Sequence, error) {
-	var bodies []piece
+// Build puts a planned sequence together. sample returns of a piece's document only the piece's tokens,
+// as they stand together; its Loss is not used.
+func Build(pieces []Piece, sample func(Piece) (Sample, error)) (schemas.Sequence, error) {
+	bodies := make([]piece, 0, len(pieces))
 	for _, q := range pieces {
-		s, err := sample(q.Doc)
+		s, err := sample(q)
 		if err != nil {
 			return schemas.Sequence{}, err
+		}
+		if s.Loss = nil; q.SkipTo > q.SkipFrom {
+			s.Loss = []schemas.LossSpan{}
+			head, n := int32(q.SkipFrom-q.From), int32(len(s.Tokens))
+			for _, l := range []schemas.LossSpan{{Start: 1, End: head}, {Start: head + 1, End: n}} {
+				if l.Start < l.End {
+					s.Loss = append(s.Loss, l)
+				}
+			}
 		}
 		p, err := newPiece(s)
 		if err != nil {
 			return schemas.Sequence{}, err
 		}
-		ranges := []span{{q.From, q.To}}
-		if q.SkipTo > q.SkipFrom {
-			ranges = []span{{q.From, q.SkipFrom}, {q.SkipTo, q.To}}
-		}
-		if p.n != q.Tokens() {
-			p = p.keep(ranges)
-		}
+		p.body.ref.Start, p.body.ref.End = int64(q.From), int64(q.To)
 		bodies = append(bodies, p)
 	}
 	return join(bodies), nil

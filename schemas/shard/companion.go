@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -160,4 +162,31 @@ func (b *Builder) writeRejects(m *schemas.Manifest) error {
 	m.Companions = append(b.companions, c)
 	slices.SortFunc(m.Companions, func(a, b schemas.Companion) int { return cmp.Compare(a.Path, b.Path) })
 	return nil
+}
+
+// verifyCompanions checks the hashes of what lies in reject/.
+func (d *Dataset) verifyCompanions(ctx context.Context) error {
+	for _, c := range d.manifest.Companions {
+		if err := d.verifyCompanion(ctx, c); err != nil {
+			return fmt.Errorf("%s: %w", c.Path, err)
+		}
+	}
+	return nil
+}
+
+func (d *Dataset) verifyCompanion(ctx context.Context, c schemas.Companion) (err error) {
+	if path.Clean(c.Path) != c.Path || path.Dir(c.Path) != rejectDir {
+		return fmt.Errorf("the path does not lead into %s/%s", rejectDir, changedByHand)
+	}
+	f, err := d.files.Open(ctx, c.Path)
+	if err != nil {
+		return fmt.Errorf("%w; copy the file again or rebuild", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	sum, err := hashFile(f)
+	if err == nil && (sum != c.SHA256 || f.Size() != c.Bytes) {
+		err = fmt.Errorf("sha256 is %.12s…, the manifest says %.12s…: the content changed; copy the file "+
+			"again or rebuild", sum, c.SHA256)
+	}
+	return err
 }

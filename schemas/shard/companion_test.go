@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -76,5 +78,15 @@ func TestCompanions(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(filepath.Join(dir, "reject")); err != nil || len(entries) != 4 {
 		t.Errorf("%v, %v", entries, err)
+	}
+	if err := m.Verify(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "reject", "hits.jsonl"), []byte("{}\n{ }"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.Verify(context.Background()); err == nil ||
+		!strings.Contains(err.Error(), "reject/hits.jsonl: sha256 is") {
+		t.Errorf("a changed companion gives %v", err)
 	}
 }

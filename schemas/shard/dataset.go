@@ -139,7 +139,8 @@ func (d *Dataset) Verify(ctx context.Context) error {
 			return fmt.Errorf("verify %s: %s: %w", d.dir, f.Path, err)
 		}
 	}
-	if err := errors.Join(d.verifyNoOthers(ctx), d.verifyTokenizer(ctx)); err != nil {
+	if err := errors.Join(d.verifyNoOthers(ctx), d.verifyTokenizer(ctx),
+		d.verifyCompanions(ctx)); err != nil {
 		return fmt.Errorf("verify %s: %w", d.dir, err)
 	}
 	return nil
