@@ -67,6 +67,7 @@ standalone:
 generate:
 	cd kernels/asm && $(GO) run . -pkg gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
 	cd kernels/asm && $(GO) run . -pkg simd -out ../simd/rows_amd64.s -stubs ../simd/rows_amd64.go
+	cd kernels/asm && $(GO) run . -pkg peak -out ../peak/loops_amd64.s -stubs ../peak/loops_amd64.go
 	gofmt -l kernels
 
 bench:

@@ -28,25 +28,32 @@ var ymm = vector{[]reg.VecPhysical{
 
 // Heights of tiles: the tallest keeps every register busy, the others make up any remainder.
 var (
-	zmmRows = []int{14, 8, 4, 2, 1}
-	ymmRows = []int{6, 4, 2, 1}
+	zmmRows   = []int{14, 8, 4, 2, 1}
+	ymmRows   = []int{6, 4, 2, 1}
+	brainRows = []int{14, 4, 1}
 )
 
 func gemmKernels() {
 	for _, n := range []int{2, 1} {
 		for _, rows := range zmmRows {
-			tile("zmm", zmm, rows, n)
+			tile("zmm", zmm, rows, n, multiplyFloats)
 		}
 		for _, rows := range ymmRows {
-			tile("ymm", ymm, rows, n)
+			tile("ymm", ymm, rows, n, multiplyFloats)
+		}
+		for _, rows := range brainRows {
+			tile("brain", zmm, rows, n, func(a, b, sum reg.VecPhysical) { dotPairs(sum, b, a) })
 		}
 	}
 }
 
+func multiplyFloats(a, b, sum reg.VecPhysical) { VFMADD231PS(a, b, sum) }
+
 // tile writes C[rows, cols] (+)= A·B for cols = n vectors. Row k of B is ldb floats on. A is read
 // where it lies, by broadcasts: element (r, k) is rowStride·r + kStride·k floats on, so that a
-// transposed A costs nothing.
-func tile(prefix string, v vector, rows, n int) {
+// transposed A costs nothing. Elements of A and B are floats, or words of two brain floats: step
+// multiplies and adds them.
+func tile(prefix string, v vector, rows, n int, step func(a, b, sum reg.VecPhysical)) {
 	cols := n * v.bytes / 4
 	name := fmt.Sprintf("%s%dx%d", prefix, rows, cols)
 	TEXT(name, NOSPLIT,
@@ -90,7 +97,7 @@ func tile(prefix string, v vector, rows, n int) {
 		t := v.regs[n+r%spare]
 		VBROADCASTSS(element(bases[r/3], rowStride, r%3), t)
 		for j := range n {
-			VFMADD231PS(t, v.regs[j], acc(r, j))
+			step(t, v.regs[j], acc(r, j))
 		}
 	}
 	for _, p := range bases {

@@ -1,8 +1,8 @@
-// Asm generates the amd64 assembly of packages gemm and simd:
+// Asm generates the amd64 assembly of packages gemm, simd and peak:
 //
 //	go run . -package gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
 //
-// `make generate` runs it for both and CI requires that nothing changes.
+// `make generate` runs it for all and CI requires that nothing changes.
 package main
 
 import (
@@ -26,11 +26,15 @@ func main() {
 		build.ConstraintExpr("amd64")
 		gemmKernels()
 		packKernels()
+		brainKernels()
+	case "peak":
+		build.ConstraintExpr("amd64")
+		peakLoops()
 	case "simd":
 		build.ConstraintExpr("amd64")
 		rowKernels()
 	default:
-		fmt.Fprintf(os.Stderr, "asm: -pkg is %q, want gemm or simd\n", name)
+		fmt.Fprintf(os.Stderr, "asm: -pkg is %q, want gemm, peak or simd\n", name)
 		flag.Usage()
 		os.Exit(2)
 	}

@@ -27,6 +27,7 @@ func rowKernels() {
 		e.swiglu("swiglu"+t.suffix, t.v)
 		e.swigluGrad("swigluGrad"+t.suffix, t.v)
 		adam("adam"+t.suffix, t.v)
+		roundBrain("roundBrain"+t.suffix, t.v)
 	}
 }
 
@@ -281,4 +282,47 @@ func adam(name string, v vector) {
 		VMOVUPS(t, r.at("p", 0))
 	})
 	end(v, nil, nil, nil)
+}
+
+// roundBrain adds half a unit less one, and one more if the last bit that stays is set, then cuts.
+// Where that would carry NaN into something else it stays as it is but quiet.
+func roundBrain(name string, v vector) {
+	r := newRow(name, "func(dst, src *float32, n int64)",
+		"computes dst = src rounded to brain floats.", v, []string{"dst", "src"}, nil)
+	half, cut, x, t, nan := r.take(), r.take(), r.take(), r.take(), r.take()
+	one, quiet := r.take(), r.take()
+	for _, c := range []struct {
+		to   reg.VecPhysical
+		bits uint32
+	}{{half, 0x7fff}, {cut, 0xffff0000}, {one, 1}, {quiet, 0x400000}} {
+		MOVL(U32(c.bits), reg.EAX)
+		VMOVD(reg.EAX, c.to.AsX())
+		VPBROADCASTD(c.to.AsX(), c.to)
+	}
+	r.loop(1, func() {
+		VMOVUPS(r.at("src", 0), x)
+		VPSRLD(Imm(16), x, t)
+		and(v, one, t, t)
+		VPADDD(half, t, t)
+		VPADDD(x, t, t)
+		if v.bytes == 64 {
+			VCMPPS(Imm(3), x, x, reg.K1) // unordered
+			VPORD(quiet, x, reg.K1, t)
+		} else {
+			VCMPPS(Imm(3), x, x, nan)
+			VPOR(quiet, x, x)
+			VBLENDVPS(nan, x, t, t)
+		}
+		and(v, cut, t, t)
+		VMOVUPS(t, r.at("dst", 0))
+	})
+	end(v, nil, nil, nil)
+}
+
+func and(v vector, a, b, to reg.VecPhysical) {
+	if v.bytes == 64 {
+		VPANDD(a, b, to)
+	} else {
+		VPAND(a, b, to)
+	}
 }

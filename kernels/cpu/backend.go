@@ -1,13 +1,16 @@
-// Package cpu is the default backend: float32 on the processor's cores, pure Go with assembly in
-// SIMD tiers. Results have the same bits for any number of threads within a tier.
+// Package cpu is the default backend: the processor's cores, pure Go with assembly in SIMD tiers.
+// Results have the same bits for any number of threads within a tier and precision.
 package cpu
 
 import (
+	"fmt"
+
 	"longlora/kernels"
 	"longlora/kernels/adamw"
 	"longlora/kernels/attention"
 	"longlora/kernels/crossentropy"
 	"longlora/kernels/embedding"
+	"longlora/kernels/gemm"
 	"longlora/kernels/linear"
 	"longlora/kernels/machine"
 	"longlora/kernels/rmsnorm"
@@ -25,22 +28,49 @@ type Backend struct {
 
 var _ kernels.Backend = (*Backend)(nil)
 
-// New returns a backend of threads threads (0: all that the process may use) and of the tier that
-// the environment variable LONGLORA_SIMD names, or else the best one of this processor.
-func New(threads int) (*Backend, error) {
+// Options choose what a backend computes with. The zero Options is every core and float32.
+type Options struct {
+	// Threads is the number of threads, 0: all that the process may use.
+	Threads int
+	// Precision is F32, or BF16: the operands of the linear layers' products, those of adapters and
+	// of the head included, are rounded to brain floats on their way; sums are float32, attention
+	// too, and all that is stored stays as it is. 0 is F32.
+	Precision kernels.DType
+}
+
+// Open returns a backend of the tier that the environment variable LONGLORA_SIMD names, or else the
+// best one of this processor. Any tier has any precision; AVX512-BF16 is fast at BF16.
+func Open(o Options) (*Backend, error) {
 	tier, err := machine.Tier()
 	if err != nil {
 		return nil, err
 	}
-	return NewTier(threads, tier), nil
+	return OpenTier(o, tier)
 }
 
-// NewTier returns a backend of a tier that this processor has.
+// OpenTier returns a backend of a tier that this processor has.
+func OpenTier(o Options, tier simd.Tier) (*Backend, error) {
+	switch o.Precision {
+	case 0, kernels.F32:
+		return NewTier(o.Threads, tier), nil
+	case kernels.BF16:
+		m := machine.NewPrecision(o.Threads, tier, gemm.Brain)
+		return &Backend{m, "cpu/" + tier.String() + "/bf16"}, nil
+	}
+	return nil, fmt.Errorf("cpu: precision is %v, want %v or %v", o.Precision, kernels.F32,
+		kernels.BF16)
+}
+
+// New returns a float32 backend of threads threads (0: all that the process may use) and of the
+// tier that Open chooses.
+func New(threads int) (*Backend, error) { return Open(Options{Threads: threads}) }
+
+// NewTier returns a float32 backend of a tier that this processor has.
 func NewTier(threads int, tier simd.Tier) *Backend {
-	return &Backend{machine.New(threads, tier), "cpu/" + tier.String()}
+	return &Backend{machine.New(threads, tier), "cpu/" + tier.Floats().String()}
 }
 
-// Name returns "cpu/" and the tier.
+// Name returns "cpu/" and the tier whose results these are, and "/bf16" with that precision.
 func (b *Backend) Name() string { return b.name }
 
 // Threads returns the number of threads.

@@ -18,24 +18,43 @@ const (
 	serial = 1 << 19
 )
 
+// Precision is what operands are rounded to. Sums are float32.
+type Precision uint8
+
+// The precisions. Brain rounds both operands to brain floats, to nearest even.
+const (
+	Float Precision = iota
+	Brain
+)
+
 // Driver multiplies matrices of any size on a pool's threads. It must not be used concurrently.
 type Driver struct {
 	pool   *parallel.Pool
 	tiles  *Kernels
+	ops    *simd.Ops
 	shared []float32
 	own    []workspace // one a worker
+
+	brain   bool     // operands are brain floats
+	heights []height // the tiles
+	pair    int      // elements of a word that the tiles take, along k: 1 or 2
 }
 
-// workspace is a worker's memory.
+// workspace is a worker's memory: packed panels of B, rows of A, columns of B on their way to a
+// panel, and a tile at the edge of C.
 type workspace struct {
-	panels []float32
-	rows   []float32
-	edge   []float32
+	panels, rows, columns, edge []float32
 }
 
-// NewDriver returns a Driver for a tier.
-func NewDriver(pool *parallel.Pool, t simd.Tier) *Driver {
-	d := &Driver{pool: pool, tiles: For(t), own: make([]workspace, pool.Threads())}
+// NewDriver returns a Driver for a tier. Without instructions for brain floats they are multiplied
+// as floats.
+func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
+	d := &Driver{pool: pool, tiles: For(t), ops: simd.For(t), own: make([]workspace, pool.Threads()),
+		brain: p == Brain, pair: 1}
+	d.heights = d.tiles.heights
+	if d.brain && d.tiles.brain != nil {
+		d.heights, d.pair = d.tiles.brain, 2
+	}
 	for i := range d.own {
 		d.own[i].edge = make([]float32, d.tiles.Rows*d.tiles.Wide)
 	}
@@ -69,8 +88,8 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 		}
 		return
 	}
-	blocks := (k + blockK - 1) / blockK
-	p := &product{d, c, a, b, m, n, k, (k + blocks - 1) / blocks, accumulate}
+	blocks := (d.words(k) + blockK - 1) / blockK
+	p := &product{d, c, a, b, m, n, k, (d.words(k) + blocks - 1) / blocks * d.pair, accumulate}
 	if m > n {
 		p.byRows()
 	} else {
@@ -78,9 +97,12 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 	}
 }
 
+// words returns the words that k elements along the contraction take.
+func (d *Driver) words(k int) int { return (k + d.pair - 1) / d.pair }
+
 // byRows packs B once, as many whole panels of it as maxPacked allows, then hands out rows.
 func (p *product) byRows() {
-	chunk := max(maxPacked/p.k/p.tiles.Wide, 1) * p.tiles.Wide
+	chunk := max(maxPacked/p.words(p.k)/p.tiles.Wide, 1) * p.tiles.Wide
 	for j := 0; j < p.n; j += chunk {
 		q := *p
 		q.n = min(chunk, p.n-j)
@@ -91,11 +113,10 @@ func (p *product) byRows() {
 
 func (p *product) rowTasks() {
 	g := p.tiles
-	p.shared = grow(p.shared, g.Padded(p.n)*p.k)
+	p.shared = grow(p.shared, g.Padded(p.n)*p.words(p.k))
 	packed := p.shared
-	p.run((p.n+g.Wide-1)/g.Wide, func(_, i int) {
-		j := i * g.Wide
-		p.packPanel(packed, j, 0, p.k)
+	p.run((p.n+g.Wide-1)/g.Wide, func(worker, i int) {
+		p.packPanel(&p.own[worker], packed, i*g.Wide, 0, p.k)
 	})
 	rows := p.m / (4 * p.pool.Threads())
 	rows = min(max((rows+g.Rows-1)/g.Rows, 1), 16) * g.Rows
@@ -106,10 +127,20 @@ func (p *product) rowTasks() {
 }
 
 // packPanel packs the panel of column j, rows [from, to) of B, to its place in packed.
-func (p *product) packPanel(packed []float32, j, from, to int) {
+func (p *product) packPanel(w *workspace, packed []float32, j, from, to int) {
 	left := p.n - j
 	width := p.tiles.Width(left)
-	p.tiles.Pack(packed[j*(to-from):], p.b.from(from, j), to-from, min(left, width), width)
+	dst, b := packed[j*p.words(to-from):], p.b.from(from, j)
+	switch {
+	case p.pair == 2:
+		p.packPairs(w, dst, b, to-from, min(left, width), width)
+	case p.brain:
+		p.tiles.Pack(dst, b, to-from, min(left, width), width)
+		dst = dst[:(to-from)*width]
+		p.ops.RoundBrain(dst, dst)
+	default:
+		p.tiles.Pack(dst, b, to-from, min(left, width), width)
+	}
 }
 
 func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
@@ -119,7 +150,7 @@ func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
 			kc := min(p.kc, p.k-k)
 			for i := from; i < to; i += p.tiles.Rows {
 				rows := min(p.tiles.Rows, to-i)
-				p.strip(w, i, rows, j, end, k, kc, packed, p.k, k)
+				p.strip(w, i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
 			}
 		}
 	}
@@ -140,14 +171,14 @@ func (p *product) byColumns() {
 
 func (p *product) columnTask(w *workspace) {
 	g := p.tiles
-	w.panels = grow(w.panels, g.Padded(p.n)*p.kc)
+	w.panels = grow(w.panels, g.Padded(p.n)*p.words(p.kc))
 	for k := 0; k < p.k; k += p.kc {
 		kc := min(p.kc, p.k-k)
 		for j := 0; j < p.n; j += g.Wide {
-			p.packPanel(w.panels, j, k, k+kc)
+			p.packPanel(w, w.panels, j, k, k+kc)
 		}
 		for i := 0; i < p.m; i += g.Rows {
-			p.strip(w, i, min(g.Rows, p.m-i), 0, p.n, k, kc, w.panels, kc, 0)
+			p.strip(w, i, min(g.Rows, p.m-i), 0, p.n, k, kc, w.panels, p.words(kc), 0)
 		}
 	}
 }
@@ -157,17 +188,17 @@ func (p *product) columnTask(w *workspace) {
 func (p *product) strip(w *workspace, i, rows, from, to, k, kc int, packed []float32,
 	depth, skip int) {
 	g := p.tiles
-	a := p.left(w, i, rows, k, kc)
+	a, words := p.left(w, i, rows, k, kc), p.words(kc)
 	add := p.accumulate || k > 0
 	for j := from; j < to; j += g.Wide {
 		width := g.Width(p.n - j)
 		b, c := Panel{packed[j*depth+skip*width:], width}, C{p.c.Data[i*p.c.Row+j:], p.c.Row}
 		if cols := p.n - j; cols < width {
-			g.Tile(rows, width, kc, a, b, C{w.edge, width}, false)
+			g.tile(p.heights, rows, width, words, a, b, C{w.edge, width}, false)
 			c.store(w.edge, rows, cols, width, add)
 			continue
 		}
-		g.Tile(rows, width, kc, a, b, c, add)
+		g.tile(p.heights, rows, width, words, a, b, c, add)
 	}
 }
 
@@ -189,6 +220,12 @@ func (c C) store(tile []float32, rows, cols, width int, add bool) {
 // all fall on the same few sets of a first-level cache.
 func (p *product) left(w *workspace, i, rows, k, kc int) A {
 	a := A{p.a.Data[i*p.a.Row+k*p.a.Col:], p.a.Row, p.a.Col}
+	if p.pair == 2 {
+		return p.pairs(w, a, rows, kc)
+	}
+	if p.brain {
+		return p.rounded(w, a, rows, kc)
+	}
 	if p.n <= p.tiles.Wide || a.Row%pageFloats != 0 && a.Col%pageFloats != 0 {
 		return a
 	}

@@ -7,13 +7,16 @@ import (
 	"slices"
 	"testing"
 
+	"longlora/kernels/bf16"
 	"longlora/kernels/parallel"
 	"longlora/kernels/simd"
 )
 
-func eachTier(t *testing.T, f func(*testing.T, simd.Tier)) {
-	for tier := simd.Portable; tier <= simd.Best(); tier++ {
-		t.Run(tier.String(), func(t *testing.T) { f(t, tier) })
+// each runs f on every tier and precision.
+func each(t *testing.T, f func(*testing.T, simd.Tier, Precision)) {
+	for _, tier := range simd.Tiers() {
+		t.Run(tier.String(), func(t *testing.T) { f(t, tier, Float) })
+		t.Run(tier.String()+"/brain", func(t *testing.T) { f(t, tier, Brain) })
 	}
 }
 
@@ -24,6 +27,7 @@ type problem struct {
 	b       B
 	c       C
 	add     bool
+	brain   bool // operands are rounded to brain floats
 	want    []float64
 	mass    []float64 // Σ |a·b| + |c|: what rounding errors are relative to
 }
@@ -37,13 +41,14 @@ func layout(rng *rand.Rand, rows, cols int, transposed bool) (size, row, col int
 	return rows * (cols + gap), cols + gap, 1
 }
 
-func newProblem(rng *rand.Rand, m, n, k int, ta, tb, bf16, add bool) *problem {
-	p := &problem{m: m, n: n, k: k, add: add}
+func newProblem(rng *rand.Rand, m, n, k int, ta, tb, half, add bool,
+	precision Precision) *problem {
+	p := &problem{m: m, n: n, k: k, add: add, brain: precision == Brain}
 	sizeA, ar, ac := layout(rng, m, k, ta)
 	sizeB, br, bc := layout(rng, k, n, tb)
 	p.a = A{normal(rng, sizeA), ar, ac}
 	p.b = B{F32: normal(rng, sizeB), Row: br, Col: bc, Scale: []float32{0, 1, 0.5}[rng.Intn(3)]}
-	if bf16 {
+	if half {
 		p.b.BF16 = make([]uint16, sizeB)
 		for i, x := range p.b.F32 {
 			p.b.BF16[i] = uint16(math.Float32bits(x) >> 16)
@@ -52,7 +57,7 @@ func newProblem(rng *rand.Rand, m, n, k int, ta, tb, bf16, add bool) *problem {
 	}
 	p.c = C{normal(rng, m*(n+3)), n + 3}
 	p.solve()
-	if bf16 {
+	if half {
 		p.b.F32 = nil
 	}
 	return p
@@ -67,9 +72,12 @@ func normal(rng *rand.Rand, n int) []float32 {
 }
 
 func (p *problem) solve() {
-	scale := float64(p.b.Scale)
-	if scale == 0 {
-		scale = 1
+	scale := p.b.scale()
+	operand := func(x float32) float64 {
+		if p.brain {
+			x = bf16.Float(bf16.Round(x))
+		}
+		return float64(x)
 	}
 	for i := range p.m {
 		for j := range p.n {
@@ -79,8 +87,8 @@ func (p *problem) solve() {
 				mass = math.Abs(sum)
 			}
 			for x := range p.k {
-				v := float64(p.a.Data[i*p.a.Row+x*p.a.Col]) *
-					float64(p.b.F32[x*p.b.Row+j*p.b.Col]) * scale
+				v := operand(p.a.Data[i*p.a.Row+x*p.a.Col]) *
+					operand(p.b.F32[x*p.b.Row+j*p.b.Col]*scale)
 				sum += v
 				mass += math.Abs(v)
 			}
@@ -101,7 +109,8 @@ func (p *problem) check(t *testing.T, got []float32) {
 				}
 				continue
 			}
-			// k products and k sums, each rounded by at most 2^-24 of the mass so far.
+			// k products and k sums, each rounded by at most 2^-24 of the mass so far. Products of
+			// brain floats are exact.
 			at := i*p.n + j
 			if diff := math.Abs(float64(v) - p.want[at]); diff > float64(p.k+2)*0x1p-24*p.mass[at] {
 				t.Fatalf("[%d, %d] is %g, want %g", i, j, v, p.want[at])
@@ -121,10 +130,10 @@ var sizes = []int{1, 2, 3, 4, 5, 7, 8, 13, 14, 15, 16, 17, 28, 31, 32, 33, 48, 6
 	blockK - 1, blockK, blockK + 1, blockN + 9}
 
 func TestMultiply(t *testing.T) {
-	eachTier(t, func(t *testing.T, tier simd.Tier) {
+	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		pool := parallel.New(2)
 		defer pool.Close()
-		d := NewDriver(pool, tier)
+		d := NewDriver(pool, tier, precision)
 		rng := rand.New(rand.NewSource(1))
 		sizes, products := sizes, 300
 		if testing.Short() {
@@ -134,9 +143,9 @@ func TestMultiply(t *testing.T) {
 		for range products {
 			m, n, k := pick(), pick(), pick()
 			bit := func() bool { return rng.Intn(2) == 1 }
-			ta, tb, bf16, add := bit(), bit(), bit(), bit()
-			t.Run(fmt.Sprintf("%dx%dx%d/%v%v%v%v", m, n, k, ta, tb, bf16, add), func(t *testing.T) {
-				p := newProblem(rng, m, n, k, ta, tb, bf16, add)
+			ta, tb, half, add := bit(), bit(), bit(), bit()
+			t.Run(fmt.Sprintf("%dx%dx%d/%v%v%v%v", m, n, k, ta, tb, half, add), func(t *testing.T) {
+				p := newProblem(rng, m, n, k, ta, tb, half, add, precision)
 				p.check(t, p.run(d))
 			})
 		}
@@ -145,13 +154,13 @@ func TestMultiply(t *testing.T) {
 
 // TestConflictingStrides has A's rows a page apart, so that they are copied.
 func TestConflictingStrides(t *testing.T) {
-	eachTier(t, func(t *testing.T, tier simd.Tier) {
+	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		pool := parallel.New(1)
 		defer pool.Close()
-		d := NewDriver(pool, tier)
+		d := NewDriver(pool, tier, precision)
 		rng := rand.New(rand.NewSource(1))
 		for _, transposed := range []bool{false, true} {
-			p := newProblem(rng, 17, 65, 40, false, false, false, true)
+			p := newProblem(rng, 17, 65, 40, false, false, false, true, precision)
 			p.a = A{normal(rng, 41*pageFloats), pageFloats, 1}
 			if transposed {
 				p.a.Row, p.a.Col = 1, pageFloats
@@ -166,7 +175,7 @@ func TestConflictingStrides(t *testing.T) {
 func TestEmpty(t *testing.T) {
 	pool := parallel.New(1)
 	defer pool.Close()
-	d := NewDriver(pool, simd.Best())
+	d := NewDriver(pool, simd.Best(), Float)
 	c := []float32{1, 2, 3, 4}
 	d.Multiply(C{c, 2}, A{}, B{}, 2, 2, 0, true)
 	if !slices.Equal(c, []float32{1, 2, 3, 4}) {
@@ -182,14 +191,15 @@ func TestEmpty(t *testing.T) {
 // TestSameBits requires that an element does not depend on the number of threads, nor on how many
 // rows and columns are computed with it.
 func TestSameBits(t *testing.T) {
-	eachTier(t, func(t *testing.T, tier simd.Tier) {
+	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		rng := rand.New(rand.NewSource(1))
 		for _, shape := range [][3]int{{75, 37, blockK + 9}, {33, 75, blockK + 9}, {40, 40, 64}} {
-			p := newProblem(rng, shape[0], shape[1], shape[2], false, true, false, true)
+			p := newProblem(rng, shape[0], shape[1], shape[2], false, true, false, true,
+				precision)
 			var want []float32
 			for _, threads := range []int{1, 2, 3, 8} {
 				pool := parallel.New(threads)
-				d := NewDriver(pool, tier)
+				d := NewDriver(pool, tier, precision)
 				got := p.run(d)
 				if want == nil {
 					want = got
@@ -236,7 +246,7 @@ func BenchmarkMultiply(b *testing.B) {
 func benchmarkMultiply(b *testing.B, m, n, k int, ta, tb bool, threads int) {
 	pool := parallel.New(threads)
 	defer pool.Close()
-	d := NewDriver(pool, simd.Best())
+	d := NewDriver(pool, simd.Best(), Float)
 	a, right := A{make([]float32, m*k), k, 1}, B{F32: make([]float32, k*n), Row: n, Col: 1}
 	if ta {
 		a.Row, a.Col = 1, m

@@ -49,6 +49,21 @@ func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ld
 //go:noescape
 func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 
+// brain14x32 computes C[14, 32] = A·B, or adds it to C.
+//
+//go:noescape
+func brain14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
+// brain4x32 computes C[4, 32] = A·B, or adds it to C.
+//
+//go:noescape
+func brain4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
+// brain1x32 computes C[1, 32] = A·B, or adds it to C.
+//
+//go:noescape
+func brain1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
 // zmm14x16 computes C[14, 16] = A·B, or adds it to C.
 //
 //go:noescape
@@ -94,6 +109,21 @@ func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb
 //go:noescape
 func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 
+// brain14x16 computes C[14, 16] = A·B, or adds it to C.
+//
+//go:noescape
+func brain14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
+// brain4x16 computes C[4, 16] = A·B, or adds it to C.
+//
+//go:noescape
+func brain4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
+// brain1x16 computes C[1, 16] = A·B, or adds it to C.
+//
+//go:noescape
+func brain1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+
 // zmmTranspose transposes n square blocks of one vector's width, one below the other.
 //
 //go:noescape
@@ -133,3 +163,20 @@ func ymmTransposeBF16(dst *float32, dstStride int64, src *uint16, srcStride int6
 //
 //go:noescape
 func ymmCopyBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)
+
+// shrinkRow writes n floats times scale as words of two brain floats, the last one half zero
+// if n is odd.
+//
+//go:noescape
+func shrinkRow(dst *uint32, src *float32, n int64, scale float32)
+
+// shrinkPairs writes n rows of 16 words from 2n rows of floats times scale; columns outside mask
+// are zero.
+//
+//go:noescape
+func shrinkPairs(dst *uint32, dstStride int64, src *float32, srcStride int64, n int64, mask int64, scale float32)
+
+// joinPairs is shrinkPairs of rows that are brain floats.
+//
+//go:noescape
+func joinPairs(dst *uint32, dstStride int64, src *uint16, srcStride int64, n int64, mask int64)

@@ -910,6 +910,417 @@ ymm1x16_overwrite:
 	VZEROUPPER
 	RET
 
+// func brain14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain14x32(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+	LEAQ   (R11)(SI*2), R12
+	ADDQ   SI, R12
+	LEAQ   (R12)(SI*2), R13
+	ADDQ   SI, R13
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain14x32_store
+
+brain14x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	LONG         $0x487ef262
+	WORD         $0xe252
+	LONG         $0x4876f262
+	WORD         $0xea52
+	VBROADCASTSS (AX)(SI*1), Z3
+	LONG         $0x487ef262
+	WORD         $0xf352
+	LONG         $0x4876f262
+	WORD         $0xfb52
+	VBROADCASTSS (AX)(SI*2), Z2
+	LONG         $0x487e7262
+	WORD         $0xc252
+	LONG         $0x48767262
+	WORD         $0xca52
+	VBROADCASTSS (R10), Z3
+	LONG         $0x487e7262
+	WORD         $0xd352
+	LONG         $0x48767262
+	WORD         $0xdb52
+	VBROADCASTSS (R10)(SI*1), Z2
+	LONG         $0x487e7262
+	WORD         $0xe252
+	LONG         $0x48767262
+	WORD         $0xea52
+	VBROADCASTSS (R10)(SI*2), Z3
+	LONG         $0x487e7262
+	WORD         $0xf352
+	LONG         $0x48767262
+	WORD         $0xfb52
+	VBROADCASTSS (R11), Z2
+	LONG         $0x487ee262
+	WORD         $0xc252
+	LONG         $0x4876e262
+	WORD         $0xca52
+	VBROADCASTSS (R11)(SI*1), Z3
+	LONG         $0x487ee262
+	WORD         $0xd352
+	LONG         $0x4876e262
+	WORD         $0xdb52
+	VBROADCASTSS (R11)(SI*2), Z2
+	LONG         $0x487ee262
+	WORD         $0xe252
+	LONG         $0x4876e262
+	WORD         $0xea52
+	VBROADCASTSS (R12), Z3
+	LONG         $0x487ee262
+	WORD         $0xf352
+	LONG         $0x4876e262
+	WORD         $0xfb52
+	VBROADCASTSS (R12)(SI*1), Z2
+	LONG         $0x487e6262
+	WORD         $0xc252
+	LONG         $0x48766262
+	WORD         $0xca52
+	VBROADCASTSS (R12)(SI*2), Z3
+	LONG         $0x487e6262
+	WORD         $0xd352
+	LONG         $0x48766262
+	WORD         $0xdb52
+	VBROADCASTSS (R13), Z2
+	LONG         $0x487e6262
+	WORD         $0xe252
+	LONG         $0x48766262
+	WORD         $0xea52
+	VBROADCASTSS (R13)(SI*1), Z3
+	LONG         $0x487e6262
+	WORD         $0xf352
+	LONG         $0x48766262
+	WORD         $0xfb52
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         DX, R13
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain14x32_loop
+
+brain14x32_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain14x32_overwrite
+	VADDPS  (R8), Z4, Z4
+	VMOVUPS Z4, (R8)
+	VADDPS  64(R8), Z5, Z5
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z6, Z6
+	VMOVUPS Z6, (R8)
+	VADDPS  64(R8), Z7, Z7
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z8, Z8
+	VMOVUPS Z8, (R8)
+	VADDPS  64(R8), Z9, Z9
+	VMOVUPS Z9, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z10, Z10
+	VMOVUPS Z10, (R8)
+	VADDPS  64(R8), Z11, Z11
+	VMOVUPS Z11, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z12, Z12
+	VMOVUPS Z12, (R8)
+	VADDPS  64(R8), Z13, Z13
+	VMOVUPS Z13, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z14, Z14
+	VMOVUPS Z14, (R8)
+	VADDPS  64(R8), Z15, Z15
+	VMOVUPS Z15, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z16, Z16
+	VMOVUPS Z16, (R8)
+	VADDPS  64(R8), Z17, Z17
+	VMOVUPS Z17, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z18, Z18
+	VMOVUPS Z18, (R8)
+	VADDPS  64(R8), Z19, Z19
+	VMOVUPS Z19, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z20, Z20
+	VMOVUPS Z20, (R8)
+	VADDPS  64(R8), Z21, Z21
+	VMOVUPS Z21, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z22, Z22
+	VMOVUPS Z22, (R8)
+	VADDPS  64(R8), Z23, Z23
+	VMOVUPS Z23, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	VADDPS  64(R8), Z25, Z25
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	VADDPS  64(R8), Z27, Z27
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	VADDPS  64(R8), Z29, Z29
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain14x32_overwrite:
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z6, (R8)
+	VMOVUPS Z7, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z10, (R8)
+	VMOVUPS Z11, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z12, (R8)
+	VMOVUPS Z13, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z14, (R8)
+	VMOVUPS Z15, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z16, (R8)
+	VMOVUPS Z17, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z18, (R8)
+	VMOVUPS Z19, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z20, (R8)
+	VMOVUPS Z21, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z22, (R8)
+	VMOVUPS Z23, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z24, (R8)
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func brain4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain4x32(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain4x32_store
+
+brain4x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	LONG         $0x487e6262
+	WORD         $0xc252
+	LONG         $0x48766262
+	WORD         $0xca52
+	VBROADCASTSS (AX)(SI*1), Z3
+	LONG         $0x487e6262
+	WORD         $0xd352
+	LONG         $0x48766262
+	WORD         $0xdb52
+	VBROADCASTSS (AX)(SI*2), Z4
+	LONG         $0x487e6262
+	WORD         $0xe452
+	LONG         $0x48766262
+	WORD         $0xec52
+	VBROADCASTSS (R10), Z5
+	LONG         $0x487e6262
+	WORD         $0xf552
+	LONG         $0x48766262
+	WORD         $0xfd52
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain4x32_loop
+
+brain4x32_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain4x32_overwrite
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	VADDPS  64(R8), Z25, Z25
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	VADDPS  64(R8), Z27, Z27
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	VADDPS  64(R8), Z29, Z29
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain4x32_overwrite:
+	VMOVUPS Z24, (R8)
+	VMOVUPS Z25, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	VMOVUPS Z27, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	VMOVUPS Z29, 64(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func brain1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain1x32(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain1x32_store
+
+brain1x32_loop:
+	VMOVUPS      (DI), Z0
+	VMOVUPS      64(DI), Z1
+	VBROADCASTSS (AX), Z2
+	LONG         $0x487e6262
+	WORD         $0xf252
+	LONG         $0x48766262
+	WORD         $0xfa52
+	ADDQ         DX, AX
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain1x32_loop
+
+brain1x32_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain1x32_overwrite
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	VADDPS  64(R8), Z31, Z31
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain1x32_overwrite:
+	VMOVUPS Z30, (R8)
+	VMOVUPS Z31, 64(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
 // func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
 // Requires: AVX, AVX512F
 TEXT ·zmm14x16(SB), NOSPLIT, $0-72
@@ -1597,6 +2008,300 @@ ymm1x8_overwrite:
 	VZEROUPPER
 	RET
 
+// func brain14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain14x16(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	LEAQ   (R10)(SI*2), R11
+	ADDQ   SI, R11
+	LEAQ   (R11)(SI*2), R12
+	ADDQ   SI, R12
+	LEAQ   (R12)(SI*2), R13
+	ADDQ   SI, R13
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	VPXORD Z20, Z20, Z20
+	VPXORD Z21, Z21, Z21
+	VPXORD Z22, Z22, Z22
+	VPXORD Z23, Z23, Z23
+	VPXORD Z24, Z24, Z24
+	VPXORD Z25, Z25, Z25
+	VPXORD Z26, Z26, Z26
+	VPXORD Z27, Z27, Z27
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain14x16_store
+
+brain14x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	LONG         $0x487ee262
+	WORD         $0xd152
+	VBROADCASTSS (AX)(SI*1), Z2
+	LONG         $0x487ee262
+	WORD         $0xda52
+	VBROADCASTSS (AX)(SI*2), Z3
+	LONG         $0x487ee262
+	WORD         $0xe352
+	VBROADCASTSS (R10), Z4
+	LONG         $0x487ee262
+	WORD         $0xec52
+	VBROADCASTSS (R10)(SI*1), Z5
+	LONG         $0x487ee262
+	WORD         $0xf552
+	VBROADCASTSS (R10)(SI*2), Z6
+	LONG         $0x487ee262
+	WORD         $0xfe52
+	VBROADCASTSS (R11), Z7
+	LONG         $0x487e6262
+	WORD         $0xc752
+	VBROADCASTSS (R11)(SI*1), Z8
+	LONG         $0x487e4262
+	WORD         $0xc852
+	VBROADCASTSS (R11)(SI*2), Z9
+	LONG         $0x487e4262
+	WORD         $0xd152
+	VBROADCASTSS (R12), Z10
+	LONG         $0x487e4262
+	WORD         $0xda52
+	VBROADCASTSS (R12)(SI*1), Z11
+	LONG         $0x487e4262
+	WORD         $0xe352
+	VBROADCASTSS (R12)(SI*2), Z12
+	LONG         $0x487e4262
+	WORD         $0xec52
+	VBROADCASTSS (R13), Z13
+	LONG         $0x487e4262
+	WORD         $0xf552
+	VBROADCASTSS (R13)(SI*1), Z14
+	LONG         $0x487e4262
+	WORD         $0xfe52
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         DX, R11
+	ADDQ         DX, R12
+	ADDQ         DX, R13
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain14x16_loop
+
+brain14x16_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain14x16_overwrite
+	VADDPS  (R8), Z18, Z18
+	VMOVUPS Z18, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z19, Z19
+	VMOVUPS Z19, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z20, Z20
+	VMOVUPS Z20, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z21, Z21
+	VMOVUPS Z21, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z22, Z22
+	VMOVUPS Z22, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z23, Z23
+	VMOVUPS Z23, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z24, Z24
+	VMOVUPS Z24, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z25, Z25
+	VMOVUPS Z25, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z26, Z26
+	VMOVUPS Z26, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z27, Z27
+	VMOVUPS Z27, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z29, Z29
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain14x16_overwrite:
+	VMOVUPS Z18, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z19, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z20, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z21, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z22, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z23, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z24, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z25, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z26, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z27, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func brain4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain4x16(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	LEAQ   (AX)(SI*2), R10
+	ADDQ   SI, R10
+	VPXORD Z28, Z28, Z28
+	VPXORD Z29, Z29, Z29
+	VPXORD Z30, Z30, Z30
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain4x16_store
+
+brain4x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	LONG         $0x487e6262
+	WORD         $0xe152
+	VBROADCASTSS (AX)(SI*1), Z2
+	LONG         $0x487e6262
+	WORD         $0xea52
+	VBROADCASTSS (AX)(SI*2), Z3
+	LONG         $0x487e6262
+	WORD         $0xf352
+	VBROADCASTSS (R10), Z4
+	LONG         $0x487e6262
+	WORD         $0xfc52
+	ADDQ         DX, AX
+	ADDQ         DX, R10
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain4x16_loop
+
+brain4x16_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain4x16_overwrite
+	VADDPS  (R8), Z28, Z28
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z29, Z29
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z30, Z30
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain4x16_overwrite:
+	VMOVUPS Z28, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z29, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z30, (R8)
+	ADDQ    R9, R8
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func brain1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// Requires: AVX, AVX512F
+TEXT ·brain1x16(SB), NOSPLIT, $0-72
+	MOVQ   k+0(FP), CX
+	MOVQ   a+8(FP), AX
+	MOVQ   rowStride+16(FP), SI
+	MOVQ   kStride+24(FP), DX
+	MOVQ   b+32(FP), DI
+	MOVQ   ldb+40(FP), BX
+	MOVQ   c+48(FP), R8
+	MOVQ   ldc+56(FP), R9
+	SHLQ   $0x02, SI
+	SHLQ   $0x02, DX
+	SHLQ   $0x02, BX
+	SHLQ   $0x02, R9
+	VPXORD Z31, Z31, Z31
+	TESTQ  CX, CX
+	JZ     brain1x16_store
+
+brain1x16_loop:
+	VMOVUPS      (DI), Z0
+	VBROADCASTSS (AX), Z1
+	LONG         $0x487e6262
+	WORD         $0xf952
+	ADDQ         DX, AX
+	ADDQ         BX, DI
+	DECQ         CX
+	JNZ          brain1x16_loop
+
+brain1x16_store:
+	MOVQ    accumulate+64(FP), AX
+	TESTQ   AX, AX
+	JZ      brain1x16_overwrite
+	VADDPS  (R8), Z31, Z31
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+brain1x16_overwrite:
+	VMOVUPS Z31, (R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
 // func zmmTranspose(dst *float32, dstStride int64, src *float32, srcStride int64, n int64)
 // Requires: AVX, AVX512F
 TEXT ·zmmTranspose(SB), NOSPLIT, $0-40
@@ -2144,5 +2849,126 @@ ymmCopyBF16_loop:
 	ADDQ      SI, DI
 	DECQ      R8
 	JNZ       ymmCopyBF16_loop
+	VZEROUPPER
+	RET
+
+// func shrinkRow(dst *uint32, src *float32, n int64, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·shrinkRow(SB), NOSPLIT, $0-28
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS scale+24(FP), Z2
+	SUBQ         $0x20, DX
+	JLT          shrinkRow_tail
+
+shrinkRow_loop:
+	VMULPS    (SI), Z2, Z0
+	VMULPS    64(SI), Z2, Z1
+	LONG      $0x4877f262
+	WORD      $0xc072
+	VMOVDQU32 Z0, (DI)
+	ADDQ      $0x80, SI
+	ADDQ      $0x40, DI
+	SUBQ      $0x20, DX
+	JGE       shrinkRow_loop
+
+shrinkRow_tail:
+	ADDQ      $0x20, DX
+	JZ        shrinkRow_end
+	MOVQ      DX, CX
+	MOVQ      $0x00000001, AX
+	SHLQ      CL, AX
+	DECQ      AX
+	KMOVW     AX, K1
+	SHRQ      $0x10, AX
+	KMOVW     AX, K2
+	INCQ      DX
+	SHRQ      $0x01, DX
+	MOVQ      DX, CX
+	MOVQ      $0x00000001, AX
+	SHLQ      CL, AX
+	DECQ      AX
+	KMOVW     AX, K3
+	VMULPS.Z  (SI), Z2, K1, Z0
+	VMULPS.Z  64(SI), Z2, K2, Z1
+	LONG      $0x4877f262
+	WORD      $0xc072
+	VMOVDQU32 Z0, K3, (DI)
+
+shrinkRow_end:
+	VZEROUPPER
+	RET
+
+DATA pairOrder<>+0(SB)/4, $0x00100000
+DATA pairOrder<>+4(SB)/4, $0x00110001
+DATA pairOrder<>+8(SB)/4, $0x00120002
+DATA pairOrder<>+12(SB)/4, $0x00130003
+DATA pairOrder<>+16(SB)/4, $0x00140004
+DATA pairOrder<>+20(SB)/4, $0x00150005
+DATA pairOrder<>+24(SB)/4, $0x00160006
+DATA pairOrder<>+28(SB)/4, $0x00170007
+DATA pairOrder<>+32(SB)/4, $0x00180008
+DATA pairOrder<>+36(SB)/4, $0x00190009
+DATA pairOrder<>+40(SB)/4, $0x001a000a
+DATA pairOrder<>+44(SB)/4, $0x001b000b
+DATA pairOrder<>+48(SB)/4, $0x001c000c
+DATA pairOrder<>+52(SB)/4, $0x001d000d
+DATA pairOrder<>+56(SB)/4, $0x001e000e
+DATA pairOrder<>+60(SB)/4, $0x001f000f
+GLOBL pairOrder<>(SB), RODATA|NOPTR, $64
+
+// func shrinkPairs(dst *uint32, dstStride int64, src *float32, srcStride int64, n int64, mask int64, scale float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·shrinkPairs(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), DI
+	MOVQ         dstStride+8(FP), SI
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStride+24(FP), R8
+	MOVQ         n+32(FP), R9
+	MOVQ         mask+40(FP), AX
+	KMOVW        AX, K1
+	SHLQ         $0x02, SI
+	SHLQ         $0x02, R8
+	VBROADCASTSS scale+48(FP), Z2
+	VMOVDQU32    pairOrder<>+0(SB), Z3
+
+shrinkPairs_loop:
+	VMULPS.Z  (DX), Z2, K1, Z0
+	VMULPS.Z  (DX)(R8*1), Z2, K1, Z1
+	LONG      $0x4877f262
+	WORD      $0xc072
+	VPERMW    Z0, Z3, Z0
+	VMOVDQU32 Z0, (DI)
+	LEAQ      (DX)(R8*2), DX
+	ADDQ      SI, DI
+	DECQ      R9
+	JNZ       shrinkPairs_loop
+	VZEROUPPER
+	RET
+
+// func joinPairs(dst *uint32, dstStride int64, src *uint16, srcStride int64, n int64, mask int64)
+// Requires: AVX, AVX512F
+TEXT ·joinPairs(SB), NOSPLIT, $0-48
+	MOVQ  dst+0(FP), DI
+	MOVQ  dstStride+8(FP), SI
+	MOVQ  src+16(FP), DX
+	MOVQ  srcStride+24(FP), R8
+	MOVQ  n+32(FP), R9
+	MOVQ  mask+40(FP), AX
+	KMOVW AX, K1
+	SHLQ  $0x02, SI
+	SHLQ  $0x01, R8
+
+joinPairs_loop:
+	VPMOVZXWD.Z (DX), K1, Z0
+	VPMOVZXWD.Z (DX)(R8*1), K1, Z1
+	VPSLLD      $0x10, Z1, Z1
+	VPORD       Z1, Z0, Z0
+	VMOVDQU32   Z0, (DI)
+	LEAQ        (DX)(R8*2), DX
+	ADDQ        SI, DI
+	DECQ        R9
+	JNZ         joinPairs_loop
 	VZEROUPPER
 	RET

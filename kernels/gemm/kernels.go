@@ -21,6 +21,7 @@ type Kernels struct {
 
 	heights []height // descending, down to 1
 	pack    packers
+	brain   []height // the same over words of two brain floats; nil if there are none
 }
 
 // packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other,
@@ -28,6 +29,12 @@ type Kernels struct {
 type packers struct {
 	rows, blocks         func(dst *float32, dstStride int64, src *float32, srcStride, n int64)
 	rowsBF16, blocksBF16 func(dst *float32, dstStride int64, src *uint16, srcStride, n int64)
+
+	// Those of words of two brain floats.
+	shrinkRow   func(dst *uint32, src *float32, n int64, scale float32)
+	shrinkPairs func(dst *uint32, dstStride int64, src *float32, srcStride, n, mask int64,
+		scale float32)
+	joinPairs func(dst *uint32, dstStride int64, src *uint16, srcStride, n, mask int64)
 }
 
 // For returns the tiles of a tier, which the machine must have.
@@ -66,13 +73,17 @@ type Panel struct {
 // Tile computes C[rows, width] (+)= A[rows, k]·B[k, width]. rows is at most Rows, width is Wide or
 // Narrow, and k is positive.
 func (g *Kernels) Tile(rows, width, k int, a A, b Panel, c C, accumulate bool) {
+	g.tile(g.heights, rows, width, k, a, b, c, accumulate)
+}
+
+func (g *Kernels) tile(heights []height, rows, width, k int, a A, b Panel, c C, accumulate bool) {
 	_, _ = a.Data[(rows-1)*a.Row+(k-1)*a.Col], b.Data[(k-1)*b.Row+width-1]
 	_ = c.Data[(rows-1)*c.Row+width-1]
 	add := int64(0)
 	if accumulate {
 		add = 1
 	}
-	for _, h := range g.heights {
+	for _, h := range heights {
 		for rows >= h.rows {
 			run := h.wide
 			if width == g.Narrow {

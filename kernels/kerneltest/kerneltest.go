@@ -20,7 +20,7 @@ var Threads = []int{1, 2, 3, 8}
 // EachTier runs f as a subtest on every tier of this processor, with two threads.
 func EachTier(t *testing.T, f func(t *testing.T, m *machine.Machine)) {
 	t.Helper()
-	for tier := simd.Portable; tier <= simd.Best(); tier++ {
+	for _, tier := range simd.Tiers() {
 		t.Run(tier.String(), func(t *testing.T) {
 			m := machine.New(2, tier)
 			defer m.Close()
@@ -32,7 +32,7 @@ func EachTier(t *testing.T, f func(t *testing.T, m *machine.Machine)) {
 // SameBits requires that f returns the same bits on machines of any number of threads.
 func SameBits(t *testing.T, f func(m *machine.Machine) []float32) {
 	t.Helper()
-	for tier := simd.Portable; tier <= simd.Best(); tier++ {
+	for _, tier := range simd.Tiers() {
 		var want []float32
 		for _, threads := range Threads {
 			m := machine.New(threads, tier)

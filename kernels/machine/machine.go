@@ -26,13 +26,16 @@ type Machine struct {
 }
 
 // New returns a Machine of threads threads (0: all that the process may use) and a tier that this
-// processor has.
-func New(threads int, tier simd.Tier) *Machine {
+// processor has. Matrix products have float32 operands.
+func New(threads int, tier simd.Tier) *Machine { return NewPrecision(threads, tier, gemm.Float) }
+
+// NewPrecision is New with matrix products of a precision.
+func NewPrecision(threads int, tier simd.Tier, p gemm.Precision) *Machine {
 	pool := parallel.New(threads)
 	return &Machine{
 		Pool: pool,
 		Ops:  simd.For(tier),
-		Gemm: gemm.NewDriver(pool, tier),
+		Gemm: gemm.NewDriver(pool, tier, p),
 		own:  make([][]float32, pool.Threads()),
 	}
 }

@@ -69,6 +69,11 @@ func swigluGradAVX512(dgate *float32, dup *float32, dy *float32, gate *float32, 
 //go:noescape
 func adamAVX512(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)
 
+// roundBrainAVX512 computes dst = src rounded to brain floats.
+//
+//go:noescape
+func roundBrainAVX512(dst *float32, src *float32, n int64)
+
 // expSumAVX2 computes dst = exp(src·scale - shift) and returns its sum.
 //
 //go:noescape
@@ -133,3 +138,8 @@ func swigluGradAVX2(dgate *float32, dup *float32, dy *float32, gate *float32, up
 //
 //go:noescape
 func adamAVX2(p *float32, grad *float32, m *float32, v *float32, n int64, factors *float32)
+
+// roundBrainAVX2 computes dst = src rounded to brain floats.
+//
+//go:noescape
+func roundBrainAVX2(dst *float32, src *float32, n int64)

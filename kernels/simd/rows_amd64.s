@@ -465,6 +465,42 @@ adamAVX512_loop:
 	VZEROUPPER
 	RET
 
+// func roundBrainAVX512(dst *float32, src *float32, n int64)
+// Requires: AVX, AVX512F
+TEXT ·roundBrainAVX512(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), CX
+	MOVL         $0x00007fff, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Z0
+	MOVL         $0xffff0000, AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Z1
+	MOVL         $0x00000001, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Z5
+	MOVL         $0x00400000, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Z6
+
+roundBrainAVX512_loop:
+	VMOVUPS (SI), Z2
+	VPSRLD  $0x10, Z2, Z3
+	VPANDD  Z5, Z3, Z3
+	VPADDD  Z0, Z3, Z3
+	VPADDD  Z2, Z3, Z3
+	VCMPPS  $0x03, Z2, Z2, K1
+	VPORD   Z6, Z2, K1, Z3
+	VPANDD  Z1, Z3, Z3
+	VMOVUPS Z3, (DI)
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $0x10, CX
+	JNZ     roundBrainAVX512_loop
+	VZEROUPPER
+	RET
+
 // func expSumAVX2(dst *float32, src *float32, n int64, scale float32, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·expSumAVX2(SB), NOSPLIT, $32-36
@@ -914,5 +950,42 @@ adamAVX2_loop:
 	ADDQ        $+32, R8
 	SUBQ        $0x08, CX
 	JNZ         adamAVX2_loop
+	VZEROUPPER
+	RET
+
+// func roundBrainAVX2(dst *float32, src *float32, n int64)
+// Requires: AVX, AVX2
+TEXT ·roundBrainAVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         n+16(FP), CX
+	MOVL         $0x00007fff, AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	MOVL         $0xffff0000, AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	MOVL         $0x00000001, AX
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	MOVL         $0x00400000, AX
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Y6
+
+roundBrainAVX2_loop:
+	VMOVUPS   (SI), Y2
+	VPSRLD    $0x10, Y2, Y3
+	VPAND     Y5, Y3, Y3
+	VPADDD    Y0, Y3, Y3
+	VPADDD    Y2, Y3, Y3
+	VCMPPS    $0x03, Y2, Y2, Y4
+	VPOR      Y6, Y2, Y2
+	VBLENDVPS Y4, Y2, Y3, Y3
+	VPAND     Y1, Y3, Y3
+	VMOVUPS   Y3, (DI)
+	ADDQ      $+32, DI
+	ADDQ      $+32, SI
+	SUBQ      $0x08, CX
+	JNZ       roundBrainAVX2_loop
 	VZEROUPPER
 	RET

@@ -1,28 +1,47 @@
-// Package simd holds the elementwise row operations that operators share, in tiers: AVX-512, AVX2
-// and portable Go. A tier's results do not depend on alignment or on the number of threads; tiers
+// Package simd holds the elementwise row operations that operators share, in tiers: AVX-512, AVX2,
+// NEON and portable Go. A tier's results do not depend on alignment or on the number of threads; tiers
 // differ from each other by rounding.
 package simd
 
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
 // Tier is an instruction set.
 type Tier uint8
 
-// The tiers, from the one that runs everywhere to the fastest.
+// The tiers. AVX2 is with FMA; AVX512 is the subset of all servers (F, BW, DQ, VL); AVX512BF16 adds
+// products of brain floats and leaves those of float32 as they are.
 const (
 	Portable Tier = iota
 	AVX2
 	AVX512
+	AVX512BF16
+	NEON
 )
 
 // tierNames are the values of the environment variable and of a checkpoint's record.
-var tierNames = [...]string{Portable: "portable", AVX2: "avx2", AVX512: "avx512"}
+var tierNames = [...]string{Portable: "portable", AVX2: "avx2", AVX512: "avx512",
+	AVX512BF16: "avx512bf16", NEON: "neon"}
 
 func (t Tier) String() string { return tierNames[t] }
+
+// Floats returns the tier whose float32 results t has.
+func (t Tier) Floats() Tier {
+	if t == AVX512BF16 {
+		return AVX512
+	}
+	return t
+}
+
+// Best returns the fastest tier that this machine and its operating system support.
+func Best() Tier {
+	all := Tiers()
+	return all[len(all)-1]
+}
 
 // Parse returns the tier of a name, or the best one of this machine for "". A tier that the machine
 // lacks is an error.
@@ -34,7 +53,7 @@ func Parse(name string) (Tier, error) {
 		if n != name {
 			continue
 		}
-		if Tier(t) > Best() {
+		if !slices.Contains(Tiers(), Tier(t)) {
 			return 0, fmt.Errorf("simd: this machine has no %s; its best tier is %s", name, Best())
 		}
 		return Tier(t), nil
@@ -68,6 +87,7 @@ type assembly struct {
 	swiglu      func(dst, gate, up *float32, n int64)
 	swigluGrad  func(dgate, dup, dy, gate, up *float32, n int64)
 	adam        func(p, grad, m, v *float32, n int64, factors *float32)
+	roundBrain  func(dst, src *float32, n int64)
 }
 
 // For returns the row functions of a tier.

@@ -2,7 +2,7 @@
 
 package simd
 
-// Best returns the fastest tier that this machine supports.
-func Best() Tier { return Portable }
+// Tiers returns the tiers that this machine supports.
+func Tiers() []Tier { return []Tier{Portable} }
 
 func (o *Ops) assemble() {}

@@ -7,7 +7,7 @@ import (
 )
 
 func eachTier(t *testing.T, f func(*testing.T, *Ops)) {
-	for tier := Portable; tier <= Best(); tier++ {
+	for _, tier := range Tiers() {
 		t.Run(tier.String(), func(t *testing.T) { f(t, For(tier)) })
 	}
 }
