@@ -51,7 +51,7 @@ var rules = []rule{
 	{"longlora/", "longlora/kernels/difference", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "github.com/parquet-go/parquet-go", []string{"longlora/schemas/shard"},
 		"one package touches the Parquet library"},
-	{"longlora/", "github.com/apache/arrow/go/v17/arrow/ipc", []string{"longlora/schemas/arrowio"},
+	{"longlora/", "github.com/apache/arrow/go/v17/arrow/ipc", []string{"longlora/schemas/ipc"},
 		"one package touches Arrow IPC and Flight"},
 	{"longlora/", "github.com/apache/arrow/go/v17/parquet", nil,
 		"Arrow 17 reads some Parquet files wrongly; parquet-go reads them"},
