@@ -10,10 +10,14 @@ import (
 
 const (
 	// maxLogits bounds the logits that exist at a time, in floats; maxRows bounds their rows, and
-	// minRows is what amortises packing the head's weights.
-	maxLogits = 4 << 20
+	// minRows is what amortises going through the head's weights.
+	maxLogits = 16 << 20
 	maxRows   = 1024
 	minRows   = 64
+	// blockSize bounds the logits between a product and what is made of them, in floats: they stay
+	// in a cache.
+	blockSize = 512 << 10
+	minBlock  = 512
 	// gap keeps the logits of one token in different rows off the same sets of a cache.
 	gap = 16
 )
@@ -59,22 +63,21 @@ type call struct {
 type chunk struct {
 	rows          []int // their places in h
 	logits, h, dh machine.Matrix
+	most, sum     []float32 // of each row's logits so far: the greatest, Σ exp(logit - most)
 }
 
 func (c *call) run() {
-	size := min(max(maxLogits/c.vocabulary, minRows), maxRows, c.h.N)
+	rows := c.withoutTarget()
+	if rows == 0 {
+		return
+	}
+	size := min(max(maxLogits/c.vocabulary, minRows), maxRows)
+	chunks := machine.Chunks(rows, size)
+	size = machine.Chunks(rows, chunks)
 	k := c.newChunk(size)
 	for t := range c.h.N {
 		if c.targets[t] < 0 {
-			c.losses[t] = 0
-			if c.dh.N > 0 {
-				clear(c.dh.Row(t))
-			}
 			continue
-		}
-		if int(c.targets[t]) >= c.vocabulary {
-			panic(fmt.Sprintf("CrossEntropy: target %d outside vocabulary %d", c.targets[t],
-				c.vocabulary))
 		}
 		if k.rows = append(k.rows, t); len(k.rows) == size {
 			c.do(k)
@@ -84,50 +87,114 @@ func (c *call) run() {
 	c.do(k)
 }
 
+// withoutTarget does the rows that have none, and returns the number of the others.
+func (c *call) withoutTarget() (others int) {
+	for t := range c.h.N {
+		if int(c.targets[t]) >= c.vocabulary {
+			panic(fmt.Sprintf("CrossEntropy: target %d outside vocabulary %d", c.targets[t],
+				c.vocabulary))
+		}
+		if c.targets[t] >= 0 {
+			others++
+			continue
+		}
+		c.losses[t] = 0
+		if c.dh.N > 0 {
+			clear(c.dh.Row(t))
+		}
+	}
+	return others
+}
+
 func (c *call) newChunk(size int) *chunk {
 	stride, d := (c.vocabulary+15)/16*16+gap, c.h.D
-	s := c.Shared(size * (stride + 2*d))
+	s := c.Shared(size * (stride + 2*d + 2))
+	cut := func(n int) []float32 {
+		part := s[:n]
+		s = s[n:]
+		return part
+	}
 	return &chunk{
-		logits: machine.Matrix{Data: s, D: c.vocabulary, Stride: stride},
-		h:      machine.Matrix{Data: s[size*stride:], D: d, Stride: d},
-		dh:     machine.Matrix{Data: s[size*(stride+d):], D: d, Stride: d},
+		logits: machine.Matrix{Data: cut(size * stride), D: c.vocabulary, Stride: stride},
+		h:      machine.Matrix{Data: cut(size * d), D: d, Stride: d},
+		dh:     machine.Matrix{Data: cut(size * d), D: d, Stride: d},
+		most:   cut(size),
+		sum:    cut(size),
 	}
 }
 
-// do computes the rows of a chunk.
+// do computes the rows of a chunk, a block of the vocabulary after the other: first all logits and
+// their sums, then, block by block, gradients and their products.
 func (c *call) do(k *chunk) {
 	n := len(k.rows)
+	if n == 0 {
+		return
+	}
 	for i, t := range k.rows {
 		copy(k.h.Row(i), c.h.Row(t))
+		k.most[i], k.sum[i] = float32(math.Inf(-1)), 0
 	}
-	c.Gemm.Multiply(k.logits.C(), k.h.A(), machine.Weights(c.l.W, true), n, c.vocabulary, c.h.D,
-		false)
-	c.Rows(n, 8*c.vocabulary, func(_, from, to int) {
-		for i := from; i < to; i++ {
-			c.row(k.logits.Row(i), k.rows[i])
+	block := max(blockSize/n/gap*gap, minBlock)
+	for from := 0; from < c.vocabulary; from += block {
+		c.score(k, from, min(from+block, c.vocabulary))
+	}
+	for i, t := range k.rows {
+		loss := float64(k.most[i]) + math.Log(float64(k.sum[i]))
+		c.losses[t] = float32(loss - float64(k.logits.Row(i)[c.targets[t]]))
+	}
+	if c.dh.N == 0 {
+		return
+	}
+	for from := 0; from < c.vocabulary; from += block {
+		c.gradients(k, from, min(from+block, c.vocabulary))
+	}
+	for i, t := range k.rows {
+		copy(c.dh.Row(t), k.dh.Row(i))
+	}
+}
+
+// columns returns the logits of tokens [from, to).
+func (k *chunk) columns(from, to int) machine.Matrix {
+	part := k.logits
+	part.Data, part.N, part.D = part.Data[from:], len(k.rows), to-from
+	return part
+}
+
+// score computes the logits of tokens [from, to) and carries on the sums.
+func (c *call) score(k *chunk, from, to int) {
+	part := k.columns(from, to)
+	weights := machine.Weights(c.l.W, true).From(0, from)
+	c.Gemm.Multiply(part.C(), k.h.A(), weights, part.N, part.D, c.h.D, false)
+	c.Rows(part.N, 4*part.D, func(worker, i, end int) {
+		scratch := c.Own(worker, part.D)
+		for ; i < end; i++ {
+			row := part.Row(i)
+			most := max(k.most[i], c.Ops.Max(row))
+			k.sum[i] *= float32(math.Exp(float64(k.most[i] - most)))
+			k.most[i] = most
+			k.sum[i] += c.Ops.ExpSum(scratch, row, 1, most)
+		}
+	})
+}
+
+// gradients turns the logits of tokens [from, to) into their gradients, and multiplies those.
+func (c *call) gradients(k *chunk, from, to int) {
+	part := k.columns(from, to)
+	c.Rows(part.N, 4*part.D, func(_, i, end int) {
+		for ; i < end; i++ {
+			row, t := part.Row(i), k.rows[i]
+			g := c.scale * c.weights[t]
+			c.Ops.ExpSum(row, row, 1, k.most[i])
+			c.Ops.Scale(row, g/k.sum[i])
+			if target := int(c.targets[t]); from <= target && target < to {
+				row[target-from] -= g
+			}
 		}
 	})
 	if c.dw.N > 0 {
-		c.Gemm.Multiply(c.dw.C(), k.logits.T(), k.h.B(1), c.vocabulary, c.h.D, n, true)
+		dw := c.dw.Rows(from, to)
+		c.Gemm.Multiply(dw.C(), part.T(), k.h.B(1), part.D, c.h.D, part.N, true)
 	}
-	if c.dh.N > 0 {
-		c.Gemm.Multiply(k.dh.C(), k.logits.A(), machine.Weights(c.l.W, false), n, c.h.D,
-			c.vocabulary, false)
-		for i, t := range k.rows {
-			copy(c.dh.Row(t), k.dh.Row(i))
-		}
-	}
-}
-
-// row writes the loss of row t and turns its logits into their gradients.
-func (c *call) row(logits []float32, t int) {
-	target := c.targets[t]
-	most, aim := c.Ops.Max(logits), float64(logits[target])
-	sum := c.Ops.ExpSum(logits, logits, 1, most)
-	c.losses[t] = float32(float64(most) + math.Log(float64(sum)) - aim)
-	if c.dh.N > 0 {
-		g := c.scale * c.weights[t]
-		c.Ops.Scale(logits, g/sum)
-		logits[target] -= g
-	}
+	weights := machine.Weights(c.l.W, false).From(from, 0)
+	c.Gemm.Multiply(k.dh.C(), part.A(), weights, part.N, c.h.D, part.D, from > 0)
 }

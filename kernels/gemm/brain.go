@@ -58,9 +58,9 @@ func (p *product) packPairs(w *workspace, dst []float32, b B, k, cols, width int
 				clear(dst[i*width+j:][:lanes])
 			}
 		case b.Row == 1 && b.Col != 1:
-			p.packTransposed(w, dst[j:], b.from(0, j), k, left, width)
+			p.packTransposed(w, dst[j:], b.From(0, j), k, left, width)
 		default:
-			p.packColumns(dst[j:], b.from(0, j), k, left, width)
+			p.packColumns(dst[j:], b.From(0, j), k, left, width)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func (p *product) packTransposed(w *workspace, dst []float32, b B, k, cols, widt
 		w.columns = grow(w.columns, lanes*stride)
 		src = w.columns
 		for j := range cols {
-			p.packRow(src[j*stride:], b.from(0, j), k)
+			p.packRow(src[j*stride:], b.From(0, j), k)
 		}
 		for j := cols; j < lanes; j++ {
 			clear(src[j*stride:][:words])

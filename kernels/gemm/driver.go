@@ -106,7 +106,7 @@ func (p *product) byRows() {
 	for j := 0; j < p.n; j += chunk {
 		q := *p
 		q.n = min(chunk, p.n-j)
-		q.c.Data, q.b = p.c.Data[j:], p.b.from(0, j)
+		q.c.Data, q.b = p.c.Data[j:], p.b.From(0, j)
 		q.rowTasks()
 	}
 }
@@ -130,7 +130,7 @@ func (p *product) rowTasks() {
 func (p *product) packPanel(w *workspace, packed []float32, j, from, to int) {
 	left := p.n - j
 	width := p.tiles.Width(left)
-	dst, b := packed[j*p.words(to-from):], p.b.from(from, j)
+	dst, b := packed[j*p.words(to-from):], p.b.From(from, j)
 	switch {
 	case p.pair == 2:
 		p.packPairs(w, dst, b, to-from, min(left, width), width)
@@ -164,7 +164,7 @@ func (p *product) byColumns() {
 	p.run((p.n+cols-1)/cols, func(worker, i int) {
 		q := *p
 		q.n = min(cols, p.n-i*cols)
-		q.c.Data, q.b = p.c.Data[i*cols:], p.b.from(0, i*cols)
+		q.c.Data, q.b = p.c.Data[i*cols:], p.b.From(0, i*cols)
 		q.columnTask(&p.own[worker])
 	})
 }

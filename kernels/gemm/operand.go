@@ -21,8 +21,8 @@ type C struct {
 	Row  int
 }
 
-// from returns b's part that begins at element (k, j).
-func (b B) from(k, j int) B {
+// From returns b's part that begins at element (k, j).
+func (b B) From(k, j int) B {
 	at := k*b.Row + j*b.Col
 	if b.F32 != nil {
 		b.F32 = b.F32[at:]

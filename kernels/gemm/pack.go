@@ -8,11 +8,11 @@ func (g *Kernels) Pack(dst []float32, b B, k, cols, width int) {
 	_ = dst[k*width-1]
 	j := 0
 	for g.pack.rows != nil && j+g.Narrow <= cols {
-		g.packBlock(dst[j:], b.from(0, j), k, width)
+		g.packBlock(dst[j:], b.From(0, j), k, width)
 		j += g.Narrow
 	}
 	if j < cols {
-		packElements(dst[j:], b.from(0, j), 0, k, cols-j, width)
+		packElements(dst[j:], b.From(0, j), 0, k, cols-j, width)
 	}
 	if cols < width {
 		for i := range k {
