@@ -11,7 +11,7 @@ func New() *cobra.Command {
 		Use:   "pipeline",
 		Short: "Turn documents into clean, tokenized, packed shards",
 	}
-	root.AddCommand(newIngest(), newEncode(), newVerify(), newStat(), newCat(), newTokenizer(),
+	root.AddCommand(newIngest(), newEncode(), newMix(), newVerify(), newStat(), newCat(), newTokenizer(),
 		newPublish(), newPull())
 	return root
 }

@@ -121,20 +121,29 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	err = errors.Join(
-		o.MaxDropped.Check("documents were dropped", "--max-dropped", report.Dropped, report.Documents,
-			b.Rejected()),
-		o.MaxCut.Check("documents lost tokens", "--max-cut", report.Cut, report.Documents, b.Rejected()))
-	if err == nil && report.Sequences == 0 {
-		err = fmt.Errorf("no sequence is left of %d documents: %s", report.Documents,
-			limit.Reasons(b.Rejected()))
-	}
-	if err != nil {
+	if err := Publishable(b, report, o.MaxDropped, o.MaxCut); err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
-	b.Report("packing", report)
-	b.Report("utilisation", utilisation(report, o.Pack.Context))
+	Report(b, report, o.Pack.Context)
 	return b.Publish()
+}
+
+// Publishable returns an error if packing lost more than the limits allow, or left nothing.
+func Publishable(b *shard.Builder, r pack.Report, maxDropped, maxCut limit.Limit) error {
+	err := errors.Join(
+		maxDropped.Check("documents were dropped", "--max-dropped", r.Dropped, r.Documents, b.Rejected()),
+		maxCut.Check("documents lost tokens", "--max-cut", r.Cut, r.Documents, b.Rejected()))
+	if err == nil && r.Sequences == 0 {
+		err = fmt.Errorf("no sequence is left of %d documents: %s", r.Documents,
+			limit.Reasons(b.Rejected()))
+	}
+	return err
+}
+
+// Report says in the manifest what packing did.
+func Report(b *shard.Builder, r pack.Report, context int) {
+	b.Report("packing", r)
+	b.Report("utilisation", utilisation(r, context))
 }
 
 // utilisation is the part of the sequences' room that holds tokens, in 1/10000.

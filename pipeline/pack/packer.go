@@ -59,6 +59,24 @@ func (o Options) WithDefaults() Options {
 	return o
 }
 
+// Kept returns how many tokens the over-length policy keeps of a document; the policy error keeps all.
+func (o Options) Kept(tokens int) (kept int) {
+	cut, err := find("over-length policy", policies, o.OverLength)
+	if err != nil || tokens <= o.Context {
+		return tokens
+	}
+	cuts, err := cut.value(tokens, o.Context)
+	if err != nil {
+		return tokens
+	}
+	for _, c := range cuts {
+		for _, r := range c {
+			kept += r.end - r.start
+		}
+	}
+	return kept
+}
+
 // Sample is a tokenized document.
 type Sample struct {
 	ID, Source, Licence string

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"longlora/internal/command"
+	"longlora/pipeline/limit"
+	"longlora/pipeline/mix"
+	"longlora/schemas/shard"
+)
+
+func newMix() *cobra.Command {
+	o := mix.Options{MaxDropped: limit.Share(0.01), MaxCut: limit.Share(0.01)}
+	var recipe, name string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "mix --recipe FILE --out DIR",
+		Short: "Mix document datasets by a recipe into a sequence dataset",
+		Long: "Mix document datasets by a recipe into a sequence dataset, and print what it came to.\n\n" +
+			"A recipe is YAML; paths are beside it unless absolute:\n\n" + exampleRecipe,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return runMix(c, recipe, name, asJSON, o) },
+	}
+	fs := c.Flags()
+	fs.StringVar(&recipe, "recipe", "", "YAML file that says what to mix")
+	fs.Var(&o.MaxDropped, "max-dropped", "mixed documents that may be dropped before the build fails")
+	fs.Var(&o.MaxCut, "max-cut", "mixed documents that may lose tokens before the build fails")
+	fs.BoolVar(&asJSON, "json", false, "print the realised table as one JSON object")
+	addOutputFlags(c, &o.Out, &name, &o.Overwrite, &o.Workers)
+	return c
+}
+
+const exampleRecipe = `  name: books-and-code
+  seed: 1
+  tokens: 500_000_000        # of the mixture; left out: as many as there are
+  tokenizer: llama2          # left out: the embedded one
+  context: 32768
+  packing: best-fit          # and over_length, window_tokens, no_bos, no_eos, as encode's flags
+  sources:
+  - name: books
+    dataset: build/books     # a document dataset; digest: pins it
+    splits: [train]
+    weight: 3                # its part of the tokens
+    max_epochs: 4            # how often a document may be taken
+    lengths: {exponent: 0.5} # or buckets: [{from: 8192, factor: 2}, {from: 65536, factor: 4}]
+  - name: code
+    dataset: build/code
+    weight: 1
+    loss_weight: 0.5
+`
+
+func runMix(c *cobra.Command, recipe, name string, asJSON bool, o mix.Options) (err error) {
+	if recipe == "" || o.Out == "" {
+		return command.Usagef("mix needs --recipe and --out")
+	}
+	if o.Recipe, err = mix.Read(recipe); err != nil {
+		return fmt.Errorf("mix: %w", err)
+	}
+	if name != "" {
+		o.Recipe.Name = name
+	}
+	if o.Recipe.Name == "" {
+		o.Recipe.Name = fmt.Sprintf("mixture-%d", o.Recipe.Context)
+	}
+	tok := defaultTokenizer
+	if o.Recipe.Tokenizer != "" {
+		tok = o.Recipe.Tokenizer
+	}
+	if o.Tokenizer, err = openTokenizer(tok); err != nil {
+		return fmt.Errorf("mix: %w", err)
+	}
+	for _, s := range o.Recipe.Sources {
+		d, err := shard.Open(s.Dataset)
+		if err != nil {
+			return fmt.Errorf("mix: source %s: %w", s.Name, err)
+		}
+		o.Datasets = append(o.Datasets, d)
+	}
+	if err := o.Validate(); err != nil {
+		return fmt.Errorf("mix: %w", err)
+	}
+	p := command.NewProgress(c.ErrOrStderr(), "mix", o.Count(), "documents")
+	o.Progress = p.Add
+	m, realised, err := mix.Run(c.Context(), o)
+	p.Done()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return json.NewEncoder(c.OutOrStdout()).Encode(realised)
+	}
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", realised.Markdown()); err != nil {
+		return err
+	}
+	return printBuilt(c, o.Out, m)
+}
