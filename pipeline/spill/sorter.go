@@ -1,4 +1,5 @@
-// Package spill sorts more records than fit into memory: sorted runs go to disk and are merged.
+// Package spill sorts more records than fit into memory: sorted runs go to disk, as Arrow IPC streams,
+// and are merged.
 package spill
 
 import (
@@ -77,11 +78,7 @@ func (s *Sorter) path(run int) string {
 
 func (s *Sorter) write(run int, records []Record) error {
 	slices.SortFunc(records, Record.Compare)
-	w, err := newRunWriter(s.path(run))
-	if err != nil {
-		return err
-	}
-	return errors.Join(w.write(records), w.close())
+	return writeRun(s.path(run), records)
 }
 
 // Sorted streams the records in order and removes the runs when it ends.
