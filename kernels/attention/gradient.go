@@ -1,6 +1,9 @@
 package attention
 
 import (
+	"runtime"
+	"sync/atomic"
+
 	"longlora/kernels"
 	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
@@ -9,9 +12,9 @@ import (
 // gradTile is the keys that the gradient takes at a time.
 const gradTile = 128
 
-// CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. Tasks are a key
-// head's segments, so that keys and queries of a task are nobody else's; inside a task everything
-// is added in one order.
+// CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. A task is a tile of
+// a key head's keys, whose gradients are nobody else's and are added in one order. Those of a block
+// of queries are added by the tiles in turn.
 func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	s kernels.Segments, scale float32) {
 	b := &backward{forward: newForward(m, o, lse, q, k, v, s, scale),
@@ -21,11 +24,11 @@ func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	machine.Want("AttentionGrad", "dk", dk, k.Shape()...)
 	machine.Want("AttentionGrad", "dv", dv, v.Shape()...)
 	b.prepare()
-	tasks := b.tasks(s)
-	b.Tasks(len(tasks), 2*b.work(), func(worker, i int) {
-		for _, j := range tasks[i] {
-			b.segment(worker, j)
-		}
+	b.plan(s)
+	// Tiles of all heads before the next tiles: what a task waits for has long begun.
+	tiles := machine.Chunks(b.q.t+b.offset, gradTile) - b.keys.from/gradTile
+	b.Tasks(tiles*b.k.h, 2*b.work(), func(worker, i int) {
+		b.tile(worker, i%b.k.h, b.keys.from+i/b.k.h*gradTile)
 	})
 	b.finish(view(dq), b.dq, span{0, b.q.t})
 	b.finish(view(dk), b.dk, b.keys)
@@ -37,8 +40,11 @@ func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 type backward struct {
 	*forward
 	dq, dk, dv, do heads
-	vT             []float32 // packed values
-	delta          []float32 // [H, T] Σ do·o
+	vT             []float32      // packed values
+	delta          []float32      // [H, T] Σ do·o
+	segments       [][]segment    // of each query head
+	turns          []atomic.Int32 // [H, blocks]: tiles that have added to a block of queries
+	blocks         int            // of queries, of a head
 }
 
 // prepare packs keys and values, and copies what the tiles cannot use where it lies.
@@ -106,39 +112,22 @@ func (b *backward) finish(dst, sums heads, rows span) {
 	})
 }
 
-// job is a segment of one query head.
-type job struct {
-	head int
-	segment
+// plan lists the segments of each head, and the blocks of queries: they are counted from the first
+// query on, and segments cut them.
+func (b *backward) plan(s kernels.Segments) {
+	b.segments = make([][]segment, b.q.h)
+	for _, g := range s.Groups {
+		all := segments(g, span{b.offset, b.offset + b.q.t})
+		for h := g.From; h < g.To; h++ {
+			b.segments[h] = all
+		}
+		b.blocks = max(b.blocks, len(all))
+	}
+	b.blocks += machine.Chunks(b.q.t, b.blockSize())
+	b.turns = make([]atomic.Int32, b.q.h*b.blocks)
 }
 
-// tasks returns lists of jobs that share no keys' gradients: the query heads of a key head and
-// segment, or all of a key head if its query heads have different segments.
-func (b *backward) tasks(s kernels.Segments) [][]job {
-	var all [][]job
-	q := span{b.offset, b.offset + b.q.t}
-	for h := range b.k.h {
-		from, to := h*b.share, (h+1)*b.share
-		var mixed []job
-		for _, g := range s.Groups {
-			for _, seg := range segments(g, q) {
-				var jobs []job
-				for head := max(from, g.From); head < min(to, g.To); head++ {
-					jobs = append(jobs, job{head, seg})
-				}
-				if g.From <= from && to <= g.To {
-					all = append(all, jobs)
-				} else {
-					mixed = append(mixed, jobs...)
-				}
-			}
-		}
-		if len(mixed) > 0 {
-			all = append(all, mixed)
-		}
-	}
-	return all
-}
+func (b *backward) blockSize() int { return rowTiles * b.tiles.Rows }
 
 // gradScratch is a worker's memory for a block of n queries and a tile of keys.
 type gradScratch struct {
@@ -151,22 +140,43 @@ func (b *backward) scratch(worker, n int) *gradScratch {
 	return &gradScratch{p: s[:n*gradTile], dp: s[n*gradTile:]}
 }
 
-// segment adds the gradients of a query head's segment.
-func (b *backward) segment(worker int, j job) {
-	size := rowTiles * b.tiles.Rows
-	w := b.scratch(worker, size)
-	for from := j.start / gradTile * gradTile; from < j.queries.to; from += gradTile {
-		tile := span{max(from, j.start), min(from+gradTile, j.queries.to)}
-		w.begin = (tile.from - from) / b.tiles.Wide * b.tiles.Wide
-		for p := max(tile.from, j.queries.from); p < j.queries.to; p += size {
-			t := task{j.head, span{p, min(p+size, j.queries.to)}, j.start}
-			visible := span{tile.from, min(tile.to, t.queries.to)}
-			w.end = (visible.to - from + b.tiles.Wide - 1) / b.tiles.Wide * b.tiles.Wide
-			b.scores(w, t, from)
-			b.scoreGradients(w, t, from, visible)
-			b.addKeys(w, t, from, visible)
-			b.addQueries(w, t, from, visible)
+// tile adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to the
+// queries that see them.
+func (b *backward) tile(worker, keyHead, from int) {
+	w := b.scratch(worker, b.blockSize())
+	for h := keyHead * b.share; h < (keyHead+1)*b.share; h++ {
+		block := h * b.blocks // the segment's first
+		for _, seg := range b.segments[h] {
+			if seg.start < from+gradTile && from < seg.queries.to {
+				b.segment(w, h, seg, from, b.turns[block:])
+			}
+			block += machine.Chunks(seg.queries.to-seg.queries.from, b.blockSize())
 		}
+	}
+}
+
+// segment does a head's segment: the blocks of queries that see keys of the tile.
+func (b *backward) segment(w *gradScratch, head int, s segment, from int, turns []atomic.Int32) {
+	size := b.blockSize()
+	tile := span{max(from, s.start), min(from+gradTile, s.queries.to)}
+	before := int32((from - s.start/gradTile*gradTile) / gradTile) // tiles of the segment
+	w.begin = (tile.from - from) / b.tiles.Wide * b.tiles.Wide
+	for p := s.queries.from; p < s.queries.to; p += size {
+		t := task{head, span{max(p, tile.from), min(p+size, s.queries.to)}, s.start}
+		if t.queries.from >= t.queries.to {
+			continue // none of these queries sees the tile
+		}
+		visible := span{tile.from, min(tile.to, t.queries.to)}
+		w.end = (visible.to - from + b.tiles.Wide - 1) / b.tiles.Wide * b.tiles.Wide
+		b.scores(w, t, from)
+		b.scoreGradients(w, t, from, visible)
+		b.addKeys(w, t, from, visible)
+		turn := &turns[(p-s.queries.from)/size]
+		for turn.Load() != before {
+			runtime.Gosched()
+		}
+		b.addQueries(w, t, from, visible)
+		turn.Add(1)
 	}
 }
 
