@@ -6,13 +6,22 @@ import (
 
 	"longlora/longqa/code"
 	"longlora/longqa/outline"
+	"longlora/pipeline/goroot"
 	"longlora/pipeline/split"
 )
 
 // goroot type-checks the packages of the Go tree and cuts its texts.
 func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
+	var tree code.Tree = b.Tree
+	if m.Rename != "" {
+		b.Step("rename the identifiers of the Go tree")
+		var err error
+		if tree, err = code.Renamed(ctx, b.Tree, b.Keep, m.Rename); err != nil {
+			return nil, err
+		}
+	}
 	b.Step("type-check the Go tree")
-	program, err := code.Load(ctx, b.Tree, b.Keep)
+	program, err := code.Load(ctx, tree, b.Keep)
 	if err != nil {
 		return nil, fmt.Errorf("type-check the Go tree: %w", err)
 	}
@@ -21,6 +30,9 @@ func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
 		meta: map[string]string{
 			"go_version": b.Tree.Version(), "goos": b.Tree.GOOS(), "goarch": b.Tree.GOARCH(),
 		},
+	}
+	if m.Rename != "" {
+		p.meta["renamed"] = m.Rename
 	}
 	for _, pkg := range program.Packages {
 		p.docs = append(p.docs, pkg.Document)
@@ -31,7 +43,7 @@ func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
 			b.out.Reject("goroot:"+path, "package-does-not-type-check", problem)
 		}
 	}
-	for _, t := range b.Tree.Texts() {
+	for _, t := range b.textsOf(m) {
 		genre := "manual"
 		if t.Book {
 			genre = "book"
@@ -47,6 +59,14 @@ func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
 		return nil, fmt.Errorf("assign splits: %w", err)
 	}
 	return p, nil
+}
+
+// textsOf are the tree's texts; they have no identifiers to rename.
+func (b *builder) textsOf(m Material) []goroot.Text {
+	if m.Rename != "" {
+		return nil
+	}
+	return b.Tree.Texts()
 }
 
 // treeSplits gives every document of the tree its split, as all datasets of the project do.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"strconv"
 
@@ -24,11 +25,16 @@ func (b *builder) parts(ctx context.Context, i int) iter.Seq2[*part, error] {
 	if len(m.Tasks) > 0 {
 		shares = m.Tasks
 	}
+	if m.Rename != "" { // a comment may tell of what now has another name
+		shares = maps.Clone(shares)
+		delete(shares, "summary")
+	}
 	return func(yield func(*part, error) bool) {
 		if m.Source == Goroot {
 			p, err := b.goroot(ctx, m)
 			if err == nil {
 				p.name, p.shares, p.quota = partName(i, 0), shares, quota
+				p.most = b.Recipe.rowsPerDocument(i)
 			}
 			yield(p, err)
 			return
@@ -39,7 +45,7 @@ func (b *builder) parts(ctx context.Context, i int) iter.Seq2[*part, error] {
 				yield(nil, err)
 				return
 			}
-			w.name, w.shares = partName(i, n), shares
+			w.name, w.shares, w.most = partName(i, n), shares, b.Recipe.rowsPerDocument(i)
 			from := float64(done) / float64(b.bytes[i])
 			done += w.size
 			w.quota = slice(quota, from, float64(done)/float64(b.bytes[i]))
@@ -78,6 +84,21 @@ func (b *builder) quotaOf(i int) []Quota {
 		w = 1
 	}
 	return slice(b.Recipe.Quota, before/all, (before+w)/all)
+}
+
+// rowsPerDocument is the most questions about one document of a material: materials that have the same
+// documents share the recipe's limit.
+func (r Recipe) rowsPerDocument(i int) int {
+	most, alike := r.Limits.MaxRowsPerDocument, 0
+	if most == 0 {
+		return math.MaxInt32
+	}
+	for _, m := range r.Material {
+		if m.Source == r.Material[i].Source && m.Path == r.Material[i].Path {
+			alike++
+		}
+	}
+	return most / alike
 }
 
 // slice is the part of every quota that lies between two fractions, rounded so that slices that cover

@@ -27,6 +27,7 @@ type part struct {
 	shares  map[string]float64
 	meta    map[string]string // of every row
 	quota   []Quota
+	most    int // questions about one document
 }
 
 // count fills in the tokens of every piece.
@@ -61,11 +62,7 @@ func (p *part) compose(r Recipe) []*chosen {
 				docs = append(docs, d)
 			}
 		}
-		most := r.Limits.MaxRowsPerDocument
-		if most == 0 {
-			most = math.MaxInt32
-		}
-		composers[name] = material.NewComposer(p.name+name, docs, most)
+		composers[name] = material.NewComposer(p.name+name, docs, p.most)
 		share[name] = float64(len(docs)) / float64(max(len(p.docs), 1))
 	}
 	left := slices.Clone(p.quota)

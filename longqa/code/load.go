@@ -31,16 +31,25 @@ type node struct {
 
 // loader checks packages in the order of their imports.
 type loader struct {
-	tree  *goroot.Tree
-	nodes map[string]*node
-	sizes types.Sizes
+	tree    Tree
+	nodes   map[string]*node
+	sizes   types.Sizes
+	renamer *renamer // if not nil, only names are collected
 }
 
 // Load type-checks the packages of a tree and what they import, and extracts the facts of those
 // that only and keep; nil keeps all.
-func Load(ctx context.Context, tree *goroot.Tree, keep func(path string) bool) (*Program, error) {
+func Load(ctx context.Context, tree Tree, keep func(path string) bool) (*Program, error) {
+	l, err := load(ctx, tree, keep, nil)
+	if err != nil {
+		return nil, err
+	}
+	return l.program(), nil
+}
+
+func load(ctx context.Context, tree Tree, keep func(path string) bool, r *renamer) (*loader, error) {
 	l := &loader{
-		tree: tree, nodes: map[string]*node{}, sizes: types.SizesFor("gc", tree.GOARCH()),
+		tree: tree, nodes: map[string]*node{}, sizes: types.SizesFor("gc", tree.GOARCH()), renamer: r,
 	}
 	if l.sizes == nil {
 		return nil, fmt.Errorf("type-check the Go tree: unknown architecture %q", tree.GOARCH())
@@ -60,7 +69,7 @@ func Load(ctx context.Context, tree *goroot.Tree, keep func(path string) bool) (
 	if err := l.run(ctx); err != nil {
 		return nil, fmt.Errorf("type-check the Go tree: %w", err)
 	}
-	return l.program(), nil
+	return l, nil
 }
 
 // visit adds a package and all that it imports.
@@ -183,7 +192,7 @@ func (l *loader) check(n *node) error {
 		parsed = append(parsed, file)
 	}
 	info := &types.Info{}
-	if n.doc != nil {
+	if n.doc != nil || l.renamer != nil {
 		info.Defs, info.Uses = map[*ast.Ident]types.Object{}, map[*ast.Ident]types.Object{}
 	}
 	config := types.Config{
@@ -196,6 +205,10 @@ func (l *loader) check(n *node) error {
 		},
 	}
 	n.types, _ = config.Check(n.path, fset, parsed, info) // config.Error has the error
+	if l.renamer != nil {
+		l.renamer.see(n.path, files, parsed, fset, info)
+		return nil
+	}
 	if n.doc != nil && n.err == nil {
 		n.facts = extract(n.doc, n.types, fset, parsed, info)
 	}
