@@ -6,7 +6,7 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa quickstart test race lint bench generate golden check standalone base clean
+.PHONY: help build longqa quickstart test race lint bench generate golden check standalone arm64 base clean
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
@@ -16,6 +16,7 @@ help:
 	@echo 'make race        run the tests of every module under the race detector (short mode)'
 	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
 	@echo 'make bench       run every benchmark once; the last lines are JSON'
+	@echo 'make arm64       run the tests of the kernels on arm64, under qemu if need be'
 	@echo 'make generate    regenerate the assembly'
 	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
 	@echo 'make base        make the embedded base model again, from the Go tree (about an hour)'
@@ -58,6 +59,9 @@ build/tools/staticcheck: scripts/lint/go.mod
 	@mkdir -p build/tools
 	cd scripts/lint && GOWORK=off $(GO) build -o $(CURDIR)/$@ honnef.co/go/tools/cmd/staticcheck
 
+arm64:
+	bash scripts/arm64
+
 standalone:
 	@for m in $(MODULES) $(TOOLS); do \
 	  echo "GOWORK=off build $$m"; (cd $$m && GOWORK=off CGO_ENABLED=0 $(GO) build -o /dev/null ./...) || exit 1; \
@@ -68,6 +72,7 @@ generate:
 	cd kernels/asm && $(GO) run . -pkg gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
 	cd kernels/asm && $(GO) run . -pkg simd -out ../simd/rows_amd64.s -stubs ../simd/rows_amd64.go
 	cd kernels/asm && $(GO) run . -pkg peak -out ../peak/loops_amd64.s -stubs ../peak/loops_amd64.go
+	cd kernels/asm && $(GO) run . -pkg neon
 	gofmt -l kernels
 
 bench:

@@ -1,4 +1,4 @@
-// Asm generates the amd64 assembly of packages gemm, simd and peak:
+// Asm generates the assembly of packages gemm, simd and peak; with -pkg neon that of arm64:
 //
 //	go run . -package gemm -out ../gemm/kernel_amd64.s -stubs ../gemm/kernel_amd64.go
 //
@@ -33,8 +33,12 @@ func main() {
 	case "simd":
 		build.ConstraintExpr("amd64")
 		rowKernels()
+	case "neon":
+		neonTiles().write("../gemm/kernel_arm64.s", "../gemm/kernel_arm64.go")
+		neonRowFunctions().write("../simd/rows_arm64.s", "../simd/rows_arm64.go")
+		return
 	default:
-		fmt.Fprintf(os.Stderr, "asm: -pkg is %q, want gemm, peak or simd\n", name)
+		fmt.Fprintf(os.Stderr, "asm: -pkg is %q, want gemm, neon, peak or simd\n", name)
 		flag.Usage()
 		os.Exit(2)
 	}

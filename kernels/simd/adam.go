@@ -13,7 +13,7 @@ type Adam struct {
 // Adam updates p, m and v by the gradient g.
 func (o *Ops) Adam(p, g, m, v []float32, a Adam) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	n := o.whole(len(p))
+	n := o.wholeIf(o.asm.adam != nil, len(p))
 	if n > 0 {
 		factors := [...]float32{a.GradScale, a.Beta1, 1 - a.Beta1, a.Beta2, 1 - a.Beta2, a.Rate,
 			a.Root, a.Eps, a.Decay}

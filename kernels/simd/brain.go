@@ -5,7 +5,7 @@ import "longlora/kernels/bf16"
 // RoundBrain computes dst = src rounded to brain floats, to nearest even. NaN stays NaN.
 func (o *Ops) RoundBrain(dst, src []float32) {
 	dst = dst[:len(src)]
-	n := o.whole(len(src))
+	n := o.wholeIf(o.asm.roundBrain != nil, len(src))
 	if n > 0 {
 		o.asm.roundBrain(&dst[0], &src[0], int64(n))
 	}

@@ -31,7 +31,7 @@ func exp(x float32) float32 {
 // SwiGLU computes dst = silu(gate)·up.
 func (o *Ops) SwiGLU(dst, gate, up []float32) {
 	gate, up = gate[:len(dst)], up[:len(dst)]
-	n := o.whole(len(dst))
+	n := o.wholeIf(o.asm.swiglu != nil, len(dst))
 	if n > 0 {
 		o.asm.swiglu(&dst[0], &gate[0], &up[0], int64(n))
 	}
@@ -43,7 +43,7 @@ func (o *Ops) SwiGLU(dst, gate, up []float32) {
 // SwiGLUGrad computes the gradients of SwiGLU by its operands. dgate may be gate, dup may be up.
 func (o *Ops) SwiGLUGrad(dgate, dup, dy, gate, up []float32) {
 	dup, dy, gate, up = dup[:len(dgate)], dy[:len(dgate)], gate[:len(dgate)], up[:len(dgate)]
-	n := o.whole(len(dgate))
+	n := o.wholeIf(o.asm.swigluGrad != nil, len(dgate))
 	if n > 0 {
 		o.asm.swigluGrad(&dgate[0], &dup[0], &dy[0], &gate[0], &up[0], int64(n))
 	}

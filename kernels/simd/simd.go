@@ -71,7 +71,7 @@ type Ops struct {
 	asm   assembly
 }
 
-// assembly has a tier's functions for whole vectors.
+// assembly has a tier's functions for whole vectors; NEON lacks some, which plain Go does.
 type assembly struct {
 	expSum      func(dst, src *float32, n int64, scale, shift float32) float32
 	max         func(src *float32, n int64) float32
@@ -106,6 +106,14 @@ func (o *Ops) whole(n int) int {
 		return 0
 	}
 	return n &^ (o.width - 1)
+}
+
+// wholeIf is whole for a function that a tier may lack.
+func (o *Ops) wholeIf(has bool, n int) int {
+	if !has {
+		return 0
+	}
+	return o.whole(n)
 }
 
 // Max returns the greatest element, -Inf of none.
