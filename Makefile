@@ -6,7 +6,7 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa quickstart test race lint bench generate golden check standalone arm64 base clean
+.PHONY: help build longqa quickstart test race lint bench bench-pipeline generate golden check standalone arm64 base clean
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
@@ -17,6 +17,7 @@ help:
 	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
 	@echo 'make bench       run every benchmark once; the last lines are JSON'
 	@echo 'make arm64       run the tests of the kernels on arm64, under qemu if need be'
+	@echo 'make bench-pipeline  the data pipeline against its peers (needs scripts/requirements.txt)'
 	@echo 'make generate    regenerate the assembly'
 	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
 	@echo 'make base        make the embedded base model again, from the Go tree (about an hour)'
@@ -77,6 +78,9 @@ generate:
 
 bench:
 	bash scripts/bench/all
+
+bench-pipeline:
+	PYTHON=$(PYTHON) bash scripts/bench/pipeline
 
 golden:
 	PYTHON=$(PYTHON) bash scripts/oracle/all
