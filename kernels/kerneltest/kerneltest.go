@@ -10,6 +10,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/bf16"
+	"longlora/kernels/guard"
 	"longlora/kernels/machine"
 	"longlora/kernels/simd"
 )
@@ -59,21 +60,35 @@ func Differ(a, b []float32) int {
 	return -1
 }
 
-// Memory makes tensors of values.
+// Memory makes tensors of values, each between pages that fault.
 type Memory struct {
-	arena kernels.Arena
-	rng   *rand.Rand
+	t    testing.TB
+	left int // floats
+	rng  *rand.Rand
 }
 
 // New returns memory for tensors of at most size floats together, with values from seed.
 func New(t testing.TB, size int, seed int64) *Memory {
 	t.Helper()
-	arena, err := machine.NewArena(int64(4*size) + 1<<12)
-	if err != nil {
-		t.Fatal(err)
+	return &Memory{t, size + 1<<10, rand.New(rand.NewSource(seed))}
+}
+
+// alloc returns a tensor, at either end of its pages by chance of its size. Its elements are NaN.
+func (m *Memory) alloc(d kernels.DType, shape ...int) kernels.Tensor {
+	m.t.Helper()
+	n := 1
+	for _, s := range shape {
+		n *= s
 	}
-	t.Cleanup(func() { arena.Close() })
-	return &Memory{arena, rand.New(rand.NewSource(seed))}
+	words := (n*int(d.Size()) + 3) / 4
+	if m.left -= words; m.left < 0 {
+		m.t.Fatalf("tensor %v is more than the test's memory", shape)
+	}
+	place := guard.End
+	if words%3 == 0 {
+		place = guard.Start
+	}
+	return machine.Over(guard.Floats(m.t, max(words, 1), place), d, shape...)
 }
 
 // Rand returns the source of values.
@@ -81,24 +96,19 @@ func (m *Memory) Rand() *rand.Rand { return m.rng }
 
 // Empty returns a tensor full of NaN, for results that must be overwritten.
 func (m *Memory) Empty(shape ...int) kernels.Tensor {
-	t := m.arena.Alloc(kernels.F32, shape...)
-	x := machine.F32(t)
-	for i := range x {
-		x[i] = float32(math.NaN())
-	}
-	return t
+	return m.alloc(kernels.F32, shape...)
 }
 
 // Zeros returns a tensor of zeros.
 func (m *Memory) Zeros(shape ...int) kernels.Tensor {
-	t := m.arena.Alloc(kernels.F32, shape...)
+	t := m.alloc(kernels.F32, shape...)
 	clear(machine.F32(t))
 	return t
 }
 
 // Normal returns a tensor of values from a standard normal distribution.
 func (m *Memory) Normal(shape ...int) kernels.Tensor {
-	t := m.arena.Alloc(kernels.F32, shape...)
+	t := m.alloc(kernels.F32, shape...)
 	x := machine.F32(t)
 	for i := range x {
 		x[i] = float32(m.rng.NormFloat64())
@@ -116,7 +126,7 @@ func (m *Memory) Gapped(shape ...int) kernels.Tensor {
 
 // Brain returns a BF16 tensor of normal values.
 func (m *Memory) Brain(shape ...int) kernels.Tensor {
-	t := m.arena.Alloc(kernels.BF16, shape...)
+	t := m.alloc(kernels.BF16, shape...)
 	x := machine.BF16(t)
 	for i := range x {
 		x[i] = bf16.Round(float32(m.rng.NormFloat64()))
@@ -126,14 +136,14 @@ func (m *Memory) Brain(shape ...int) kernels.Tensor {
 
 // Ints returns a tensor of integers.
 func (m *Memory) Ints(values []int32) kernels.Tensor {
-	t := m.arena.Alloc(kernels.I32, len(values))
+	t := m.alloc(kernels.I32, len(values))
 	copy(machine.I32(t), values)
 	return t
 }
 
 // Clone returns a contiguous copy of an F32 tensor.
 func (m *Memory) Clone(t kernels.Tensor) kernels.Tensor {
-	c := m.arena.Alloc(kernels.F32, t.Shape()...)
+	c := m.alloc(kernels.F32, t.Shape()...)
 	copy(machine.F32(c), Float32s(t))
 	return c
 }

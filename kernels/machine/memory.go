@@ -43,6 +43,12 @@ func NewArena(size int64) (kernels.Arena, error) {
 	return &arena{s, &block{aligned(int((size+alignment-1)/alignment) * alignment / 4)}}, nil
 }
 
+// Over returns the tensor of a shape that begins with the first of words, which the caller keeps
+// alive.
+func Over(words []float32, d kernels.DType, shape ...int) kernels.Tensor {
+	return kernels.NewTensor(&block{words}, 0, d, shape...)
+}
+
 // Alloc cuts a tensor off the block.
 func (a *arena) Alloc(d kernels.DType, shape ...int) kernels.Tensor {
 	start := a.Push(kernels.NewTensor(a.block, 0, d, shape...))
