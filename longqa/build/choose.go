@@ -81,10 +81,13 @@ type chooser struct {
 	task   map[string]int
 	depth  [figures.DepthBins]float64
 	asked  map[string]bool
+	alike  *duplicates
 }
 
 func newChooser(r Recipe) *chooser {
-	return &chooser{recipe: r, task: map[string]int{}, asked: map[string]bool{}}
+	return &chooser{
+		recipe: r, task: map[string]int{}, asked: map[string]bool{}, alike: newDuplicates(),
+	}
 }
 
 // choose picks a view's questions.
@@ -93,6 +96,12 @@ func (c *chooser) choose(v *chosen, shares map[string]float64) {
 		o, ok := c.next(v, shares)
 		if !ok {
 			break
+		}
+		if docs := v.view.DocIDs(); c.alike.has(o, docs) {
+			c.asked[o.task+" "+o.Key] = true
+			v.reject = append(v.reject,
+				rejected{v.view.ID + " " + o.Key, "near-duplicate-question", ""})
+			continue
 		}
 		c.take(v, o)
 	}
@@ -184,6 +193,7 @@ func isFar(positions []float64, apart float64) bool {
 func (c *chooser) take(v *chosen, o offer) {
 	o.first = c.task[o.task]%2 == 0
 	v.picked = append(v.picked, o)
+	c.alike.add(o, v.view.DocIDs())
 	c.asked[o.task+" "+o.Key] = true
 	c.task[o.task]++
 	c.rows++

@@ -93,9 +93,8 @@ func (p *part) rows(v *chosen) (rows []schemas.Example, chars int64, err error) 
 		Context: r.Text, Split: v.split, Genre: v.view.Docs[0].Document.Genre,
 		Licence: licenceOf(v.view),
 	}
-	for _, k := range v.view.Docs {
-		base.DocIDs = append(base.DocIDs, k.Document.ID)
-	}
+	base.DocIDs = v.view.DocIDs()
+	letters := []rune(r.Text)
 	rows = make([]schemas.Example, len(v.picked))
 	for i, o := range v.picked {
 		row := base
@@ -107,10 +106,27 @@ func (p *part) rows(v *chosen) (rows []schemas.Example, chars int64, err error) 
 		if row.Evidence, err = spans(r, o.Candidate, len(v.view.Docs) > 1); err != nil {
 			return nil, 0, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
 		}
+		if err := verify(letters, r, o.Candidate); err != nil {
+			return nil, 0, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
+		}
 		row.ID = rowID(&row)
 		rows[i] = row
 	}
 	return rows, r.Chars, nil
+}
+
+// verify requires that the context has at each place of evidence what the material has.
+func verify(letters []rune, r *material.Rendered, c task.Candidate) error {
+	for _, e := range c.Evidence {
+		s, err := r.Span(e)
+		if err != nil {
+			return err
+		}
+		if got := string(letters[s.Start:s.End]); got != e.Text() {
+			return fmt.Errorf("the context has %.60q in the place of the evidence %.60q", got, e.Text())
+		}
+	}
+	return nil
 }
 
 // spans are the places of evidence in a context, in order, each once.

@@ -49,6 +49,15 @@ func (v *View) Has(p *Piece) bool {
 // Plantable reports whether views may plant something before a piece: it is not the first of its part.
 func Plantable(p *Piece) bool { return p.Index > 0 }
 
+// DocIDs are the ids of the view's documents, in its order.
+func (v *View) DocIDs() []string {
+	ids := make([]string, len(v.Docs))
+	for i, k := range v.Docs {
+		ids[i] = k.Document.ID
+	}
+	return ids
+}
+
 // Pieces are the kept pieces of all documents, in the view's order.
 func (v *View) Pieces() []*Piece {
 	var all []*Piece

@@ -119,10 +119,11 @@ func abbreviation(before string) bool {
 		_, n := utf8.DecodeRuneInString(before[at:])
 		word = before[at+n:]
 	}
-	if utf8.RuneCountInString(word) <= 2 || strings.Contains(word, ".") {
+	r, n := utf8.DecodeRuneInString(word)
+	if n == len(word) || utf8.RuneCountInString(word) == 2 && unicode.IsUpper(r) ||
+		strings.Contains(word, ".") {
 		return true
 	}
-	r, _ := utf8.DecodeRuneInString(word)
 	if unicode.IsDigit(r) || word == strings.ToUpper(word) {
 		return true
 	}

@@ -56,7 +56,7 @@ func (s *Scope) absentRows(d *dice.Dice) []Candidate {
 		return nil
 	}
 	var found []Candidate
-	for _, row := range s.newNames(d, 2, 0) {
+	for _, row := range s.newNames(d, 2, "x") {
 		c := dice.Pick(d, cells)
 		found = append(found, s.absentText(d, row,
 			s.Book.Say(d, phrase.Cell, s.Book.Quote(row), s.Book.Quote(c.column)), nil))

@@ -16,12 +16,15 @@ const (
 	valueDigits = 8
 )
 
-func (keyValue) Propose(s *Scope, d *dice.Dice) []Candidate {
+func (t keyValue) Propose(s *Scope, d *dice.Dice) []Candidate { return t.propose(s, d, "l") }
+
+// propose plants keys that end in a letter.
+func (keyValue) propose(s *Scope, d *dice.Dice, end string) []Candidate {
 	places := s.scatter(d, keys)
 	if places == nil {
 		return nil
 	}
-	names, values := s.newNames(d, keys+2, 0), s.newNames(d, keys, valueDigits)
+	names, values := s.newNames(d, keys, end), s.newNumbers(d, keys, valueDigits)
 	var lines []*material.Piece
 	for i, at := range places {
 		lines = append(lines, s.plant(at, names[i]+": "+values[i]))
@@ -40,13 +43,13 @@ func (keyValue) Propose(s *Scope, d *dice.Dice) []Candidate {
 }
 
 // absent asks for keys that the scattered lines do not have.
-func (keyValue) absent(s *Scope, d *dice.Dice) []Candidate {
-	all := keyValue{}.Propose(s, d)
+func (t keyValue) absent(s *Scope, d *dice.Dice) []Candidate {
+	all := t.propose(s, d, "s")
 	if all == nil {
 		return nil
 	}
 	var found []Candidate
-	for _, name := range s.newNames(d, 3, 0) {
+	for _, name := range s.newNames(d, 3, "t") {
 		found = append(found, s.absentText(d, name, s.Book.Say(d, phrase.Value, s.Book.Quote(name)),
 			all[0].Plant))
 	}

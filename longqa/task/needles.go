@@ -33,7 +33,7 @@ func (t needles) Propose(s *Scope, d *dice.Dice) []Candidate {
 	if places == nil {
 		return nil
 	}
-	names, numbers := s.newNames(d, singles+1, 0), s.newNames(d, n, numberDigits)
+	names, numbers := s.newNames(d, singles+1, "n"), s.newNumbers(d, n, numberDigits)
 	of := append([]string{}, names[:singles]...)
 	for range manifold {
 		of = append(of, names[singles])
@@ -54,10 +54,15 @@ func (t needles) Propose(s *Scope, d *dice.Dice) []Candidate {
 		}
 		found = append(found, c)
 	}
-	t.one(s, d, all, names, add)
-	t.all(s, d, all, names[singles], add)
-	for range 3 {
-		t.several(s, d, all, dice.Shuffled(d, names[:singles])[:queried], add)
+	switch d.Int(3) { // one kind a view: else what is easiest to place would always win
+	case 0:
+		t.one(s, d, all, names, add)
+	case 1:
+		t.all(s, d, all, names[singles], add)
+	default:
+		for range 3 {
+			t.several(s, d, all, dice.Shuffled(d, names[:singles])[:queried], add)
+		}
 	}
 	return found
 }

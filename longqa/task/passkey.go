@@ -20,7 +20,7 @@ func (passKey) Propose(s *Scope, d *dice.Dice) []Candidate {
 		if places == nil {
 			return nil
 		}
-		key := s.newNames(d, 1, passKeyDigits)[0]
+		key := s.newNumbers(d, 1, passKeyDigits)[0]
 		p := s.plant(places[0], s.Book.Say(d, phrase.PassKeyPlant, key))
 		found = append(found, Candidate{
 			Key: s.View.ID, Source: "derived:passkey", // once a view

@@ -1,8 +1,8 @@
 package task
 
 import (
-	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"longlora/longqa/dice"
@@ -65,23 +65,35 @@ func (s *Scope) scatter(d *dice.Dice, n int) []*material.Piece {
 var syllables = strings.Fields("ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu bra cle dri " +
 	"fro gru pla ste tri vro zna")
 
-// newNames draws n names, or numbers if digits is positive, that the view does not contain.
-func (s *Scope) newNames(d *dice.Dice, n, digits int) []string {
+// newNames draws n names that the view does not contain. They end in a letter of the task's own, so
+// that the names of different tasks are different.
+func (s *Scope) newNames(d *dice.Dice, n int, end string) []string {
+	return s.draw(n, func() string {
+		var name string
+		for range 3 {
+			name += dice.Pick(d, syllables)
+		}
+		return name + end
+	})
+}
+
+// newNumbers draws n numbers with some digits that the view does not contain.
+func (s *Scope) newNumbers(d *dice.Dice, n, digits int) []string {
+	return s.draw(n, func() string {
+		number := strconv.Itoa(1 + d.Int(9))
+		for range digits - 1 {
+			number += strconv.Itoa(d.Int(10))
+		}
+		return number
+	})
+}
+
+// draw collects n different texts that the view does not contain.
+func (s *Scope) draw(n int, next func() string) []string {
 	seen := map[string]bool{}
 	var all []string
 	for len(all) < n {
-		var name string
-		if digits > 0 {
-			name = fmt.Sprintf("%d", 1+d.Int(9))
-			for range digits - 1 {
-				name += fmt.Sprintf("%d", d.Int(10))
-			}
-		} else {
-			for range 3 {
-				name += dice.Pick(d, syllables)
-			}
-			name += dice.Pick(d, []string{"l", "n", "r", "s", "t"})
-		}
+		name := next()
 		if !seen[name] && !s.contains(name) && !s.contains(strings.ToUpper(name)) {
 			seen[name] = true
 			all = append(all, name)

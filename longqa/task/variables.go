@@ -17,7 +17,7 @@ func (variables) Name() string { return "variables" }
 const (
 	chains      = 2 // values that are passed on
 	chainLength = 4 // variables with one value
-	valueOfVar  = 5 // digits
+	valueOfVar  = 6 // digits
 )
 
 func (variables) Propose(s *Scope, d *dice.Dice) []Candidate {
@@ -25,8 +25,8 @@ func (variables) Propose(s *Scope, d *dice.Dice) []Candidate {
 	if places == nil {
 		return nil
 	}
-	names := s.newNames(d, chains*chainLength, 0)
-	values := s.newNames(d, chains, valueOfVar)
+	names := s.newNames(d, chains*chainLength, "r")
+	values := s.newNumbers(d, chains, valueOfVar)
 	turn := dice.Shuffled(d, append(make([]int, chainLength), 1, 1, 1, 1))
 	of := make([][]string, chains)
 	pieces := make([][]*material.Piece, chains)

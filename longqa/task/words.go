@@ -18,7 +18,7 @@ type wordCount struct{}
 func (wordCount) Name() string { return "words" }
 
 const (
-	minTimes, maxTimes = 2, 12 // of a word that is counted
+	minTimes, maxTimes = 3, 12 // of a word that is counted
 	maxTimesMost       = 24    // of the most frequent of several
 	wordsCompared      = 3
 	minWord            = 4 // letters
@@ -42,8 +42,21 @@ func (t wordCount) Propose(s *Scope, d *dice.Dice) []Candidate {
 	}
 	slices.Sort(rare)
 	slices.Sort(some)
+	first, second := t.counts, t.comparisons
+	if d.Float() < 0.5 { // one kind a view: else what is easiest to place would always win
+		first, second = second, first
+		rare, some = some, rare
+	}
+	if found := first(s, d, rare, places); len(found) > 0 {
+		return found
+	}
+	return second(s, d, some, places)
+}
+
+func (wordCount) counts(s *Scope, d *dice.Dice, words []string,
+	places map[string][]material.Range) []Candidate {
 	var found []Candidate
-	for _, w := range dice.Shuffled(d, rare) {
+	for _, w := range dice.Shuffled(d, words) {
 		if len(found) == proposals/2 {
 			break
 		}
@@ -54,8 +67,15 @@ func (t wordCount) Propose(s *Scope, d *dice.Dice) []Candidate {
 			Meta:     s.textMeta("words", w),
 		})
 	}
-	for tries := 0; tries < 8*proposals && len(some) >= 2*wordsCompared && len(found) < proposals; tries++ {
-		if c, ok := t.most(s, d, dice.Shuffled(d, some)[:wordsCompared], places); ok {
+	return found
+}
+
+func (t wordCount) comparisons(s *Scope, d *dice.Dice, words []string,
+	places map[string][]material.Range) []Candidate {
+	var found []Candidate
+	for tries := 0; tries < 8*proposals && len(words) >= 2*wordsCompared &&
+		len(found) < proposals/2; tries++ {
+		if c, ok := t.most(s, d, dice.Shuffled(d, words)[:wordsCompared], places); ok {
 			found = append(found, c)
 		}
 	}
