@@ -6,8 +6,10 @@ import (
 	"math/rand"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"longlora/kernels/bf16"
+	"longlora/kernels/guard"
 	"longlora/kernels/parallel"
 	"longlora/kernels/simd"
 )
@@ -32,35 +34,47 @@ type problem struct {
 	mass    []float64 // Σ |a·b| + |c|: what rounding errors are relative to
 }
 
-// layout returns strides of a [rows, cols] matrix with gaps, transposed or not.
+// layout returns strides of a [rows, cols] matrix with gaps, transposed or not, and the elements
+// from its first to its last.
 func layout(rng *rand.Rand, rows, cols int, transposed bool) (size, row, col int) {
 	gap := rng.Intn(4)
+	row, col = cols+gap, 1
 	if transposed {
-		return cols * (rows + gap), 1, rows + gap
+		row, col = 1, rows+gap
 	}
-	return rows * (cols + gap), cols + gap, 1
+	return (rows-1)*row + (cols-1)*col + 1, row, col
 }
 
-func newProblem(rng *rand.Rand, m, n, k int, ta, tb, half, add bool,
+func newProblem(t testing.TB, rng *rand.Rand, m, n, k int, ta, tb, half, add bool,
 	precision Precision) *problem {
 	p := &problem{m: m, n: n, k: k, add: add, brain: precision == Brain}
 	sizeA, ar, ac := layout(rng, m, k, ta)
 	sizeB, br, bc := layout(rng, k, n, tb)
-	p.a = A{normal(rng, sizeA), ar, ac}
-	p.b = B{F32: normal(rng, sizeB), Row: br, Col: bc, Scale: []float32{0, 1, 0.5}[rng.Intn(3)]}
+	p.a = A{guarded(t, rng, sizeA), ar, ac}
+	p.b = B{F32: guarded(t, rng, sizeB), Row: br, Col: bc, Scale: []float32{0, 1, 0.7}[rng.Intn(3)]}
 	if half {
-		p.b.BF16 = make([]uint16, sizeB)
+		words := guard.Floats(t, (sizeB+1)/2, guard.End)
+		p.b.BF16 = unsafe.Slice((*uint16)(unsafe.Pointer(&words[0])), 2*len(words))[sizeB%2:]
 		for i, x := range p.b.F32 {
 			p.b.BF16[i] = uint16(math.Float32bits(x) >> 16)
 			p.b.F32[i] = math.Float32frombits(uint32(p.b.BF16[i]) << 16)
 		}
 	}
-	p.c = C{normal(rng, m*(n+3)), n + 3}
+	p.c = C{normal(rng, m*(n+3)-3), n + 3}
 	p.solve()
 	if half {
 		p.b.F32 = nil
 	}
 	return p
+}
+
+// guarded returns n values at either end of pages that fault.
+func guarded(t testing.TB, rng *rand.Rand, n int) []float32 {
+	x := guard.Floats(t, n, guard.Place(rng.Intn(2)))
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
 }
 
 func normal(rng *rand.Rand, n int) []float32 {
@@ -98,10 +112,10 @@ func (p *problem) solve() {
 }
 
 // check compares c with the answer and its gaps with what they held before.
-func (p *problem) check(t *testing.T, got []float32) {
+func (p *problem) check(t testing.TB, got []float32) {
 	t.Helper()
 	for i := range p.m {
-		for j := range p.c.Row {
+		for j := range min(p.c.Row, len(got)-i*p.c.Row) {
 			v := got[i*p.c.Row+j]
 			if j >= p.n {
 				if v != p.c.Data[i*p.c.Row+j] {
@@ -119,8 +133,16 @@ func (p *problem) check(t *testing.T, got []float32) {
 	}
 }
 
-func (p *problem) run(d *Driver) []float32 {
-	c := C{slices.Clone(p.c.Data), p.c.Row}
+func (p *problem) run(t testing.TB, d *Driver) []float32 {
+	c := C{guard.Floats(t, len(p.c.Data), guard.End), p.c.Row}
+	copy(c.Data, p.c.Data)
+	if !p.add { // what is overwritten may hold anything
+		for i := range p.m {
+			for j := range p.n {
+				c.Data[i*c.Row+j] = float32(math.NaN())
+			}
+		}
+	}
 	d.Multiply(c, p.a, p.b, p.m, p.n, p.k, p.add)
 	return c.Data
 }
@@ -135,9 +157,9 @@ func TestMultiply(t *testing.T) {
 		defer pool.Close()
 		d := NewDriver(pool, tier, precision)
 		rng := rand.New(rand.NewSource(1))
-		sizes, products := sizes, 300
+		sizes, products := sizes, 120
 		if testing.Short() {
-			sizes, products = sizes[:16], 100
+			sizes, products = sizes[:16], 60
 		}
 		pick := func() int { return sizes[rng.Intn(len(sizes))] }
 		for range products {
@@ -145,9 +167,29 @@ func TestMultiply(t *testing.T) {
 			bit := func() bool { return rng.Intn(2) == 1 }
 			ta, tb, half, add := bit(), bit(), bit(), bit()
 			t.Run(fmt.Sprintf("%dx%dx%d/%v%v%v%v", m, n, k, ta, tb, half, add), func(t *testing.T) {
-				p := newProblem(rng, m, n, k, ta, tb, half, add, precision)
-				p.check(t, p.run(d))
+				p := newProblem(t, rng, m, n, k, ta, tb, half, add, precision)
+				p.check(t, p.run(t, d))
 			})
+		}
+	})
+}
+
+// FuzzMultiply holds all tiers and precisions to the float64 answer on one problem.
+func FuzzMultiply(f *testing.F) {
+	f.Add(uint16(14), uint16(32), uint16(64), uint8(0), int64(1))
+	f.Add(uint16(15), uint16(33), uint16(65), uint8(2), int64(2))
+	f.Add(uint16(1), uint16(1), uint16(1), uint8(15), int64(3))
+	f.Add(uint16(67), uint16(48), uint16(2*blockK+1), uint8(5), int64(4))
+	pool := parallel.New(2)
+	f.Cleanup(pool.Close)
+	f.Fuzz(func(t *testing.T, m, n, k uint16, flags uint8, seed int64) {
+		rng := rand.New(rand.NewSource(seed))
+		for _, precision := range []Precision{Float, Brain} {
+			p := newProblem(t, rng, int(m%97)+1, int(n%131)+1, int(k%700)+1, flags&1 != 0,
+				flags&2 != 0, flags&4 != 0, flags&8 != 0, precision)
+			for _, tier := range simd.Tiers() {
+				p.check(t, p.run(t, NewDriver(pool, tier, precision)))
+			}
 		}
 	})
 }
@@ -160,14 +202,14 @@ func TestConflictingStrides(t *testing.T) {
 		d := NewDriver(pool, tier, precision)
 		rng := rand.New(rand.NewSource(1))
 		for _, transposed := range []bool{false, true} {
-			p := newProblem(rng, 17, 65, 40, false, false, false, true, precision)
+			p := newProblem(t, rng, 17, 65, 40, false, false, false, true, precision)
 			p.a = A{normal(rng, 41*pageFloats), pageFloats, 1}
 			if transposed {
 				p.a.Row, p.a.Col = 1, pageFloats
 			}
 			p.want, p.mass = nil, nil
 			p.solve()
-			p.check(t, p.run(d))
+			p.check(t, p.run(t, d))
 		}
 	})
 }
@@ -194,13 +236,13 @@ func TestSameBits(t *testing.T) {
 	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		rng := rand.New(rand.NewSource(1))
 		for _, shape := range [][3]int{{75, 37, blockK + 9}, {33, 75, blockK + 9}, {40, 40, 64}} {
-			p := newProblem(rng, shape[0], shape[1], shape[2], false, true, false, true,
+			p := newProblem(t, rng, shape[0], shape[1], shape[2], false, true, false, true,
 				precision)
 			var want []float32
 			for _, threads := range []int{1, 2, 3, 8} {
 				pool := parallel.New(threads)
 				d := NewDriver(pool, tier, precision)
-				got := p.run(d)
+				got := p.run(t, d)
 				if want == nil {
 					want = got
 				}
@@ -209,8 +251,9 @@ func TestSameBits(t *testing.T) {
 				}
 				for i := range p.m {
 					one := *p
-					one.m, one.a.Data, one.c.Data = 1, p.a.Data[i*p.a.Row:], p.c.Data[i*p.c.Row:]
-					if got := one.run(d); !slices.Equal(got[:p.n], want[i*p.c.Row:][:p.n]) {
+					one.m, one.a.Data = 1, p.a.Data[i*p.a.Row:]
+					one.c.Data = p.c.Data[i*p.c.Row:][:p.n]
+					if got := one.run(t, d); !slices.Equal(got[:p.n], want[i*p.c.Row:][:p.n]) {
 						t.Fatalf("%v: row %d alone differs", shape, i)
 					}
 				}

@@ -82,14 +82,14 @@ var operations = []operation{
 		}},
 }
 
-// TestOperations runs each on rows of every length and alignment and looks around the rows.
+// TestOperations runs each on rows of every length between pages that fault.
 func TestOperations(t *testing.T) {
 	eachTier(t, func(t *testing.T, o *Ops) {
 		for _, op := range operations {
 			t.Run(op.name, func(t *testing.T) {
 				rng := rand.New(rand.NewSource(1))
 				for n := range 70 {
-					if err := op.try(o, rng, n); err != nil {
+					if err := op.try(t, o, rng, n); err != nil {
 						t.Fatalf("n=%d: %v", n, err)
 					}
 				}
@@ -98,11 +98,11 @@ func TestOperations(t *testing.T) {
 	})
 }
 
-func (op operation) try(o *Ops, rng *rand.Rand, n int) error {
-	rows, intact := make([][]float32, op.rows), make([]func() bool, op.rows)
+func (op operation) try(t *testing.T, o *Ops, rng *rand.Rand, n int) error {
+	rows := make([][]float32, op.rows)
 	want := make([][]float64, n)
 	for r := range rows {
-		rows[r], intact[r] = fenced(rng, n)
+		rows[r] = fenced(t, rng, n)
 		for i, x := range rows[r] {
 			want[i] = append(want[i], float64(x))
 		}
@@ -121,11 +121,6 @@ func (op operation) try(o *Ops, rng *rand.Rand, n int) error {
 	}
 	if math.Abs(float64(sum)-wantSum) > float64(n*n+1)*30*0x1p-24 {
 		return fmt.Errorf("sum is %g, want %g", sum, wantSum)
-	}
-	for r, ok := range intact {
-		if !ok() {
-			return fmt.Errorf("wrote outside of row %d", r)
-		}
 	}
 	return nil
 }
