@@ -3,6 +3,7 @@ package score
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -26,7 +27,7 @@ var metrics = [...]Metric{
 		score: rougeL},
 	{Name: "passkey", About: "the answer's numbers stand in the prediction, in their order",
 		score: passkey},
-	{Name: "choice", About: "the letter of a multiple-choice question", score: choiceLetter},
+	{Name: "choice", About: "the letter that is chosen of a multiple-choice question", score: choiceLetter},
 	{Name: "longbench-rouge", About: "LongBench's rouge: ROUGE-L F1 of the Python package rouge",
 		score: longBenchRouge},
 	{Name: "longbench-f1-zh", About: "LongBench's qa_f1_zh: F1 over words cut by jieba", Chinese: true,
@@ -247,20 +248,27 @@ func passkey(_ *Scorer, prediction, answer string, _ []string) float64 {
 	return 1
 }
 
-// choiceLetter compares the first letter that stands alone, from A on, as "(B)", "B." or "B".
+// choiceLetter compares the letters that prediction and answer choose.
 func choiceLetter(_ *Scorer, prediction, answer string, _ []string) float64 {
-	want := firstLetter(answer)
-	if want != "" && firstLetter(prediction) == want {
+	want := chosen(answer)
+	if want != "" && chosen(prediction) == want {
 		return 1
 	}
 	return 0
 }
 
-func firstLetter(text string) string {
-	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-	for _, w := range words {
-		if len(w) == 1 && w >= "A" && w <= "Z" {
-			return w
+// choiceForms are the ways of naming a choice, the surest first: "(B)", "the answer is B", "B." or "B"
+// at the beginning. A letter within a sentence, as "A fox" or "I", is none.
+var choiceForms = [...]*regexp.Regexp{
+	regexp.MustCompile(`\(([A-Z])\)`),
+	regexp.MustCompile(`(?i:answer|option|choice)[^\pL\pN]+(?:is[^\pL\pN]+)?([A-Z])(?:[^\pL\pN]|$)`),
+	regexp.MustCompile(`^[^\pL\pN]*([A-Z])(?:[.):,\n]|\s*$)`),
+}
+
+func chosen(text string) string {
+	for _, form := range choiceForms {
+		if m := form.FindStringSubmatch(text); m != nil {
+			return m[1]
 		}
 	}
 	return ""
