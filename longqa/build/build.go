@@ -56,10 +56,10 @@ type builder struct {
 	files   map[string]int // by split
 	figures *figures.Figures
 	broken  map[string]string
-	// clusters are the splits of all documents of corpora.
-	spills map[int]*corpus.Spill
-	splits map[string]string
-	bytes  map[int]int64 // of kept documents, by material
+	spills  map[int]*corpus.Spill
+	bytes   map[int]int64 // of kept documents, by material
+	// splits are those of all documents of corpora, treeParts those of the Go tree's.
+	splits, treeParts map[string]string
 }
 
 // chosen is a view with the questions asked about it.

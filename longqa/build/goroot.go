@@ -12,18 +12,9 @@ import (
 
 // goroot type-checks the packages of the Go tree and cuts its texts.
 func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
-	var tree code.Tree = b.Tree
-	if m.Rename != "" {
-		b.Step("rename the identifiers of the Go tree")
-		var err error
-		if tree, err = code.Renamed(ctx, b.Tree, b.Keep, m.Rename); err != nil {
-			return nil, err
-		}
-	}
-	b.Step("type-check the Go tree")
-	program, err := code.Load(ctx, tree, b.Keep)
+	program, err := b.program(ctx, m)
 	if err != nil {
-		return nil, fmt.Errorf("type-check the Go tree: %w", err)
+		return nil, err
 	}
 	p := &part{
 		program: program, texts: map[string]*outline.Text{},
@@ -54,16 +45,40 @@ func (b *builder) goroot(ctx context.Context, m Material) (*part, error) {
 		p.texts[t.DocID()] = text
 		p.docs = append(p.docs, text.Document)
 	}
-	b.Step("assign splits")
-	if p.splits, err = b.treeSplits(); err != nil {
-		return nil, fmt.Errorf("assign splits: %w", err)
+	if b.treeParts == nil { // the same for all its parts
+		b.Step("assign splits")
+		if b.treeParts, err = b.treeSplits(); err != nil {
+			return nil, fmt.Errorf("assign splits: %w", err)
+		}
 	}
+	p.splits = b.treeParts
 	return p, nil
+}
+
+// program is the material's code.
+func (b *builder) program(ctx context.Context, m Material) (*code.Program, error) {
+	if m.Only == onlyTexts {
+		return code.None(), nil
+	}
+	var tree code.Tree = b.Tree
+	var err error
+	if m.Rename != "" {
+		b.Step("rename the identifiers of the Go tree")
+		if tree, err = code.Renamed(ctx, b.Tree, b.Keep, m.Rename); err != nil {
+			return nil, err
+		}
+	}
+	b.Step("type-check the Go tree")
+	program, err := code.Load(ctx, tree, b.Keep)
+	if err != nil {
+		return nil, fmt.Errorf("type-check the Go tree: %w", err)
+	}
+	return program, nil
 }
 
 // textsOf are the tree's texts; they have no identifiers to rename.
 func (b *builder) textsOf(m Material) []goroot.Text {
-	if m.Rename != "" {
+	if m.Rename != "" || m.Only == onlyPackages {
 		return nil
 	}
 	return b.Tree.Texts()

@@ -94,7 +94,7 @@ func (r Recipe) rowsPerDocument(i int) int {
 		return math.MaxInt32
 	}
 	for _, m := range r.Material {
-		if m.Source == r.Material[i].Source && m.Path == r.Material[i].Path {
+		if of := r.Material[i]; m.Source == of.Source && m.Path == of.Path && m.Only == of.Only {
 			alike++
 		}
 	}

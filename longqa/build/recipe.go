@@ -49,14 +49,20 @@ type Material struct {
 	// Rename gives the identifiers of code new names: with the same word the same ones, with none the
 	// old ones stay.
 	Rename string `yaml:"rename" json:"rename,omitempty"`
+	// Only, of the Go tree, is "packages" or "texts"; "" means both.
+	Only string `yaml:"only" json:"only,omitempty"`
 	// Weight is its part of the contexts; 0 stands for 1.
 	Weight float64 `yaml:"weight" json:"weight,omitempty"`
 	// Tasks replace the recipe's shares for this material.
 	Tasks map[string]float64 `yaml:"tasks" json:"tasks,omitempty"`
 }
 
-// Goroot is the source of the Go tree.
-const Goroot = "goroot"
+// Goroot is the source of the Go tree, which has packages and texts.
+const (
+	Goroot       = "goroot"
+	onlyPackages = "packages"
+	onlyTexts    = "texts"
+)
 
 //go:embed recipes/*.yaml
 var recipes embed.FS
@@ -145,6 +151,8 @@ func (r Recipe) Validate() error {
 		need(m.Weight >= 0, "material %s has the weight %g", m.Source, m.Weight)
 		need(m.Rename == "" || m.Source == Goroot, "material %s cannot be renamed, only %s can", m.Source,
 			Goroot)
+		need(m.Only == "" || m.Source == Goroot && (m.Only == onlyPackages || m.Only == onlyTexts),
+			"material %s has no part %q; %s has %s and %s", m.Source, m.Only, Goroot, onlyPackages, onlyTexts)
 		shares = append(shares, m.Tasks)
 	}
 	for _, s := range shares {
