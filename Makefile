@@ -6,12 +6,13 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa quickstart test race lint bench bench-pipeline generate golden check standalone arm64 base clean
+.PHONY: help build longqa longqa-large quickstart test race lint bench bench-pipeline generate golden check standalone arm64 base clean
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
 	@echo 'make quickstart  the whole path: LongQA, shards, LongLoRA fine-tuning, a report (about 5 minutes)'
 	@echo 'make longqa      build the LongQA dataset from the Go tree into build/longqa'
+	@echo 'make longqa-large  more than 50,000 questions from the Go tree into build/longqa-large'
 	@echo 'make test        run every test of every module'
 	@echo 'make race        run the tests of every module under the race detector (short mode)'
 	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
@@ -34,6 +35,9 @@ build:
 
 longqa: build
 	bin/longqa build --overwrite --out build/longqa
+
+longqa-large: build
+	bin/longqa build --recipe large --overwrite --out build/longqa-large
 
 quickstart: build
 	bash scripts/quickstart
