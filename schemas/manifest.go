@@ -1,7 +1,13 @@
 package schemas
 
-// Version is the schema version that this build writes.
-const Version = 1
+// Version is the schema version that this build writes. It reads every version from OldestVersion on.
+//
+//	1  files are checked as a whole
+//	2  Blocks name each row group with its hash, so that one is read and checked alone
+const (
+	Version       = 2
+	OldestVersion = 1
+)
 
 // ManifestName is the file that makes a directory a dataset.
 const ManifestName = "manifest.json"
@@ -49,6 +55,17 @@ type File struct {
 	Bytes  int64  `json:"bytes"`
 	Rows   int64  `json:"rows"`
 	Tokens int64  `json:"tokens"` // 0 for documents
+	// Blocks are the file's row groups in their order: the first begins after the file's four magic
+	// bytes, each other where the one before ends. Since version 2.
+	Blocks []Block `json:"blocks,omitempty"`
+}
+
+// Block is a row group of a file: the unit that is read, checked by hash and decoded alone.
+type Block struct {
+	Rows   int64  `json:"rows"`
+	Tokens int64  `json:"tokens"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
 }
 
 // TokenizerRef names the tokenizer whose ids a dataset holds.

@@ -48,8 +48,12 @@ func (s *Sequence) Validate(vocab int) error {
 		return fmt.Errorf("%d doc_lens, but %d docs and %d loss_weights",
 			len(s.DocLens), len(s.Docs), len(s.LossWeights))
 	}
+	limit := uint32(1 << 31) // exclusive; negative ids are greater as unsigned numbers
+	if vocab > 0 {
+		limit = uint32(vocab)
+	}
 	for i, id := range s.InputIDs {
-		if id < 0 || vocab > 0 && int(id) >= vocab {
+		if uint32(id) >= limit {
 			return fmt.Errorf("token %d at %d outside vocabulary %d", id, i, vocab)
 		}
 	}
@@ -62,13 +66,11 @@ func (s *Sequence) Validate(vocab int) error {
 }
 
 func (s *Sequence) validateSpans() error {
-	first := make(map[int32]bool, len(s.DocLens))
 	var sum int64
 	for i, n := range s.DocLens {
 		if n <= 0 {
 			return fmt.Errorf("doc_lens[%d] is %d", i, n)
 		}
-		first[int32(sum)] = true
 		sum += int64(n)
 	}
 	if sum != int64(s.NTokens) {
@@ -77,16 +79,19 @@ func (s *Sequence) validateSpans() error {
 	if len(s.LossSpans) == 0 {
 		return errors.New("no loss_spans: the row has no target")
 	}
-	var before int32
+	var before, first int32 // first begins the earliest document that is not before the span
+	doc := 0
 	for i, span := range s.LossSpans {
 		if span.Start < before || span.End <= span.Start || span.End > s.NTokens {
 			return fmt.Errorf("loss_spans[%d] is [%d, %d), not in order within %d tokens",
 				i, span.Start, span.End, s.NTokens)
 		}
-		for t := span.Start; t < span.End; t++ {
-			if first[t] {
-				return fmt.Errorf("loss_spans[%d] covers token %d, the first of its document", i, t)
-			}
+		for first < span.Start && doc < len(s.DocLens) {
+			first += s.DocLens[doc]
+			doc++
+		}
+		if first < span.End {
+			return fmt.Errorf("loss_spans[%d] covers token %d, the first of its document", i, first)
 		}
 		before = span.End
 	}

@@ -1,9 +1,11 @@
 // Package order says which row of a dataset stands at a place of the training order. It is a pure
-// function of (dataset digest, seed, epoch, index): any machine, any number of workers and any
-// starting point see the same order, and finding a row takes constant time.
+// function of (dataset digest, seed, epoch, index): any machine, any number of workers or ranks and
+// any starting point see the same order, and nothing has to be read to find a row.
 //
 // Rows are permuted in two steps, so that reads stay near each other. Whole blocks of neighbouring
 // rows are permuted over the dataset; then rows are permuted within windows of a few such blocks.
+// Datasets of manifest version 2 name their blocks, which are row groups (NewBlocks): a window's row
+// groups are read once. Those of version 1 are cut into blocks of a fixed number of rows (New).
 package order
 
 import (

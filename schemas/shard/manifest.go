@@ -57,6 +57,9 @@ func datasetDigest(m *schemas.Manifest) string {
 	}
 	for _, f := range m.Files {
 		fmt.Fprintf(h, "file %s %s\n", f.Path, f.SHA256)
+		for _, b := range f.Blocks {
+			fmt.Fprintf(h, "block %d %d %d %s\n", b.Rows, b.Tokens, b.Bytes, b.SHA256)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
@@ -115,9 +118,8 @@ func parseManifest(data []byte) (*schemas.Manifest, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return nil, fmt.Errorf("not a manifest: %w; copy it again or rebuild", err)
 	}
-	if m.SchemaVersion != schemas.Version {
-		return nil, fmt.Errorf("schema version %d, this build reads version %d; build the dataset again",
-			m.SchemaVersion, schemas.Version)
+	if err := checkVersion(m.SchemaVersion); err != nil {
+		return nil, err
 	}
 	switch m.Kind {
 	case schemas.KindDocument, schemas.KindExample, schemas.KindSequence:
@@ -125,7 +127,7 @@ func parseManifest(data []byte) (*schemas.Manifest, error) {
 		return nil, fmt.Errorf("unknown kind %q", m.Kind)
 	}
 	for _, f := range m.Files {
-		if err := checkFile(f); err != nil {
+		if err := errors.Join(checkFile(f), checkBlocks(f, m.SchemaVersion)); err != nil {
 			return nil, err
 		}
 	}
@@ -145,6 +147,47 @@ func checkFile(f schemas.File) error {
 	}
 	if !strings.HasPrefix(path.Base(f.Path), f.Split+"-") {
 		return fmt.Errorf("file %q is listed under the split %q%s", f.Path, f.Split, changedByHand)
+	}
+	return nil
+}
+
+func checkVersion(v int) error {
+	switch {
+	case v > schemas.Version:
+		return fmt.Errorf("schema version %d is newer than the versions %d to %d that this build reads; "+
+			"read it with the release that wrote it, or a later one", v, schemas.OldestVersion,
+			schemas.Version)
+	case v < schemas.OldestVersion:
+		return fmt.Errorf("schema version %d, this build reads versions %d to %d; build the dataset again",
+			v, schemas.OldestVersion, schemas.Version)
+	}
+	return nil
+}
+
+// magicBytes stand before a file's first block.
+const magicBytes = 4
+
+// checkBlocks requires that blocks tile the file's rows and tokens and fit into its bytes.
+func checkBlocks(f schemas.File, version int) error {
+	if version < 2 {
+		if len(f.Blocks) > 0 {
+			return fmt.Errorf("file %q has blocks in a manifest of version %d%s", f.Path, version,
+				changedByHand)
+		}
+		return nil
+	}
+	left := schemas.Block{Rows: f.Rows, Tokens: f.Tokens, Bytes: f.Bytes - magicBytes - footerBytes}
+	for i, b := range f.Blocks {
+		if b.Rows <= 0 || b.Tokens < 0 || b.Bytes <= 0 || b.Rows > left.Rows || b.Tokens > left.Tokens ||
+			b.Bytes > left.Bytes {
+			return fmt.Errorf("file %q: block %d (%d rows, %d tokens, %d bytes) is not within the file%s",
+				f.Path, i, b.Rows, b.Tokens, b.Bytes, changedByHand)
+		}
+		left.Rows, left.Tokens, left.Bytes = left.Rows-b.Rows, left.Tokens-b.Tokens, left.Bytes-b.Bytes
+	}
+	if left.Rows != 0 || left.Tokens != 0 {
+		return fmt.Errorf("file %q: its blocks leave %d rows and %d tokens%s", f.Path, left.Rows,
+			left.Tokens, changedByHand)
 	}
 	return nil
 }

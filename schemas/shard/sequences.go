@@ -1,21 +1,16 @@
 package shard
 
 import (
-	"container/list"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/parquet-go/parquet-go"
 
 	"longlora/schemas"
-	"longlora/schemas/order"
 )
 
 // SequenceOptions says which sequences to stream, and in which order.
@@ -27,17 +22,40 @@ type SequenceOptions struct {
 	Epoch   int64
 	// Start and Count choose the range [Start, Start+Count) of the epoch; Count 0 means to its end.
 	Start, Count int64
+	// Stride takes every Stride-th row of the range, its first included; 0 means 1. Rank r of w ranks
+	// reads from Start+r with Stride w.
+	Stride int64
 	// BatchRows is the number of rows of a record; 0 means 1.
 	BatchRows int
-	// Allocator holds the records' buffers; nil means Go memory.
+	// Allocator holds the records' buffers; nil means Go memory. It is called by several goroutines.
 	Allocator memory.Allocator
+	// Cache, if not nil, keeps decoded row groups on disk.
+	Cache *Cache
 }
 
-// cacheBytes bounds the decoded row groups that a reader keeps.
-const cacheBytes = 256 << 20
+// check fills in what zero stands for and refuses what is not in the split.
+func (o *SequenceOptions) check(rows int64) error {
+	if o.Count == 0 {
+		o.Count = rows - o.Start
+	}
+	if o.Start < 0 || o.Count < 0 || o.Start > rows || o.Count > rows-o.Start {
+		return fmt.Errorf("rows [%d, %d) outside [0, %d)", o.Start, o.Start+o.Count, rows)
+	}
+	if o.Stride < 0 || o.BatchRows < 0 || o.Epoch < 0 {
+		return fmt.Errorf("stride %d, batches of %d rows, epoch %d: want none below 0", o.Stride,
+			o.BatchRows, o.Epoch)
+	}
+	o.Stride, o.BatchRows = max(o.Stride, 1), max(o.BatchRows, 1)
+	if o.Allocator == nil {
+		o.Allocator = memory.NewGoAllocator()
+	}
+	return nil
+}
 
-// Sequences streams sequences as Arrow records with the schema of ArrowSchema. The file that a row
-// comes from is checked by hash before. The reader must be released.
+// Sequences streams sequences as Arrow records with the schema of ArrowSchema. Row groups are read
+// ahead of their use; each is checked by its hash, or its file's in a dataset of version 1, before a
+// token of it is used. A record of one row shares the memory of its row group. The reader must be
+// released.
 func (d *Dataset) Sequences(ctx context.Context, o SequenceOptions) (array.RecordReader, error) {
 	if err := d.wantKind(schemas.Sequence{}); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.dir, err)
@@ -47,28 +65,17 @@ func (d *Dataset) Sequences(ctx context.Context, o SequenceOptions) (array.Recor
 		return nil, fmt.Errorf("read %s: split %q has no rows; the dataset has the splits %v",
 			d.dir, o.Split, d.Splits())
 	}
-	if o.Count == 0 {
-		o.Count = rows - o.Start
-	}
-	if o.Start < 0 || o.Count < 0 || o.Start+o.Count > rows {
-		return nil, fmt.Errorf("read %s: rows [%d, %d) outside [0, %d)",
-			d.dir, o.Start, o.Start+o.Count, rows)
-	}
-	if o.Allocator == nil {
-		o.Allocator = memory.NewGoAllocator()
+	if err := o.check(rows); err != nil {
+		return nil, fmt.Errorf("read %s: %w", d.dir, err)
 	}
 	r := &sequenceReader{
-		ctx: ctx, d: d, o: o, next: o.Start, end: o.Start + o.Count,
-		order:  order.New(d.manifest.Digest, o.Seed, o.Epoch, rows, o.Shuffle),
-		schema: ArrowSchema(d.manifest), cache: map[groupKey]*list.Element{}, recent: list.New(),
+		d: d, o: o, next: o.Start, end: o.Start + o.Count, schema: ArrowSchema(d.manifest),
 	}
+	r.ctx, r.cancel = context.WithCancel(ctx)
+	r.layout = newLayout(d, o)
+	r.groups = newGroupCache(r.fetch, heldBytes)
+	r.decoders = make(chan *decoder, fetchesAhead+1)
 	r.refs.Store(1)
-	r.o.BatchRows = max(o.BatchRows, 1)
-	for i, f := range d.manifest.Files {
-		if o.Split == "" || f.Split == o.Split {
-			r.files = append(r.files, &sequenceFile{file: f, index: i})
-		}
-	}
 	return r, nil
 }
 
@@ -98,51 +105,28 @@ func ArrowSchema(m *schemas.Manifest) *arrow.Schema {
 	}, &metadata)
 }
 
-type groupKey struct{ file, group int }
-
-// sequenceFile is one file of the split; its row groups are known once it is open.
-type sequenceFile struct {
-	file   schemas.File
-	index  int
-	open   *parquetFile
-	groups []int64 // first row of each group, and the number of rows
-}
+// heldBytes bounds the decoded row groups that a reader keeps, unless one is longer: those of a window
+// (order.WindowBlocks) and what is read ahead.
+const heldBytes = 256 << 20
 
 // sequenceReader is an array.RecordReader over row groups in training order.
 type sequenceReader struct {
 	refs   atomic.Int64
 	ctx    context.Context
+	cancel context.CancelFunc
 	d      *Dataset
 	o      SequenceOptions
-	order  *order.Order
 	schema *arrow.Schema
-	files  []*sequenceFile
-	next   int64
+	layout *layout
+	groups *groupCache
+	// decoders are those that no fetch is using.
+	decoders chan *decoder
+
+	next   int64 // index of the next row
+	ahead  int64 // index of the next row whose group is not asked for
 	end    int64
 	record arrow.Record
 	err    error
-
-	cache  map[groupKey]*list.Element // of *rowGroup
-	recent *list.List
-	cached int64
-}
-
-// rowGroup is a decoded row group: all ids in one slice, the rest by row.
-type rowGroup struct {
-	key     groupKey
-	ids     []int32
-	offsets []int64
-	rest    []sequenceRest
-	bytes   int64
-}
-
-// sequenceRest is a sequence row without its ids.
-type sequenceRest struct {
-	DocLens     []int32            `parquet:"doc_lens,list"`
-	LossSpans   []schemas.LossSpan `parquet:"loss_spans,list"`
-	Docs        []schemas.DocRef   `parquet:"docs,list"`
-	LossWeights []float32          `parquet:"loss_weights,list"`
-	NTokens     int32              `parquet:"n_tokens"`
 }
 
 func (r *sequenceReader) Schema() *arrow.Schema { return r.schema }
@@ -155,11 +139,12 @@ func (r *sequenceReader) Release() {
 		return
 	}
 	r.drop()
-	for _, f := range r.files {
-		if f.open != nil {
-			r.err = errors.Join(r.err, f.open.Close())
-		}
+	r.cancel()
+	r.groups.close()
+	for len(r.decoders) > 0 {
+		(<-r.decoders).close()
 	}
+	r.layout.close()
 }
 
 func (r *sequenceReader) drop() {
@@ -172,204 +157,157 @@ func (r *sequenceReader) drop() {
 // Next makes the next record current; the one before is released.
 func (r *sequenceReader) Next() bool {
 	r.drop()
+	if r.err == nil {
+		r.err = r.ctx.Err()
+	}
 	if r.err != nil || r.next >= r.end {
 		return false
 	}
-	if r.err = r.ctx.Err(); r.err != nil {
-		return false
-	}
-	b := newSequenceBuilder(r.o.Allocator, r.schema)
-	defer b.release()
+	var rows []arrow.Record
+	defer func() {
+		for _, row := range rows {
+			row.Release()
+		}
+	}()
 	for range r.o.BatchRows {
 		if r.next >= r.end {
 			break
 		}
-		if err := r.append(b, r.order.At(r.next)); err != nil {
+		row, err := r.row(r.next)
+		if err != nil {
 			r.err = fmt.Errorf("read %s: %w", r.d.dir, err)
 			return false
 		}
-		r.next++
+		rows = append(rows, row)
+		r.next += r.o.Stride
 	}
-	r.record = b.record()
-	return true
+	if r.o.BatchRows == 1 {
+		rows[0].Retain()
+		r.record = rows[0]
+		return true
+	}
+	if r.record, r.err = joinRecords(r.o.Allocator, r.schema, rows); r.err != nil {
+		r.err = fmt.Errorf("read %s: %w", r.d.dir, r.err)
+	}
+	return r.err == nil
 }
 
-// append adds the row at a place of the split's file order.
-func (r *sequenceReader) append(b *sequenceBuilder, row int64) error {
-	for _, f := range r.files {
-		if row >= f.file.Rows {
-			row -= f.file.Rows
-			continue
-		}
-		g, inside, err := r.group(f, row)
-		if err != nil {
-			return fmt.Errorf("%s row %d: %w", f.file.Path, row, err)
-		}
-		b.append(g.ids[g.offsets[inside]:g.offsets[inside+1]], &g.rest[inside])
-		return nil
-	}
-	return fmt.Errorf("row %d is outside the split", row)
-}
-
-// group returns the decoded row group of a file's row and the row's place in it.
-func (r *sequenceReader) group(f *sequenceFile, row int64) (*rowGroup, int64, error) {
-	if f.open == nil {
-		p, err := r.d.open(r.ctx, f.file)
-		if err != nil {
-			return nil, 0, err
-		}
-		f.open = p
-		first := int64(0)
-		for _, g := range p.RowGroups() {
-			f.groups = append(f.groups, first)
-			first += g.NumRows()
-		}
-		f.groups = append(f.groups, first)
-		if first != f.file.Rows {
-			return nil, 0, fmt.Errorf("has %d rows, the manifest says %d", first, f.file.Rows)
-		}
-	}
-	n := 0
-	for f.groups[n+1] <= row {
-		n++
-	}
-	g, err := r.load(f, n)
-	return g, row - f.groups[n], err
-}
-
-// load decodes a row group unless it is cached, and makes room.
-func (r *sequenceReader) load(f *sequenceFile, n int) (*rowGroup, error) {
-	key := groupKey{f.index, n}
-	if e, ok := r.cache[key]; ok {
-		r.recent.MoveToFront(e)
-		return e.Value.(*rowGroup), nil
-	}
-	g, err := decodeGroup(f.open.RowGroups()[n])
+// row returns the row at an index of the epoch, as a record of its own.
+func (r *sequenceReader) row(index int64) (arrow.Record, error) {
+	key, inside, err := r.layout.at(r.ctx, index)
 	if err != nil {
 		return nil, err
 	}
+	r.prefetch()
+	group, err := r.groups.get(key, r.layout.size(key))
+	if err != nil {
+		return nil, fmt.Errorf("%s row group %d: %w", r.layout.name(key), key.group, err)
+	}
+	return group.NewSlice(inside, inside+1), nil
+}
+
+// mostAhead is the number of rows that prefetch looks ahead.
+const mostAhead = 4096
+
+// prefetch asks for the row groups of the rows to come, as far as there is room for them.
+func (r *sequenceReader) prefetch() {
+	r.ahead = max(r.ahead, r.next+r.o.Stride)
+	for r.ahead < r.end && r.ahead < r.next+mostAhead*r.o.Stride {
+		key, ok := r.layout.known(r.ahead)
+		if !ok || !r.groups.want(key, r.layout.size(key)) {
+			return
+		}
+		r.ahead += r.o.Stride
+	}
+}
+
+// fetch reads, checks and decodes a row group.
+func (r *sequenceReader) fetch(key groupKey) (arrow.Record, error) {
+	b := r.layout.block(key)
+	cached := r.o.Cache != nil && b.SHA256 != ""
+	if cached {
+		if record := r.o.Cache.get(b, r.o.Allocator, r.schema); record != nil {
+			err := r.checked(&record, b)
+			return record, err
+		}
+	}
+	data, err := r.layout.read(r.ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	record, err := r.decode(data, b.Rows)
+	if err == nil {
+		err = r.checked(&record, b)
+	}
+	if err == nil && cached {
+		r.o.Cache.put(b, record)
+	}
+	return record, err
+}
+
+func (r *sequenceReader) decode(data []byte, rows int64) (arrow.Record, error) {
+	var d *decoder
+	select {
+	case d = <-r.decoders:
+	default:
+		var err error
+		if d, err = newDecoder(); err != nil {
+			return nil, err
+		}
+	}
+	record, err := decodeRecord(d, r.o.Allocator, r.schema, data, rows)
+	select {
+	case r.decoders <- d:
+	default:
+		d.close()
+	}
+	return record, err
+}
+
+// checked gives up a record that checkGroup refuses.
+func (r *sequenceReader) checked(record *arrow.Record, b schemas.Block) error {
+	err := r.checkGroup(*record, b)
+	if err != nil {
+		(*record).Release()
+		*record = nil
+	}
+	return err
+}
+
+// checkGroup requires what the manifest says of a row group, and valid rows.
+func (r *sequenceReader) checkGroup(record arrow.Record, b schemas.Block) error {
 	vocab := 0
 	if t := r.d.manifest.Tokenizer; t != nil {
 		vocab = t.VocabSize
 	}
-	if err := g.validate(vocab); err != nil {
-		return nil, err
-	}
-	g.key = key
-	r.cache[key] = r.recent.PushFront(g)
-	r.cached += g.bytes
-	for r.cached > cacheBytes && r.recent.Len() > 1 {
-		last := r.recent.Remove(r.recent.Back()).(*rowGroup)
-		delete(r.cache, last.key)
-		r.cached -= last.bytes
-	}
-	return g, nil
-}
-
-// decodeGroup reads a row group's ids page by page, the other columns row by row.
-func decodeGroup(group parquet.RowGroup) (*rowGroup, error) {
-	g := &rowGroup{rest: make([]sequenceRest, group.NumRows()), offsets: []int64{0}}
-	err := guard(func() error {
-		if err := readRest(group, g.rest); err != nil {
-			return err
-		}
-		total := int64(0)
-		for i := range g.rest {
-			total += int64(g.rest[i].NTokens)
-			g.offsets = append(g.offsets, total)
-		}
-		column, ok := group.Schema().Lookup("input_ids", "list", "element")
-		if !ok {
-			return errors.New("column input_ids is missing")
-		}
-		var err error
-		g.ids, err = readInts(group.ColumnChunks()[column.ColumnIndex], total)
+	if err := checkRecord(record, vocab); err != nil {
 		return err
-	})
-	g.bytes = 4*int64(len(g.ids)) + 256*int64(len(g.rest))
-	return g, err
-}
-
-func readRest(group parquet.RowGroup, rows []sequenceRest) error {
-	reader := parquet.NewGenericRowGroupReader[sequenceRest](group)
-	defer reader.Close()
-	for n := 0; n < len(rows); {
-		k, err := reader.Read(rows[n:])
-		n += k
-		if err != nil && !(errors.Is(err, io.EOF) && n == len(rows)) {
-			return err
-		}
-		if k == 0 && n < len(rows) {
-			return fmt.Errorf("row group ends after %d of %d rows", n, len(rows))
-		}
+	}
+	ids := record.Column(0).(*array.List).ListValues().Len()
+	if b.SHA256 != "" && int64(ids) != b.Tokens {
+		return fmt.Errorf("it has %d tokens, the manifest says %d; rebuild the dataset", ids, b.Tokens)
 	}
 	return nil
 }
 
-// readInts reads the n values of an int32 column.
-func readInts(chunk parquet.ColumnChunk, n int64) ([]int32, error) {
-	pages := chunk.Pages()
-	defer pages.Close()
-	out := make([]int32, 0, n)
-	for {
-		page, err := pages.ReadPage()
-		if errors.Is(err, io.EOF) {
-			break
+// joinRecords copies rows into one record.
+func joinRecords(mem memory.Allocator, schema *arrow.Schema, rows []arrow.Record) (arrow.Record, error) {
+	columns := make([]arrow.Array, 0, len(schema.Fields()))
+	defer func() {
+		for _, c := range columns {
+			c.Release()
 		}
+	}()
+	for i := range schema.Fields() {
+		parts := make([]arrow.Array, len(rows))
+		for k, row := range rows {
+			parts[k] = row.Column(i)
+		}
+		column, err := array.Concatenate(parts, mem)
 		if err != nil {
 			return nil, err
 		}
-		if page.Dictionary() == nil && page.NumNulls() == 0 {
-			data := page.Data()
-			out = append(out, data.Int32()...)
-		} else if out, err = appendValues(out, page); err != nil {
-			return nil, err
-		}
-		parquet.Release(page)
-		if int64(len(out)) > n {
-			break
-		}
+		columns = append(columns, column)
 	}
-	if int64(len(out)) != n {
-		return nil, fmt.Errorf("input_ids holds %d values, n_tokens sums to %d", len(out), n)
-	}
-	return out, nil
-}
-
-// appendValues reads a page by values: the way for dictionaries.
-func appendValues(out []int32, page parquet.Page) ([]int32, error) {
-	values := make([]parquet.Value, 4096)
-	reader := page.Values()
-	for {
-		n, err := reader.ReadValues(values)
-		for _, v := range values[:n] {
-			if !v.IsNull() {
-				out = append(out, v.Int32())
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (g *rowGroup) validate(vocab int) error {
-	for i := range g.rest {
-		s := g.sequence(int64(i))
-		if err := s.Validate(vocab); err != nil {
-			return fmt.Errorf("row %d of its row group: %w", i, err)
-		}
-	}
-	return nil
-}
-
-func (g *rowGroup) sequence(row int64) schemas.Sequence {
-	r := &g.rest[row]
-	return schemas.Sequence{
-		InputIDs: g.ids[g.offsets[row]:g.offsets[row+1]], DocLens: r.DocLens, LossSpans: r.LossSpans,
-		Docs: r.Docs, LossWeights: r.LossWeights, NTokens: r.NTokens,
-	}
+	return array.NewRecord(schema, columns, int64(len(rows))), nil
 }

@@ -36,8 +36,15 @@ type FileWriter[T Row] struct {
 	sum     hash.Hash
 	bytes   int64
 	parquet *parquet.GenericWriter[T]
-	group   int64 // bytes in the open row group
+	group   int64 // size of the open row group's rows, in bytes
+	block   openBlock
 	done    finished
+}
+
+// openBlock sums up the row group that is being written.
+type openBlock struct {
+	sum                  hash.Hash
+	start, rows0, tokens int64 // the file's bytes, rows and tokens before it
 }
 
 // NewFile begins a file. Splits and indices name it: files of a split are numbered in the order of
@@ -62,7 +69,8 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("dataset %s: %w", b.dir, err), w.file.Close())
 	}
-	out := io.MultiWriter(w.buffer, w.sum, (*counter)(&w.bytes))
+	w.block = openBlock{sum: sha256.New(), start: magicBytes}
+	out := io.MultiWriter(w.buffer, w.sum, &blockWriter{w})
 	w.parquet = parquet.NewGenericWriter[T](out, writerOptions(codec)...)
 	w.done = finished{
 		file:    schemas.File{Path: w.path, Split: split},
@@ -80,6 +88,7 @@ func writerOptions(codec *zstdCodec) []parquet.WriterOption {
 		parquet.Compression(codec),
 		parquet.CreatedBy("longlora", "1", ""),
 		parquet.DataPageVersion(2),
+		parquet.WriteBufferSize(0), // so that bytes are counted and hashed when their block ends
 	}
 	for _, column := range longTexts {
 		options = append(options, parquet.SkipPageStatistics(column), parquet.SkipPageBounds(column))
@@ -87,11 +96,37 @@ func writerOptions(codec *zstdCodec) []parquet.WriterOption {
 	return options
 }
 
-type counter int64
+// blockWriter counts a file's bytes and hashes those of the open row group.
+type blockWriter struct{ w interface{ wrote(p []byte) } }
 
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
+func (b *blockWriter) Write(p []byte) (int, error) {
+	b.w.wrote(p)
 	return len(p), nil
+}
+
+func (w *FileWriter[T]) wrote(p []byte) {
+	if skip := w.block.start - w.bytes; skip < int64(len(p)) { // the file's magic bytes
+		w.block.sum.Write(p[max(skip, 0):])
+	}
+	w.bytes += int64(len(p))
+}
+
+// flush ends the open row group.
+func (w *FileWriter[T]) flush() error {
+	if w.group == 0 {
+		return nil
+	}
+	if err := w.parquet.Flush(); err != nil {
+		return err
+	}
+	f := &w.done.file
+	f.Blocks = append(f.Blocks, schemas.Block{
+		Rows: f.Rows - w.block.rows0, Tokens: f.Tokens - w.block.tokens, Bytes: w.bytes - w.block.start,
+		SHA256: hex.EncodeToString(w.block.sum.Sum(nil)),
+	})
+	w.group = 0
+	w.block = openBlock{sum: sha256.New(), start: w.bytes, rows0: f.Rows, tokens: f.Tokens}
+	return nil
 }
 
 // Write appends rows.
@@ -111,16 +146,16 @@ func (w *FileWriter[T]) Write(rows ...T) error {
 // write appends a row that keeps its type's contract.
 func (w *FileWriter[T]) write(row T) error {
 	fillMeta(&row)
-	size := w.count(&row)
-	if w.group > 0 && w.group+size > rowGroupBytes {
-		if err := w.parquet.Flush(); err != nil {
+	size := sizeOf(&row)
+	if w.group+size > rowGroupBytes {
+		if err := w.flush(); err != nil {
 			return err
 		}
-		w.group = 0
 	}
 	if _, err := w.parquet.Write([]T{row}); err != nil {
 		return err
 	}
+	w.count(&row)
 	w.done.file.Rows++
 	w.group += size
 	return nil
@@ -157,30 +192,39 @@ func (w *FileWriter[T]) check(row *T) error {
 	return nil
 }
 
-// count adds a row to the sums and returns its size in bytes.
-func (w *FileWriter[T]) count(row *T) int64 {
+// sizeOf is about the size of a row before compression, in bytes.
+func sizeOf[T Row](row *T) int64 {
 	switch r := any(row).(type) {
 	case *schemas.Document:
-		addPart(w.done.mixture, mixtureKey{r.Source, r.Licence}, 1, 0)
 		return int64(len(r.Text)) + 512
 	case *schemas.Example:
-		addPart(w.done.mixture, mixtureKey{r.AnswerSource, r.Licence}, 1, int64(r.NTokens))
-		w.done.file.Tokens += int64(r.NTokens)
 		return int64(len(r.Context)+len(r.Output)+len(r.Instruction)) + 512
 	case *schemas.Sequence:
-		w.done.file.Tokens += int64(r.NTokens)
-		for i, d := range r.Docs {
-			addPart(w.done.mixture, mixtureKey{d.Source, d.Licence}, 1, int64(r.DocLens[i]))
-		}
 		return 4*int64(r.NTokens) + 64*int64(len(r.Docs)) + 8*int64(len(r.LossSpans))
 	}
 	return 0
 }
 
+// count adds a row to the sums.
+func (w *FileWriter[T]) count(row *T) {
+	switch r := any(row).(type) {
+	case *schemas.Document:
+		addPart(w.done.mixture, mixtureKey{r.Source, r.Licence}, 1, 0)
+	case *schemas.Example:
+		addPart(w.done.mixture, mixtureKey{r.AnswerSource, r.Licence}, 1, int64(r.NTokens))
+		w.done.file.Tokens += int64(r.NTokens)
+	case *schemas.Sequence:
+		w.done.file.Tokens += int64(r.NTokens)
+		for i, d := range r.Docs {
+			addPart(w.done.mixture, mixtureKey{d.Source, d.Licence}, 1, int64(r.DocLens[i]))
+		}
+	}
+}
+
 // Close finishes the file and hands it to its Builder.
 func (w *FileWriter[T]) Close() error {
-	err := w.parquet.Close()
-	err = errors.Join(err, w.buffer.Flush(), w.file.Sync(), w.file.Close())
+	err := w.flush()
+	err = errors.Join(err, w.parquet.Close(), w.buffer.Flush(), w.file.Sync(), w.file.Close())
 	w.b.mu.Lock()
 	defer w.b.mu.Unlock()
 	delete(w.b.open, w.key)

@@ -116,7 +116,7 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 	path := ts.MkAbs(args[0])
 	data, err := os.ReadFile(path)
 	ts.Check(err)
-	data[len(data)/2] ^= 1
+	data[100] ^= 1 // among the rows, not in what other readers find them by
 	ts.Check(os.WriteFile(path, data, 0o666))
 }
 
