@@ -229,8 +229,8 @@ func (g *groupReader) numberDictionary(c *chunk, width int64) ([]byte, error) {
 	if c.dictionary == nil {
 		return nil, nil
 	}
-	data := make([]byte, c.dictionary.header.UncompressedPageSize)
-	if err := g.d.unpack(data, c.dictionary.data, true); err != nil {
+	data, err := g.d.dictionaryValues(c.dictionary)
+	if err != nil {
 		return nil, err
 	}
 	if int64(len(data))%width != 0 {
@@ -322,8 +322,8 @@ func (g *groupReader) textDictionary(c *chunk) (words []byte, ends []uint32, err
 	if c.dictionary == nil {
 		return nil, []uint32{0}, nil
 	}
-	data := make([]byte, c.dictionary.header.UncompressedPageSize)
-	if err := g.d.unpack(data, c.dictionary.data, true); err != nil {
+	data, err := g.d.dictionaryValues(c.dictionary)
+	if err != nil {
 		return nil, nil, err
 	}
 	n := c.dictionary.header.DictionaryPageHeader.V.NumValues

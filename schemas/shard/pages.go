@@ -108,7 +108,7 @@ func (p *page) valueBytes() (int, error) {
 	if h.RepetitionLevelsByteLength < 0 || h.DefinitionLevelsByteLength < 0 || n < 0 {
 		return 0, fmt.Errorf("%w: a page of %d bytes, levels apart", errPages, n)
 	}
-	return n, nil
+	return n, checkPageSize(n, len(p.data))
 }
 
 // unpack decompresses data, which has size bytes then, into dst.
@@ -139,9 +139,6 @@ func (d *decoder) pageValues(p *page) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.checkSize(n); err != nil {
-		return nil, err
-	}
 	d.values = grown(d.values, n)
 	return d.values, d.unpackValues(d.values, p)
 }
@@ -149,9 +146,13 @@ func (d *decoder) pageValues(p *page) ([]byte, error) {
 // mostPage bounds what a page claims to hold, in bytes: a row's tokens lie in one page.
 const mostPage = 1<<31 - 1
 
-func (d *decoder) checkSize(n int) error {
-	if n > mostPage {
-		return fmt.Errorf("%w: a page of %d bytes", errPages, n)
+// mostRatio is the most that zstd makes of a byte: four bytes may stand for 128 KiB (RFC 8878, 3.1.1.2,
+// an RLE block).
+const mostRatio = 128 << 10 / 4
+
+func checkPageSize(n, compressed int) error {
+	if n < 0 || n > mostPage || n > mostRatio*compressed {
+		return fmt.Errorf("%w: a page of %d bytes in %d", errPages, n, compressed)
 	}
 	return nil
 }
@@ -164,6 +165,16 @@ func (d *decoder) unpackValues(dst []byte, p *page) error {
 	}
 	compressed := !h.IsCompressed.Valid || h.IsCompressed.V
 	return d.unpack(dst, p.data[levels:], compressed)
+}
+
+// dictionaryValues decompresses a dictionary page.
+func (d *decoder) dictionaryValues(p *page) ([]byte, error) {
+	n := int(p.header.UncompressedPageSize)
+	if err := checkPageSize(n, len(p.data)); err != nil {
+		return nil, err
+	}
+	data := make([]byte, n)
+	return data, d.unpack(data, p.data, true)
 }
 
 func grown[T any](s []T, n int) []T {
