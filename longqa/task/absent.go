@@ -34,7 +34,11 @@ func (unanswerable) absentTexts(s *Scope, d *dice.Dice) []Candidate {
 			break
 		}
 		source := t.Document.Parts[0].Source
-		for _, span := range dice.Shuffled(d, prose.Sentences(source, t.Lines)) {
+		spans := sentencesOf(source, t.Lines)
+		if key == phrase.Speaker {
+			spans = saidIn(source, t.Lines, s.Book.Language)
+		}
+		for _, span := range dice.Shuffled(d, spans) {
 			if len(found) == proposals/2 {
 				break
 			}
@@ -47,6 +51,17 @@ func (unanswerable) absentTexts(s *Scope, d *dice.Dice) []Candidate {
 	}
 	found = append(found, s.absentRows(d)...)
 	return append(found, s.absentReference(d)...)
+}
+
+// saidIn are the lines that someone says in a text.
+func saidIn(source string, lines bool, language string) []prose.Span {
+	var spans []prose.Span
+	for _, l := range spoken(source, lines, language) {
+		if sayable(prose.OneLine(l.said.Of(source))) {
+			spans = append(spans, l.said)
+		}
+	}
+	return spans
 }
 
 // absentRows asks for rows that no table has.

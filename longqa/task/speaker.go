@@ -33,7 +33,7 @@ func (speaker) Propose(s *Scope, d *dice.Dice) []Candidate {
 			break
 		}
 		said := prose.OneLine(l.said.Text())
-		if !s.once(l.said) || !phrase.Quotable(said) || !phrase.Quotable(l.speaker) {
+		if !sayable(said) || !s.once(l.said) || !phrase.Quotable(l.speaker) {
 			continue
 		}
 		found = append(found, Candidate{
@@ -47,24 +47,45 @@ func (speaker) Propose(s *Scope, d *dice.Dice) []Candidate {
 	return found
 }
 
+// sayable reports whether a line can be quoted and is no noise.
+func sayable(said string) bool {
+	n := utf8.RuneCountInString(said)
+	return n >= minLine && n <= maxLine && !strings.ContainsAny(said, "{}[]<>|*_#") &&
+		phrase.Quotable(said)
+}
+
 // lines are those of the view whose speakers are certain.
 func (s *Scope) lines() []line {
 	var all []line
 	for _, run := range s.stretches {
-		turns := prose.Turns(run.source, run.text.Lines)
-		for _, t := range turns {
-			if l, ok := run.line(t.Label, firstSentence(run.source, t.Said), t.Speaker, "turn"); ok {
-				all = append(all, l)
+		for _, l := range spoken(run.source, run.text.Lines, s.Book.Language) {
+			if at, ok := run.line(l.name, l.said, l.speaker, l.form); ok {
+				all = append(all, at)
 			}
 		}
-		if turns != nil || s.Book.Language != "en" {
-			continue
-		}
-		for _, q := range prose.Quotes(run.source, run.text.Lines) {
-			if l, ok := run.line(q.Name, q.Said, q.Speaker, "quote"); ok {
-				all = append(all, l)
-			}
-		}
+	}
+	return all
+}
+
+// speech is what someone says in a text.
+type speech struct {
+	name, said prose.Span
+	speaker    string
+	form       string
+}
+
+// spoken finds what is said in a text, by turns or, in English, by direct speech.
+func spoken(source string, lines bool, language string) []speech {
+	var all []speech
+	turns := prose.Turns(source, lines)
+	for _, t := range turns {
+		all = append(all, speech{t.Label, firstSentence(source, t.Said), t.Speaker, "turn"})
+	}
+	if turns != nil || language != "en" {
+		return all
+	}
+	for _, q := range prose.Quotes(source, lines) {
+		all = append(all, speech{q.Name, q.Said, q.Speaker, "quote"})
 	}
 	return all
 }

@@ -75,11 +75,27 @@ func (s *Scope) once(r material.Range) bool { return s.times(r.Text()) == 1 }
 func (s *Scope) sentences() []material.Range {
 	var all []material.Range
 	for _, run := range s.stretches {
-		for _, span := range prose.Sentences(run.source, run.text.Lines) {
+		for _, span := range sentencesOf(run.source, run.text.Lines) {
 			at, ok := run.at(span)
 			if ok && !footnote(run.source, span.Start) {
 				all = append(all, at)
 			}
+		}
+	}
+	return all
+}
+
+// sentencesOf are the plain sentences of a text; of a transcript those within a turn, without the
+// speaker's name.
+func sentencesOf(source string, lines bool) []prose.Span {
+	turns := prose.Turns(source, lines)
+	if turns == nil {
+		return prose.Sentences(source, lines)
+	}
+	var all []prose.Span
+	for _, t := range turns {
+		for _, s := range prose.Sentences(t.Said.Of(source), true) {
+			all = append(all, prose.Span{Start: t.Said.Start + s.Start, End: t.Said.Start + s.End})
 		}
 	}
 	return all
