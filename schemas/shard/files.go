@@ -7,6 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"longlora/schemas"
 )
 
 // Files is where a dataset's files lie: a local folder, an object store. Names are relative to the
@@ -34,6 +38,12 @@ type File interface {
 // its files as it is opened.
 type Sizer interface {
 	SizeOf(ctx context.Context, name string) (int64, error)
+}
+
+// Streamer is what Files offer that have no row files but the rows themselves, in any order: a server.
+type Streamer interface {
+	// Sequences streams rows as Dataset.Sequences does; every option has its value.
+	Sequences(ctx context.Context, m *schemas.Manifest, o SequenceOptions) (array.RecordReader, error)
 }
 
 // Folder is the dataset directory at a local path.

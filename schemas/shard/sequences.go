@@ -27,6 +27,9 @@ type SequenceOptions struct {
 	Stride int64
 	// BatchRows is the number of rows of a record; 0 means 1.
 	BatchRows int
+	// BatchTokens ends a record of several rows early, with the row that brings it to so many tokens;
+	// 0: never.
+	BatchTokens int64
 	// Allocator holds the records' buffers; nil means Go memory. It is called by several goroutines.
 	Allocator memory.Allocator
 	// Cache, if not nil, keeps decoded row groups on disk.
@@ -67,6 +70,13 @@ func (d *Dataset) Sequences(ctx context.Context, o SequenceOptions) (array.Recor
 	}
 	if err := o.check(rows); err != nil {
 		return nil, fmt.Errorf("read %s: %w", d.dir, err)
+	}
+	if s, ok := d.files.(Streamer); ok {
+		r, err := s.Sequences(ctx, d.manifest, o)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", d.dir, err)
+		}
+		return r, nil
 	}
 	r := &sequenceReader{
 		d: d, o: o, next: o.Start, end: o.Start + o.Count, schema: ArrowSchema(d.manifest),
@@ -164,6 +174,7 @@ func (r *sequenceReader) Next() bool {
 		return false
 	}
 	var rows []arrow.Record
+	tokens := int64(0)
 	defer func() {
 		for _, row := range rows {
 			row.Release()
@@ -180,6 +191,10 @@ func (r *sequenceReader) Next() bool {
 		}
 		rows = append(rows, row)
 		r.next += r.o.Stride
+		tokens += int64(row.Column(5).(*array.Int32).Value(0))
+		if r.o.BatchTokens > 0 && tokens >= r.o.BatchTokens {
+			break
+		}
 	}
 	if r.o.BatchRows == 1 {
 		rows[0].Retain()
