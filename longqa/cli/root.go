@@ -23,7 +23,7 @@ func New() *cobra.Command {
 			"  longqa encode --examples build/longqa --context 4096 --out build/longqa-4096\n" +
 			"  longqa export build/longqa --format longalpaca --out longqa.json",
 	}
-	root.AddCommand(newBuild(), newImport(), newTeach(), newStats(), newScore(), newCheck(), newExport(), newEncode())
+	root.AddCommand(newBuild(), newImport(), newTeach(), newStats(), newScore(), newCheck(), newReview(), newExport(), newEncode())
 	return root
 }
 
