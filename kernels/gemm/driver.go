@@ -12,6 +12,13 @@ const (
 	// blockN is the columns of B that a task goes through before it takes its next rows: with
 	// blockK rows they fit a second-level cache.
 	blockN = 512
+	// tasksPerThread evens out threads of different speed, maxStrips bounds the tiles' rows of A that
+	// a task keeps in a second-level cache.
+	tasksPerThread = 8
+	maxStrips      = 16
+	// nearby is the size of a packed B, in floats, from which on a task goes through it block by block
+	// with as many rows as there are, since it comes from farther than a second-level cache.
+	nearby = 128 << 10
 	// maxPacked bounds the packed copy of B, in floats.
 	maxPacked = 8 << 20
 	// serial is the multiply-adds below which a product is not worth a second thread.
@@ -40,10 +47,10 @@ type Driver struct {
 	pair    int      // elements of a word that the tiles take, along k: 1 or 2
 }
 
-// workspace is a worker's memory: packed panels of B, rows of A, columns of B on their way to a
-// panel, and a tile at the edge of C.
+// workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of a
+// transposed A, rows of A as the tiles take them, and a tile at the edge of C.
 type workspace struct {
-	panels, rows, columns, edge []float32
+	panels, columns, block, rows, edge []float32
 }
 
 // NewDriver returns a Driver for a tier. Without instructions for brain floats they are multiplied
@@ -114,15 +121,19 @@ func (p *product) byRows() {
 func (p *product) rowTasks() {
 	g := p.tiles
 	p.shared = grow(p.shared, g.Padded(p.n)*p.words(p.k))
-	packed := p.shared
+	packed := p.shared[:g.Padded(p.n)*p.words(p.k)]
 	p.run((p.n+g.Wide-1)/g.Wide, func(worker, i int) {
 		p.packPanel(&p.own[worker], packed, i*g.Wide, 0, p.k)
 	})
-	rows := p.m / (4 * p.pool.Threads())
-	rows = min(max((rows+g.Rows-1)/g.Rows, 1), 16) * g.Rows
-	p.run((p.m+rows-1)/rows, func(worker, i int) {
-		from := i * rows
-		p.rowTask(&p.own[worker], packed, from, min(from+rows, p.m))
+	strips := (p.m + g.Rows - 1) / g.Rows
+	perThread := tasksPerThread
+	if len(packed) > nearby {
+		perThread = 2
+	}
+	tasks := min(max(perThread*p.pool.Threads(), strips/maxStrips), strips)
+	p.run(tasks, func(worker, i int) {
+		from, to := i*strips/tasks*g.Rows, (i+1)*strips/tasks*g.Rows
+		p.rowTask(&p.own[worker], packed, from, min(to, p.m))
 	})
 }
 
@@ -148,9 +159,10 @@ func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
 		end := min(j+blockN, p.n)
 		for k := 0; k < p.k; k += p.kc {
 			kc := min(p.kc, p.k-k)
+			a := p.gather(w, from, to, k, kc)
 			for i := from; i < to; i += p.tiles.Rows {
 				rows := min(p.tiles.Rows, to-i)
-				p.strip(w, i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
+				p.strip(w, a.down(i-from), i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
 			}
 		}
 	}
@@ -177,18 +189,24 @@ func (p *product) columnTask(w *workspace) {
 		for j := 0; j < p.n; j += g.Wide {
 			p.packPanel(w, w.panels, j, k, k+kc)
 		}
-		for i := 0; i < p.m; i += g.Rows {
-			p.strip(w, i, min(g.Rows, p.m-i), 0, p.n, k, kc, w.panels, p.words(kc), 0)
+		for from := 0; from < p.m; from += maxStrips * g.Rows {
+			to := min(from+maxStrips*g.Rows, p.m)
+			a := p.gather(w, from, to, k, kc)
+			for i := from; i < to; i += g.Rows {
+				rows := min(g.Rows, to-i)
+				p.strip(w, a.down(i-from), i, rows, 0, p.n, k, kc, w.panels, p.words(kc), 0)
+			}
 		}
 	}
 }
 
-// strip computes rows [i, i+rows) of columns [from, to) over block [k, k+kc). The panel of column j
-// is at packed[j*depth], and its row k is skip rows in.
-func (p *product) strip(w *workspace, i, rows, from, to, k, kc int, packed []float32,
+// strip computes rows [i, i+rows) of columns [from, to) over block [k, k+kc), where a begins. The
+// panel of column j is at packed[j*depth], and its row k is skip rows in.
+func (p *product) strip(w *workspace, a A, i, rows, from, to, k, kc int, packed []float32,
 	depth, skip int) {
 	g := p.tiles
-	a, words := p.left(w, i, rows, k, kc), p.words(kc)
+	words := p.words(kc)
+	a = p.left(w, a, rows, kc)
 	add := p.accumulate || k > 0
 	for j := from; j < to; j += g.Wide {
 		width := g.Width(p.n - j)
@@ -216,34 +234,38 @@ func (c C) store(tile []float32, rows, cols, width int, add bool) {
 	}
 }
 
-// left returns rows [i, i+rows) of block k of A: where they lie, or copied if their addresses would
-// all fall on the same few sets of a first-level cache.
-func (p *product) left(w *workspace, i, rows, k, kc int) A {
-	a := A{p.a.Data[i*p.a.Row+k*p.a.Col:], p.a.Row, p.a.Col}
-	if p.pair == 2 {
-		return p.pairs(w, a, rows, kc)
-	}
-	if p.brain {
-		return p.rounded(w, a, rows, kc)
-	}
-	if p.n <= p.tiles.Wide || a.Row%pageFloats != 0 && a.Col%pageFloats != 0 {
+// gather returns rows [from, to) of block k of a transposed A: where they lie, or copied if the
+// addresses along k would all fall on the same few sets of a cache.
+func (p *product) gather(w *workspace, from, to, k, kc int) A {
+	a := A{p.a.Data[from*p.a.Row+k*p.a.Col:], p.a.Row, p.a.Col}
+	if a.Row != 1 || a.Col%(pageFloats/2) != 0 || p.n <= p.tiles.Wide {
 		return a
 	}
-	if a.Col == 1 {
-		stride := kc + lineFloats
-		w.rows = grow(w.rows, p.tiles.Rows*stride)
-		for r := range rows {
-			copy(w.rows[r*stride:], a.Data[r*a.Row:][:kc])
-		}
-		return A{w.rows, stride, 1}
-	}
-	w.rows = grow(w.rows, kc*lineFloats)
+	stride := (to-from+lineFloats-1)/lineFloats*lineFloats + lineFloats
+	w.block = grow(w.block, kc*stride)
 	for x := range kc {
-		for r := range rows {
-			w.rows[x*lineFloats+r] = a.Data[r*a.Row+x*a.Col]
-		}
+		copy(w.block[x*stride:], a.Data[x*a.Col:][:to-from])
 	}
-	return A{w.rows, 1, lineFloats}
+	return A{w.block, 1, stride}
+}
+
+// left returns the first rows of a block of A as the tiles take them: where they lie, or copied if
+// their addresses would all fall on the same few sets of a first-level cache.
+func (p *product) left(w *workspace, a A, rows, kc int) A {
+	switch {
+	case p.pair == 2:
+		return p.pairs(w, a, rows, kc)
+	case p.brain:
+		return p.rounded(w, a, rows, kc)
+	case a.Col != 1 || a.Row%pageFloats != 0 || p.n <= p.tiles.Wide:
+		return a
+	}
+	stride := kc + lineFloats
+	w.rows = grow(w.rows, p.tiles.Rows*stride)
+	for r := range rows {
+		copy(w.rows[r*stride:], a.Data[r*a.Row:][:kc])
+	}
+	return A{w.rows, stride, 1}
 }
 
 const (

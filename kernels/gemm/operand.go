@@ -6,6 +6,9 @@ type A struct {
 	Row, Col int
 }
 
+// down returns a's part that begins at a row.
+func (a A) down(row int) A { return A{a.Data[row*a.Row:], a.Row, a.Col} }
+
 // B is a right operand, packed before use: element (k, j) at k*Row+j*Col of F32, or of BF16 if F32
 // is nil, times Scale (0 means 1).
 type B struct {
