@@ -256,7 +256,13 @@ func Title(label, headings string) string {
 		}
 		return strings.TrimLeft(rest[i:], ".:—–- \t")
 	}
-	return strings.TrimLeft(numberPrefix.ReplaceAllString(label, ""), " \t")
+	if i := numberPrefix.FindStringIndex(label); i != nil {
+		return strings.TrimLeft(label[i[1]-1:], " \t")
+	}
+	return label
 }
 
-var numberPrefix = regexp.MustCompile(`^(?:\d{1,3}(?:\.\d{1,3})*\.?|[IVXLC]+\.|[A-Z]\.\d{0,2}\.?)[ \t]+`)
+// numberPrefix is a number or an appendix's letter before a title, with the space behind it and, of a
+// letter alone, the title's first letter or digit.
+var numberPrefix = regexp.MustCompile(
+	`^(?:Appendix [A-Z]\.?|\d{1,3}(?:\.\d{1,3})*\.?|[IVXLC]+\.|[A-Z](?:\.\d{1,2})+\.?|[A-Z]\.?)[ \t]`)

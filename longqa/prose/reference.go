@@ -65,6 +65,16 @@ func References(text string) []Reference {
 	return all
 }
 
+// ReferencesStart is where the last list of references begins, numbered or not; the text's length if it
+// has none.
+func ReferencesStart(text string) int {
+	heads := referencesHead.FindAllStringIndex(text, -1)
+	if len(heads) == 0 {
+		return len(text)
+	}
+	return heads[len(heads)-1][0]
+}
+
 // Quotable reports whether a reference can be asked about: of a usual length, without what quoting
 // needs.
 func (r Reference) Quotable(text string) bool {

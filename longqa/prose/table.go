@@ -1,6 +1,11 @@
 package prose
 
-import "strings"
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
 
 // Table is a pipe table with a head, as Markdown has them.
 type Table struct {
@@ -36,7 +41,7 @@ func Tables(text string) []Table {
 			sound = sound && len(cells) == len(head)
 			t.Rows = append(t.Rows, Row{cells, trim(text, lines[j])})
 		}
-		if sound && len(t.Rows) >= 2 {
+		if sound && len(t.Rows) >= 2 && t.sound() {
 			all = append(all, t)
 		}
 		i = j - 1
@@ -68,4 +73,69 @@ func dashes(line string, columns int) bool {
 		}
 	}
 	return true
+}
+
+// maxHead is the greatest length of a column's name, in bytes; minNumbers, of tenths, is the least part
+// of a column's cells that have a digit where it is one of figures.
+const (
+	maxHead    = 48
+	minNumbers = 8
+)
+
+var (
+	// year is a name of a column that has no letter.
+	year = regexp.MustCompile(`^(?:1[89]|20)\d\d(?:[-–/]\d{2,4})?$`)
+	// figure is an entry rather than a name.
+	figure = regexp.MustCompile(`^[0-9\\·.,;−+=(-]|[0-9][.,][0-9]|\([~0-9]`)
+)
+
+// sound reports whether the lines are a table for certain, and not a layout, numbered lines or a
+// formula: columns and rows have names, each row its own, no name of a column is a figure, and the first
+// cells are no line numbers.
+func (t *Table) sound() bool {
+	names := map[string]bool{}
+	for _, c := range t.Columns[1:] {
+		if c == "" || len(c) > maxHead || names[c] || !year.MatchString(c) &&
+			(strings.IndexFunc(c, unicode.IsLetter) < 0 || figure.MatchString(c)) {
+			return false
+		}
+		names[c] = true
+	}
+	rows := map[string]bool{}
+	numbers := 0
+	for _, r := range t.Rows {
+		first := r.Cells[0]
+		if first == "" || rows[first] || strings.ContainsAny(first[:1], "\\·=(") {
+			return false
+		}
+		rows[first] = true
+		if strings.Trim(first, "0123456789.:") == "" {
+			numbers++
+		}
+	}
+	return numbers < 2 || numbers < len(t.Rows) || !consecutive(t.Rows)
+}
+
+// consecutive reports whether most first cells are numbers that grow by one.
+func consecutive(rows []Row) bool {
+	steps := 0
+	for i := 1; i < len(rows); i++ {
+		a, _ := strconv.Atoi(strings.Trim(rows[i-1].Cells[0], ".:"))
+		b, _ := strconv.Atoi(strings.Trim(rows[i].Cells[0], ".:"))
+		if b == a+1 {
+			steps++
+		}
+	}
+	return 2*steps > len(rows)
+}
+
+// Figures reports whether nearly all of a column's cells have a digit.
+func (t *Table) Figures(column int) bool {
+	n := 0
+	for _, r := range t.Rows {
+		if strings.ContainsAny(r.Cells[column], "0123456789") {
+			n++
+		}
+	}
+	return 10*n >= minNumbers*len(t.Rows)
 }

@@ -1,7 +1,10 @@
 package task
 
 import (
+	"regexp"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"longlora/longqa/dice"
 	"longlora/longqa/material"
@@ -69,7 +72,7 @@ func (s *Scope) labelled() []*outline.Section {
 	}
 	out := all[:0]
 	for _, sec := range all {
-		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) {
+		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) {
 			out = append(out, sec)
 		}
 	}
@@ -107,13 +110,16 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 func (s *Scope) titled() []*outline.Section {
 	all := s.labelled()
 	var out []*outline.Section
-	for _, sec := range all {
+	for i, sec := range all {
+		if i == 0 && strings.Contains(s.Text.Headings, outline.Markdown) {
+			continue // often the document's title
+		}
 		title, ends := s.titleOf(sec), 0
 		if s.Text.Document.Heading != "" && strings.HasSuffix(s.Text.Document.Title, title) {
 			continue
 		}
-		for i := range s.Text.Sections {
-			if strings.HasSuffix(s.Text.Sections[i].Label, title) {
+		for j := range s.Text.Sections {
+			if strings.HasSuffix(s.Text.Sections[j].Label, title) {
 				ends++
 			}
 		}
@@ -123,6 +129,24 @@ func (s *Scope) titled() []*outline.Section {
 	}
 	return out
 }
+
+// headingLike reports whether a label is a heading for certain: captions and lines that a layout broke
+// are none.
+func headingLike(label string) bool {
+	first, _ := utf8.DecodeRuneInString(label)
+	word, _, _ := strings.Cut(label, " ")
+	switch strings.TrimRight(word, ".:") {
+	case "Table", "Figure", "Fig", "Algorithm", "Listing", "Tableau", "Tabelle", "Abbildung", "Tabla",
+		"Figura", "Таблиця", "Рисунок":
+		return false
+	}
+	return !unicode.IsLower(first) && prose.Letters(label) > 0 && !strings.HasSuffix(label, "-") &&
+		!brokenHeading.MatchString(label)
+}
+
+// brokenHeading has a sentence's end before other words, or ends in a word that another must follow.
+var brokenHeading = regexp.MustCompile(
+	`\p{Ll}{3}\. \p{Lu}\p{Ll}+$|[a-z] (?:[Ww]e|of|the|and|to|by|in|for|with|a|an|or|is|are|full)$`)
 
 // guessable reports whether a title's place is known without reading.
 func guessable(title string) bool {

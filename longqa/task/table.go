@@ -53,7 +53,7 @@ func (s *Scope) cells() []cell {
 				for i, text := range r.Cells[1:] {
 					c := cell{r.Cells[0], t.Columns[i+1], text, head, line}
 					times[[2]string{c.row, c.column}]++
-					if ok && fine && askable(c.row) && askable(c.column) && askable(c.text) {
+					if ok && fine && t.Figures(i+1) && askable(c.row) && askable(c.column) && askable(c.text) {
 						all = append(all, c)
 					}
 				}

@@ -75,9 +75,10 @@ func (s *Scope) once(r material.Range) bool { return s.times(r.Text()) == 1 }
 func (s *Scope) sentences() []material.Range {
 	var all []material.Range
 	for _, run := range s.stretches {
+		end := prose.ReferencesStart(run.source) // what follows are no sentences
 		for _, span := range sentencesOf(run.source, run.text.Lines) {
 			at, ok := run.at(span)
-			if ok && !footnote(run.source, span.Start) {
+			if ok && !footnote(run.source, span.Start) && span.Start < end {
 				all = append(all, at)
 			}
 		}
