@@ -22,20 +22,18 @@ type groupReader struct {
 	chunks []chunk
 	next   int // chunk
 	rows   int64
-	room   int64 // bytes that values may still take
+	most   int64 // values of a column
 	live   []*memory.Buffer
 }
 
-// mostBlock bounds a decoded row group, in bytes, unless its rows are longer.
-const mostBlock = 1 << 34
-
-// decodeRecord decodes a row group of sequences. Its lists' offsets begin with 0.
+// decodeRecord decodes a row group of so many sequences with at most so many tokens. Its lists' offsets
+// begin with 0.
 func decodeRecord(d *decoder, mem memory.Allocator, schema *arrow.Schema, data []byte,
-	rows int64) (_ arrow.Record, err error) {
-	if rows > mostPage {
-		return nil, fmt.Errorf("%w: %d rows", errPages, rows)
+	rows, tokens int64) (_ arrow.Record, err error) {
+	if rows > mostPage || tokens > mostPage {
+		return nil, fmt.Errorf("%w: %d rows, %d tokens", errPages, rows, tokens)
 	}
-	g := &groupReader{d: d, mem: mem, rows: rows, room: mostBlock}
+	g := &groupReader{d: d, mem: mem, rows: rows, most: max(rows, tokens)}
 	if g.chunks, err = splitChunks(data, sequenceLeaves, rows); err != nil {
 		return nil, err
 	}
@@ -130,24 +128,19 @@ func (g *groupReader) list(t arrow.DataType, offsets *memory.Buffer, values *arr
 }
 
 // buffer allocates n bytes; the groupReader owns the reference.
-func (g *groupReader) buffer(n int64) (*memory.Buffer, error) {
-	if g.room -= n; g.room < 0 || n < 0 {
-		return nil, fmt.Errorf("%w: more than %d bytes", errPages, int64(mostBlock))
-	}
+func (g *groupReader) buffer(n int64) *memory.Buffer {
 	b := memory.NewResizableBuffer(g.mem)
 	b.Resize(int(n))
 	g.live = append(g.live, b)
-	return b, nil
+	return b
 }
 
 // offsets reads where each row's values begin, and the number of values of each page.
 func (g *groupReader) offsets(c *chunk) (*memory.Buffer, []int64, error) {
-	b, err := g.buffer(4 * (g.rows + 1))
-	if err != nil {
-		return nil, nil, err
-	}
+	b := g.buffer(4 * (g.rows + 1))
 	all := arrow.Int32Traits.CastFromBytes(b.Bytes())
 	offsets, total := all[:0], int64(0)
+	var err error
 	counts := make([]int64, len(c.pages))
 	for i := range c.pages {
 		before := total
@@ -167,7 +160,7 @@ func (g *groupReader) offsets(c *chunk) (*memory.Buffer, []int64, error) {
 func rowCounts(c *chunk) []int64 {
 	counts := make([]int64, len(c.pages))
 	for i := range c.pages {
-		counts[i] = int64(c.pages[i].v2().NumRows)
+		counts[i] = int64(c.pages[i].rows)
 	}
 	return counts
 }
@@ -182,14 +175,14 @@ func sumOf(counts []int64) (sum int64) {
 // values reads a chunk's values, counts of them in each page.
 func (g *groupReader) values(t arrow.DataType, c *chunk, counts []int64) (*array.Data, error) {
 	total := sumOf(counts)
+	if total > g.most {
+		return nil, fmt.Errorf("%w: %d values in rows of %d tokens", errPages, total, g.most)
+	}
 	if t.ID() == arrow.STRING {
 		return g.strings(c, counts, total)
 	}
 	width := int64(t.(arrow.FixedWidthDataType).BitWidth() / 8)
-	b, err := g.buffer(total * width)
-	if err != nil {
-		return nil, err
-	}
+	b := g.buffer(total * width)
 	if err := g.numbers(b.Bytes(), width, c, counts); err != nil {
 		return nil, err
 	}
@@ -206,7 +199,7 @@ func (g *groupReader) numbers(dst []byte, width int64, c *chunk, counts []int64)
 		p := &c.pages[i]
 		out := dst[:counts[i]*width]
 		dst = dst[len(out):]
-		switch p.v2().Encoding {
+		switch p.encoding {
 		case format.Plain:
 			if n, err := p.valueBytes(); err != nil || n != len(out) {
 				return fmt.Errorf("%w: a page of %d bytes for %d values (%w)", errPages, n, counts[i], err)
@@ -214,12 +207,12 @@ func (g *groupReader) numbers(dst []byte, width int64, c *chunk, counts []int64)
 			if err := g.d.unpackValues(out, p); err != nil {
 				return err
 			}
-		case format.PlainDictionary, format.RLEDictionary:
+		case format.RLEDictionary:
 			if err := g.lookUp(out, width, dictionary, p, counts[i]); err != nil {
 				return err
 			}
 		default:
-			return fmt.Errorf("%w: numbers encoded as %v", errPages, p.v2().Encoding)
+			return fmt.Errorf("%w: numbers encoded as %v", errPages, p.encoding)
 		}
 	}
 	return nil
@@ -276,8 +269,8 @@ func (g *groupReader) strings(c *chunk, counts []int64, total int64) (*array.Dat
 		if err != nil {
 			return nil, err
 		}
-		switch e := p.v2().Encoding; e {
-		case format.PlainDictionary, format.RLEDictionary:
+		switch e := p.encoding; e {
+		case format.RLEDictionary:
 			indices, err := g.d.indices(data, int(counts[i]), len(ends)-1)
 			if err != nil {
 				return nil, err
@@ -303,15 +296,9 @@ func (g *groupReader) strings(c *chunk, counts []int64, total int64) (*array.Dat
 }
 
 func (g *groupReader) stringData(offsets []int32, text []byte) (*array.Data, error) {
-	o, err := g.buffer(4 * int64(len(offsets)))
-	if err != nil {
-		return nil, err
-	}
+	o := g.buffer(4 * int64(len(offsets)))
 	copy(arrow.Int32Traits.CastFromBytes(o.Bytes()), offsets)
-	v, err := g.buffer(int64(len(text)))
-	if err != nil {
-		return nil, err
-	}
+	v := g.buffer(int64(len(text)))
 	copy(v.Bytes(), text)
 	return array.NewData(arrow.BinaryTypes.String, len(offsets)-1, []*memory.Buffer{nil, o, v}, nil,
 		0, 0), nil
@@ -326,7 +313,7 @@ func (g *groupReader) textDictionary(c *chunk) (words []byte, ends []uint32, err
 	if err != nil {
 		return nil, nil, err
 	}
-	n := c.dictionary.header.DictionaryPageHeader.V.NumValues
+	n := c.dictionary.values
 	if n < 0 || int(n) > len(data)/4 {
 		return nil, nil, fmt.Errorf("%w: a dictionary of %d texts in %d bytes", errPages, n, len(data))
 	}

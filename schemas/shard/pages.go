@@ -1,7 +1,6 @@
 package shard
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/rle"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -18,70 +16,59 @@ var errPages = errors.New("damaged row group")
 
 // page is one page of a column chunk, compressed.
 type page struct {
-	header format.PageHeader
-	data   []byte
+	pageHeader
+	data []byte
 }
 
-// v2 is the header of a data page.
-func (p *page) v2() *format.DataPageHeaderV2 { return &p.header.DataPageHeaderV2.V }
-
-// chunk is a column chunk: its pages, and how many values they have at most.
+// chunk is a column chunk: its pages.
 type chunk struct {
 	dictionary *page
 	pages      []page
-	values     int64 // empty lists count as one
 }
 
 // splitChunks cuts a row group of rows rows into its column chunks. They need no index: data pages
 // count their rows, and a chunk ends with the row group's last.
 func splitChunks(data []byte, columns int, rows int64) ([]chunk, error) {
 	chunks := make([]chunk, columns)
-	r := bytes.NewReader(data)
-	protocol := &thrift.CompactProtocol{}
 	for c := range chunks {
 		for left := rows; left > 0; {
-			p, err := nextPage(data, r, protocol)
+			p, rest, err := nextPage(data)
 			if err != nil {
 				return nil, fmt.Errorf("column %d: %w", c, err)
 			}
-			switch p.header.Type {
+			data = rest
+			switch p.kind {
 			case format.DictionaryPage:
 				chunks[c].dictionary = &p
 			case format.DataPageV2:
-				h := p.v2()
-				if h.NumRows <= 0 || int64(h.NumRows) > left || h.NumValues < h.NumRows {
+				if p.rows <= 0 || int64(p.rows) > left || p.values < p.rows {
 					return nil, fmt.Errorf("%w: column %d: a page of %d rows and %d values, %d rows are left",
-						errPages, c, h.NumRows, h.NumValues, left)
+						errPages, c, p.rows, p.values, left)
 				}
-				left -= int64(h.NumRows)
+				left -= int64(p.rows)
 				chunks[c].pages = append(chunks[c].pages, p)
-				chunks[c].values += int64(h.NumValues)
 			default:
-				return nil, fmt.Errorf("%w: column %d: a page of type %v", errPages, c, p.header.Type)
+				return nil, fmt.Errorf("%w: column %d: a page of type %v", errPages, c, p.kind)
 			}
 		}
 	}
-	if r.Len() != 0 {
-		return nil, fmt.Errorf("%w: %d bytes after its last page", errPages, r.Len())
+	if len(data) != 0 {
+		return nil, fmt.Errorf("%w: %d bytes after its last page", errPages, len(data))
 	}
 	return chunks, nil
 }
 
-// nextPage reads a page's header and takes its bytes.
-func nextPage(data []byte, r *bytes.Reader, protocol thrift.Protocol) (p page, err error) {
-	err = guard(func() error {
-		return thrift.NewDecoder(protocol.NewReader(r)).Decode(&p.header)
-	})
-	if err != nil {
-		return p, fmt.Errorf("%w: a page's header: %w", errPages, err)
+// nextPage takes the page that data begins with.
+func nextPage(data []byte) (p page, rest []byte, err error) {
+	if p.pageHeader, rest, err = readPageHeader(data); err != nil {
+		return p, nil, fmt.Errorf("%w: a page's header: %w", errPages, err)
 	}
-	at, size := len(data)-r.Len(), int(p.header.CompressedPageSize)
-	if size < 0 || size > r.Len() || p.header.UncompressedPageSize < 0 {
-		return p, fmt.Errorf("%w: a page of %d bytes, %d are left", errPages, size, r.Len())
+	size := int(p.compressed)
+	if size < 0 || size > len(rest) || p.uncompressed < 0 || p.values < 0 {
+		return p, nil, fmt.Errorf("%w: a page of %d bytes, %d are left", errPages, size, len(rest))
 	}
-	p.data = data[at : at+size]
-	_, err = r.Seek(int64(size), 1)
-	return p, err
+	p.data = rest[:size]
+	return p, rest[size:], nil
 }
 
 // decoder decodes row groups one after another; it keeps its buffers.
@@ -102,10 +89,8 @@ func (d *decoder) close() { d.zstd.Close() }
 
 // valueBytes returns the size of a data page's values before compression.
 func (p *page) valueBytes() (int, error) {
-	h := p.v2()
-	n := int(p.header.UncompressedPageSize) - int(h.RepetitionLevelsByteLength) -
-		int(h.DefinitionLevelsByteLength)
-	if h.RepetitionLevelsByteLength < 0 || h.DefinitionLevelsByteLength < 0 || n < 0 {
+	n := int(p.uncompressed) - int(p.repetition) - int(p.definition)
+	if p.repetition < 0 || p.definition < 0 || n < 0 {
 		return 0, fmt.Errorf("%w: a page of %d bytes, levels apart", errPages, n)
 	}
 	return n, checkPageSize(n, len(p.data))
@@ -158,18 +143,16 @@ func checkPageSize(n, compressed int) error {
 }
 
 func (d *decoder) unpackValues(dst []byte, p *page) error {
-	h := p.v2()
-	levels := int(h.RepetitionLevelsByteLength) + int(h.DefinitionLevelsByteLength)
+	levels := int(p.repetition) + int(p.definition)
 	if levels > len(p.data) {
 		return fmt.Errorf("%w: levels of %d bytes in a page of %d", errPages, levels, len(p.data))
 	}
-	compressed := !h.IsCompressed.Valid || h.IsCompressed.V
-	return d.unpack(dst, p.data[levels:], compressed)
+	return d.unpack(dst, p.data[levels:], !p.stored)
 }
 
 // dictionaryValues decompresses a dictionary page.
 func (d *decoder) dictionaryValues(p *page) ([]byte, error) {
-	n := int(p.header.UncompressedPageSize)
+	n := int(p.uncompressed)
 	if err := checkPageSize(n, len(p.data)); err != nil {
 		return nil, err
 	}
@@ -191,10 +174,9 @@ type levels struct{ repetition, definition []uint8 }
 // and returns the number of values after it. Lists are never null, so a definition level of 0 is an
 // empty list.
 func (d *decoder) starts(offsets []int32, p *page, before int64) ([]int32, int64, error) {
-	h := p.v2()
-	n, cut := int(h.NumValues), int(h.RepetitionLevelsByteLength)
-	end := cut + int(h.DefinitionLevelsByteLength)
-	if end > len(p.data) {
+	n, cut := int(p.values), int(p.repetition)
+	end := cut + int(p.definition)
+	if cut < 0 || end < cut || end > len(p.data) {
 		return nil, 0, fmt.Errorf("%w: levels of %d bytes in a page of %d", errPages, end, len(p.data))
 	}
 	repetition, definition := p.data[:cut], p.data[cut:end]
@@ -206,8 +188,8 @@ func (d *decoder) starts(offsets []int32, p *page, before int64) ([]int32, int64
 	} else {
 		offsets, before, err = d.mixedStarts(offsets, repetition, definition, n, before)
 	}
-	if err == nil && len(offsets)-first != int(h.NumRows) {
-		err = fmt.Errorf("%w: %d rows in a page of %d", errPages, len(offsets)-first, h.NumRows)
+	if err == nil && len(offsets)-first != int(p.rows) {
+		err = fmt.Errorf("%w: %d rows in a page of %d", errPages, len(offsets)-first, p.rows)
 	}
 	if before > mostPage {
 		err = fmt.Errorf("%w: more than %d values", errPages, mostPage)
@@ -267,6 +249,9 @@ func (d *decoder) mixedStarts(offsets []int32, repetition, definition []byte, n 
 	bit := rle.Encoding{BitWidth: 1}
 	var err error
 	l := &d.levels
+	if err := errors.Join(checkRuns(repetition, 1, n), checkRuns(definition, 1, n)); err != nil {
+		return nil, 0, err
+	}
 	err = guard(func() error {
 		if l.repetition, err = bit.DecodeLevels(l.repetition[:0], repetition); err != nil {
 			return err
@@ -287,10 +272,58 @@ func (d *decoder) mixedStarts(offsets []int32, repetition, definition []byte, n 
 	return offsets, before, nil
 }
 
+// checkRuns requires that runs of values of width bits (RLE and bit-packed) hold n of them, or as many
+// more as fill the last run, before a library allocates what they claim.
+func checkRuns(data []byte, width, n int) error {
+	const group = 8 // values of a bit-packed run come by eights
+	total := uint64(0)
+	for len(data) > 0 && total < uint64(n) {
+		header, k := binary.Uvarint(data)
+		if k <= 0 || header>>1 > uint64(n)+group {
+			return fmt.Errorf("%w: a run of %d in a page of %d", errPages, header>>1, n)
+		}
+		size := (width + 7) / 8
+		count := header >> 1
+		if header&1 == 1 {
+			size, count = int(count)*width, count*group
+		}
+		if size > len(data)-k || count >= uint64(n)-total+group {
+			return fmt.Errorf("%w: a run of %d in %d bytes, %d values are left", errPages, count,
+				len(data)-k, uint64(n)-total)
+		}
+		data, total = data[k+size:], total+count
+	}
+	if len(data) > 0 || total < uint64(n) {
+		return fmt.Errorf("%w: runs of %d values and %d bytes more, want %d", errPages, total, len(data), n)
+	}
+	return nil
+}
+
+// checkDelta requires that delta-packed numbers say that they are n.
+func checkDelta(data []byte, n int) error {
+	var header [3]uint64 // block size, blocks in it, number of values
+	for i := range header {
+		v, k := binary.Uvarint(data)
+		if k <= 0 {
+			return fmt.Errorf("%w: delta-packed numbers without a header", errPages)
+		}
+		header[i], data = v, data[k:]
+	}
+	const mostBlock = 1 << 16
+	if header[2] != uint64(n) || header[0] > mostBlock || header[1] > mostBlock {
+		return fmt.Errorf("%w: %d delta-packed numbers of %d, in blocks of %d", errPages, header[2], n,
+			header[0])
+	}
+	return nil
+}
+
 // texts decodes n texts of a page into the decoder's buffers: their bytes, and n+1 offsets.
 func (d *decoder) texts(data []byte, encoding format.Encoding, n int) (err error) {
 	switch encoding {
 	case format.DeltaLengthByteArray:
+		if err := checkDelta(data, n); err != nil {
+			return err
+		}
 		err = guard(func() (err error) {
 			e := delta.LengthByteArrayEncoding{}
 			d.text, d.ends, err = e.DecodeByteArray(d.text, data, d.ends)
@@ -332,6 +365,9 @@ func (d *decoder) indices(data []byte, n, size int) ([]int32, error) {
 	var out []int32
 	err := errors.New("no bit width")
 	if len(data) > 0 && data[0] <= 32 {
+		if err := checkRuns(data[1:], int(data[0]), n); err != nil {
+			return nil, err
+		}
 		err = guard(func() (err error) {
 			e := rle.Encoding{BitWidth: int(data[0])}
 			out, err = e.DecodeInt32(nil, data[1:])

@@ -250,7 +250,7 @@ func (r *sequenceReader) fetch(key groupKey) (arrow.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	record, err := r.decode(data, b.Rows)
+	record, err := r.decode(data, b)
 	if err == nil {
 		err = r.checked(&record, b)
 	}
@@ -260,7 +260,7 @@ func (r *sequenceReader) fetch(key groupKey) (arrow.Record, error) {
 	return record, err
 }
 
-func (r *sequenceReader) decode(data []byte, rows int64) (arrow.Record, error) {
+func (r *sequenceReader) decode(data []byte, b schemas.Block) (arrow.Record, error) {
 	var d *decoder
 	select {
 	case d = <-r.decoders:
@@ -270,7 +270,7 @@ func (r *sequenceReader) decode(data []byte, rows int64) (arrow.Record, error) {
 			return nil, err
 		}
 	}
-	record, err := decodeRecord(d, r.o.Allocator, r.schema, data, rows)
+	record, err := decodeRecord(d, r.o.Allocator, r.schema, data, b.Rows, b.Tokens)
 	select {
 	case r.decoders <- d:
 	default:

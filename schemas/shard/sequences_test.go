@@ -156,7 +156,6 @@ func TestRanksDealOneOrder(t *testing.T) {
 type countingFiles struct {
 	Folder
 	opened, reads atomic.Int64
-	refuse        atomic.Bool
 }
 
 type countingFile struct {
@@ -340,7 +339,7 @@ func FuzzPages(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
-		r, err := decodeRecord(z, mem, schema, data, 9)
+		r, err := decodeRecord(z, mem, schema, data, 9, 5000)
 		if err == nil {
 			if err := checkRecord(r, 100); err == nil {
 				_ = fmt.Sprint(r)
