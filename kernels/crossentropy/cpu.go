@@ -61,9 +61,11 @@ type call struct {
 
 // chunk is the memory for some rows that have a target.
 type chunk struct {
-	rows          []int // their places in h
-	logits, h, dh machine.Matrix
-	most, sum     []float32 // of each row's logits so far: the greatest, Σ exp(logit - most)
+	rows      []int     // their places in h
+	logits    []float32 // block by block of the vocabulary
+	block     int       // tokens of a block
+	h, dh     machine.Matrix
+	most, sum []float32 // of each row's logits so far: the greatest, Σ exp(logit - most)
 }
 
 func (c *call) run() {
@@ -107,15 +109,19 @@ func (c *call) withoutTarget() (others int) {
 }
 
 func (c *call) newChunk(size int) *chunk {
-	stride, d := (c.vocabulary+15)/16*16+gap, c.h.D
-	s := c.Shared(size * (stride + 2*d + 2))
+	d, block := c.h.D, max(blockSize/size/gap*gap, minBlock)
+	block = min(block, (c.vocabulary+gap-1)/gap*gap)
+	logits := size * machine.Chunks(c.vocabulary, block) * (block + gap)
+	s := c.Shared(logits + size*(2*d+2))
 	cut := func(n int) []float32 {
 		part := s[:n]
 		s = s[n:]
 		return part
 	}
 	return &chunk{
-		logits: machine.Matrix{Data: cut(size * stride), D: c.vocabulary, Stride: stride},
+		rows:   make([]int, 0, size),
+		logits: cut(logits),
+		block:  block,
 		h:      machine.Matrix{Data: cut(size * d), D: d, Stride: d},
 		dh:     machine.Matrix{Data: cut(size * d), D: d, Stride: d},
 		most:   cut(size),
@@ -134,30 +140,31 @@ func (c *call) do(k *chunk) {
 		copy(k.h.Row(i), c.h.Row(t))
 		k.most[i], k.sum[i] = float32(math.Inf(-1)), 0
 	}
-	block := max(blockSize/n/gap*gap, minBlock)
-	for from := 0; from < c.vocabulary; from += block {
-		c.score(k, from, min(from+block, c.vocabulary))
+	for from := 0; from < c.vocabulary; from += k.block {
+		c.score(k, from, min(from+k.block, c.vocabulary))
 	}
 	for i, t := range k.rows {
 		loss := float64(k.most[i]) + math.Log(float64(k.sum[i]))
-		c.losses[t] = float32(loss - float64(k.logits.Row(i)[c.targets[t]]))
+		target := int(c.targets[t])
+		first := target / k.block * k.block
+		c.losses[t] = float32(loss - float64(k.columns(first, target+1).Row(i)[target-first]))
 	}
 	if c.dh.N == 0 {
 		return
 	}
-	for from := 0; from < c.vocabulary; from += block {
-		c.gradients(k, from, min(from+block, c.vocabulary))
+	for from := 0; from < c.vocabulary; from += k.block {
+		c.gradients(k, from, min(from+k.block, c.vocabulary))
 	}
 	for i, t := range k.rows {
 		copy(c.dh.Row(t), k.dh.Row(i))
 	}
 }
 
-// columns returns the logits of tokens [from, to).
+// columns returns the logits of tokens [from, to), which begin a block.
 func (k *chunk) columns(from, to int) machine.Matrix {
-	part := k.logits
-	part.Data, part.N, part.D = part.Data[from:], len(k.rows), to-from
-	return part
+	stride := k.block + gap
+	first := from / k.block * cap(k.rows) * stride
+	return machine.Matrix{Data: k.logits[first:], N: len(k.rows), D: to - from, Stride: stride}
 }
 
 // score computes the logits of tokens [from, to) and carries on the sums.
