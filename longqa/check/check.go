@@ -126,6 +126,7 @@ var rules = map[string]func(*checker, *schemas.Example) error{
 	"comparison":   (*checker).comparison,
 	"ordering":     (*checker).ordering,
 	"section":      (*checker).section,
+	"parameters":   (*checker).parameters,
 	"unanswerable": (*checker).unanswerable,
 	"passages":     (*checker).passages,
 	"origin":       (*checker).origin,

@@ -129,9 +129,9 @@ func abbreviation(before string) bool {
 	}
 	switch strings.ToLower(word) {
 	case "mrs", "capt", "col", "gen", "rev", "hon", "esq", "prof", "sen", "etc", "vol", "fig", "figs",
-		"eqs", "sec", "chap", "approx", "resp", "cap", "sra", "srta", "mme", "mlle", "bzw", "usw",
+		"eqs", "sec", "chap", "approx", "resp", "sra", "srta", "mme", "mlle", "bzw", "usw",
 		"vgl", "ibid", "viz", "cit", "jan", "feb", "aug", "sept", "oct", "nov", "dec", "inc", "ltd",
-		"dept", "est", "art", "abs", "nro", "див", "стор", "грн":
+		"dept", "abs", "nro", "див", "стор", "грн":
 		return true
 	}
 	return false
