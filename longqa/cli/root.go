@@ -23,7 +23,8 @@ func New() *cobra.Command {
 			"  longqa encode --examples build/longqa --context 4096 --out build/longqa-4096\n" +
 			"  longqa export build/longqa --format longalpaca --out longqa.json",
 	}
-	root.AddCommand(newBuild(), newImport(), newTeach(), newStats(), newScore(), newCheck(), newReview(), newExport(), newEncode())
+	root.AddCommand(newBuild(), newImport(), newTeach(), newMix(), newStats(), newCheck(), newReview(),
+		newScore(), newExport(), newEncode())
 	return root
 }
 

@@ -47,7 +47,7 @@ type Row struct {
 // sources is the table.
 var sources = [...]Source{
 	qmsum{}, squality{}, narrativeQA{}, narrativeQA{summaries: true}, quality{}, qasper{}, lEval{},
-	longBench{}, longBench2{}, stanfordAlpaca{},
+	longBench{}, longBench2{}, stanfordAlpaca{}, goDoc{},
 }
 
 // Names lists the sources.

@@ -221,6 +221,9 @@ func TestPublished(t *testing.T) {
 		"stanford-alpaca": 52002,
 	}
 	for _, s := range sources {
+		if s.Name() == "go-doc" {
+			continue // nobody published counts: they depend on the version of Go
+		}
 		p := s.Published()
 		sum := 0
 		for _, n := range p.Rows {
@@ -233,7 +236,29 @@ func TestPublished(t *testing.T) {
 			t.Errorf("%s: no link: %s", s.Name(), s.About())
 		}
 	}
-	if len(totals) != len(sources) {
+	if len(totals) != len(sources)-1 {
 		t.Error(fmt.Sprint(len(totals), " totals, ", len(sources), " sources"))
+	}
+}
+
+// Comments answer, signatures are read, and what explains nothing is left out.
+func TestGoDoc(t *testing.T) {
+	tree := write(t, map[string]string{
+		"VERSION": "go1.26.0\n", "LICENSE": "x", "src/go.mod": "module std\n\ngo 1.26\n",
+		"src/thing/thing.go": "package thing\n\n// Join puts the parts of a list together with a text " +
+			"between every two of them,\n// and returns what comes out; an empty list gives an empty text " +
+			"and no error.\nfunc Join(parts []string, sep string) (joined string, err error) {\n" +
+			"\tfor _, p := range parts {\n\t\tjoined += p + sep\n\t}\n\treturn joined, nil\n}\n\n" +
+			"// Short is short.\nfunc Short(a, b int) int {\n\tif a < b {\n\t\treturn a\n\t}\n\treturn b\n}\n",
+	})
+	got := rows(t, "go-doc", tree)
+	if len(got) != 3 || !strings.Contains(got[0], "|explain|Join puts the parts of a list together with a "+
+		"text between every two of them, and returns what comes out;") ||
+		!strings.Contains(got[1], "|parameters|It takes `parts []string`, `sep string`. It returns "+
+			"`joined string`, `err error`.|") || !strings.Contains(got[2], "It takes `a int`, `b int`. It") {
+		t.Errorf("got %q", got)
+	}
+	if strings.Contains(got[0], "// Join") {
+		t.Error("the comment stands in the context")
 	}
 }

@@ -1,0 +1,250 @@
+// Package blend puts datasets of examples together: long rows, all of them, and short ones by share,
+// so that a model that learns to read long material keeps its skill with short instructions.
+package blend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"longlora/longqa/dice"
+	"longlora/longqa/figures"
+	"longlora/pipeline/licence"
+	"longlora/schemas"
+	"longlora/schemas/shard"
+)
+
+// Options says what to put together.
+type Options struct {
+	Out, Name string
+	Overwrite bool
+	// Long are kept whole; of Short rows are drawn.
+	Long, Short []*shard.Dataset
+	// Share is the part, in [0, 1), that short rows have of each split's rows.
+	Share float64
+	// Splits are the splits that get short rows; none means train alone.
+	Splits []string
+	// Seed draws the short rows.
+	Seed string
+	// Gate lets rows through by their licence; nil lets all through.
+	Gate    *licence.Gate
+	Figures *figures.Figures
+}
+
+// Report counts rows by split.
+type Report struct {
+	Long, Short map[string]int64
+	Denied      int64
+}
+
+// Run publishes the blend. Too few short rows are an error: a share is kept or not claimed.
+func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
+	if err := o.validate(); err != nil {
+		return nil, nil, fmt.Errorf("mix: %w", err)
+	}
+	all := append(slices.Clone(o.Long), o.Short...)
+	options := shard.Options{
+		Kind: schemas.KindExample, Name: o.Name, Overwrite: o.Overwrite,
+		Tokenizer: all[0].Manifest().Tokenizer,
+		Config: map[string]any{
+			"stage": "longqa mix", "share": o.Share, "splits": o.Splits, "seed": o.Seed,
+			"licences": o.Gate.Config(), "long": len(o.Long),
+		},
+	}
+	for _, d := range all {
+		m := d.Manifest()
+		options.Parents = append(options.Parents, schemas.Parent{Name: m.Name, Digest: m.Digest})
+	}
+	if options.Tokenizer != nil {
+		var err error
+		if options.TokenizerFile, err = os.ReadFile(all[0].TokenizerPath()); err != nil {
+			return nil, nil, fmt.Errorf("mix: %w", err)
+		}
+	}
+	b, err := shard.Create(o.Out, options)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &blender{
+		Options: o, out: b, index: map[string]int{}, ids: map[string]string{},
+		report: &Report{Long: map[string]int64{}, Short: map[string]int64{}},
+	}
+	m, err := w.run(ctx)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("mix: %w", err), b.Abort())
+	}
+	return m, w.report, nil
+}
+
+func (o *Options) validate() error {
+	var errs []error
+	if len(o.Long) == 0 || len(o.Short) == 0 {
+		errs = append(errs, errors.New("it needs a dataset of long rows and one of short rows"))
+	}
+	if !(o.Share >= 0 && o.Share < 1) {
+		errs = append(errs, fmt.Errorf("the share is %g, want at least 0 and below 1", o.Share))
+	}
+	if len(o.Splits) == 0 {
+		o.Splits = []string{"train"}
+	}
+	if o.Gate == nil {
+		o.Gate = &licence.Gate{}
+	}
+	var first *schemas.TokenizerRef
+	for i, d := range append(slices.Clone(o.Long), o.Short...) {
+		m := d.Manifest()
+		if m.Kind != schemas.KindExample {
+			errs = append(errs, fmt.Errorf("%s holds rows of kind %s, not %s", d.Dir(), m.Kind,
+				schemas.KindExample))
+			continue
+		}
+		if i == 0 {
+			first = m.Tokenizer
+		} else if (m.Tokenizer == nil) != (first == nil) ||
+			first != nil && m.Tokenizer.Digest != first.Digest {
+			errs = append(errs, fmt.Errorf("%s counts tokens by another tokenizer than %s", d.Dir(),
+				o.Long[0].Dir()))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+type blender struct {
+	Options
+	out    *shard.Builder
+	index  map[string]int    // next file by split
+	ids    map[string]string // the dataset of each id
+	report *Report
+}
+
+func (w *blender) run(ctx context.Context) (*schemas.Manifest, error) {
+	for _, d := range w.Long {
+		if err := w.copy(ctx, d, nil, w.report.Long); err != nil {
+			return nil, err
+		}
+	}
+	chosen, err := w.draw(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range w.Short {
+		if err := w.copy(ctx, d, chosen[i], w.report.Short); err != nil {
+			return nil, err
+		}
+	}
+	w.Figures.Finish()
+	w.out.Report("figures", w.Figures.Report())
+	w.out.Report("mix", map[string]any{
+		"long": w.report.Long, "short": w.report.Short, "denied": w.report.Denied,
+	})
+	w.out.Describe(w.card())
+	return w.out.Publish()
+}
+
+// copy writes a dataset's rows, or those that were chosen, file by file.
+func (w *blender) copy(ctx context.Context, d *shard.Dataset, chosen map[string]bool,
+	counts map[string]int64) error {
+	for n, f := range d.Manifest().Files {
+		var out *shard.FileWriter[schemas.Example]
+		for e, err := range shard.FileRows[schemas.Example](d, n) {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
+			if chosen != nil && !chosen[e.ID] {
+				continue
+			}
+			if w.Gate.Check(e.Licence) != "" {
+				w.report.Denied++
+				continue
+			}
+			if before, twice := w.ids[e.ID]; twice {
+				return fmt.Errorf("row %s is in %s and %s", e.ID, before, d.Dir())
+			}
+			w.ids[e.ID] = d.Dir()
+			if out == nil {
+				if out, err = shard.NewFile[schemas.Example](w.out, f.Split, w.index[f.Split]); err != nil {
+					return err
+				}
+				w.index[f.Split]++
+			}
+			w.Figures.Add(figures.See(&e, int64(len([]rune(e.Context)))))
+			counts[f.Split]++
+			if err := out.Write(e); err != nil {
+				return err
+			}
+		}
+		if out != nil {
+			if err := out.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// draw chooses the short rows: of every split that gets some, as many as the share asks, from all
+// short datasets alike.
+func (w *blender) draw(ctx context.Context) ([]map[string]bool, error) {
+	type candidate struct {
+		set int
+		id  string
+	}
+	pools := map[string][]candidate{}
+	for i, d := range w.Short {
+		for e, err := range shard.Rows[schemas.Example](d, "") {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(w.Splits, e.Split) && w.Gate.Check(e.Licence) == "" {
+				pools[e.Split] = append(pools[e.Split], candidate{i, e.ID})
+			}
+		}
+	}
+	chosen := make([]map[string]bool, len(w.Short))
+	for i := range chosen {
+		chosen[i] = map[string]bool{}
+	}
+	for _, split := range w.Splits {
+		want := int(float64(w.report.Long[split])*w.Share/(1-w.Share) + 0.5)
+		pool := pools[split]
+		if len(pool) < want {
+			return nil, fmt.Errorf("a share of %g of split %s needs %d short rows, there are %d; lower the "+
+				"share or name another short dataset", w.Share, split, want, len(pool))
+		}
+		for _, c := range dice.Shuffled(dice.New("mix", w.Seed, split), pool)[:want] {
+			chosen[c.set][c.id] = true
+		}
+	}
+	return chosen, nil
+}
+
+const cardText = "Long rows of %s, and short instructions of %s drawn so that they are %.0f %% of the " +
+	"rows of %v.\n\n## Figures\n\n%s"
+
+func (w *blender) card() shard.Card {
+	names := func(all []*shard.Dataset) string {
+		text := ""
+		for i, d := range all {
+			if i > 0 {
+				text += ", "
+			}
+			text += "`" + d.Manifest().Name + "`"
+		}
+		return text
+	}
+	return shard.Card{
+		Title: filepath.Base(w.Name),
+		Text: fmt.Sprintf(cardText, names(w.Long), names(w.Short), 100*w.Share, w.Splits,
+			w.Figures.Table()),
+		Tags: []string{"question-answering", "long-context"},
+	}
+}
