@@ -12,6 +12,6 @@ func New() *cobra.Command {
 		Short: "Turn documents into clean, tokenized, packed shards",
 	}
 	root.AddCommand(newIngest(), newEncode(), newMix(), newVerify(), newStat(), newCat(), newTokenizer(),
-		newPublish(), newPull())
+		newPublish(), newPull(), newServe())
 	return root
 }

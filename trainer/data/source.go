@@ -24,6 +24,8 @@ type Shards struct {
 	// Shuffle orders each epoch by package order under Seed; without it, file order.
 	Shuffle bool
 	Seed    uint64
+	// Cache, if not nil, keeps decoded row groups.
+	Cache *shard.Cache
 }
 
 // Rows returns the number of sequences of the split.
@@ -36,6 +38,7 @@ func (s Shards) Rows() int64 {
 func (s Shards) Open(ctx context.Context, epoch, start int64) (array.RecordReader, error) {
 	return s.Dataset.Sequences(ctx, shard.SequenceOptions{
 		Split: s.Split, Shuffle: s.Shuffle, Seed: s.Seed, Epoch: epoch, Start: start,
+		Cache: s.Cache,
 	})
 }
 

@@ -13,12 +13,14 @@ type Config struct {
 	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
 
 	// Shards is a path or a URL, which may be pinned by @sha256:DIGEST.
-	Shards string `yaml:"shards" usage:"dataset of sequence shards: a folder or URL[@sha256:DIGEST]"`
+	Shards string `yaml:"shards" usage:"dataset of sequence shards: a folder, URL[@sha256:DIGEST] or grpc://HOST:PORT@DIGEST"`
 	// Cache and CacheSize are the folder and the size of the cache for shards of object stores.
-	Cache      string `yaml:"cache" usage:"folder that keeps shards of object stores"`
-	CacheSize  string `yaml:"cache_size" usage:"most bytes that the cache holds, as 500MB or 32GiB"`
-	Split      string `yaml:"split" usage:"split to train on"`
-	Validation string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
+	Cache     string `yaml:"cache" usage:"folder that keeps shards of object stores"`
+	CacheSize string `yaml:"cache_size" usage:"most bytes that a cache holds, as 500MB or 32GiB"`
+	// DecodedCache is the folder of the cache for decoded row groups, of the same size; "": none.
+	DecodedCache string `yaml:"decoded_cache" usage:"folder that keeps shards decoded, as Arrow IPC"`
+	Split        string `yaml:"split" usage:"split to train on"`
+	Validation   string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
 	// CheckTokenizer requires that the shards' tokenizer is the model's, byte for byte.
 	CheckTokenizer bool   `yaml:"check_tokenizer" usage:"require the model's own tokenizer"`
 	Out            string `yaml:"out" usage:"output directory (default runs/COMMAND-DATASET)"`

@@ -11,6 +11,7 @@ import (
 	"longlora/internal/store"
 	"longlora/internal/store/cloud/dataset"
 	"longlora/schemas"
+	"longlora/schemas/ipc/flight"
 	"longlora/schemas/shard"
 	"longlora/trainer/data"
 	"longlora/trainer/hf"
@@ -26,9 +27,10 @@ type Run struct {
 
 	stores  store.Options
 	dataset *shard.Dataset
-	fsys    fs.FS      // the base model's folder
-	base    *hf.Folder // nil: from scratch
-	model   hf.Config  // of what is trained, its RoPE extended
+	decoded *shard.Cache // nil: none
+	fsys    fs.FS        // the base model's folder
+	base    *hf.Folder   // nil: from scratch
+	model   hf.Config    // of what is trained, its RoPE extended
 	need    Need
 }
 
@@ -68,9 +70,16 @@ func (r *Run) openShards(ctx context.Context) (err error) {
 	if err := size.Set(r.Config.CacheSize); err != nil {
 		return fmt.Errorf("cache_size: %w", err)
 	}
-	r.dataset, err = dataset.Open(ctx, r.Config.Shards, dataset.Options{
-		Stores: r.stores, Cache: r.Config.Cache, CacheBytes: int64(size),
-	})
+	if flight.IsLocation(r.Config.Shards) {
+		r.dataset, err = flight.OpenFromEnvironment(ctx, r.Config.Shards, os.Getenv)
+	} else {
+		r.dataset, err = dataset.Open(ctx, r.Config.Shards, dataset.Options{
+			Stores: r.stores, Cache: r.Config.Cache, CacheBytes: int64(size),
+		})
+	}
+	if err == nil && r.Config.DecodedCache != "" {
+		r.decoded, err = shard.OpenCache(r.Config.DecodedCache, int64(size))
+	}
 	if err != nil {
 		return err
 	}
@@ -186,6 +195,7 @@ func (r *Run) checkData(ctx context.Context) error {
 func (r *Run) source(split string) data.Shards {
 	return data.Shards{
 		Dataset: r.dataset, Split: split, Shuffle: r.Config.Shuffle, Seed: r.Config.Seed,
+		Cache: r.decoded,
 	}
 }
 

@@ -1,7 +1,7 @@
 package run
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -73,11 +73,11 @@ func (r *Run) writeModel(dir string, m *model.Model) error {
 	if r.base != nil {
 		return r.base.CopyCompanions(dir)
 	}
-	if r.dataset.TokenizerPath() == "" {
-		return nil
+	data, err := r.dataset.TokenizerFile(context.Background())
+	if err != nil || data == nil {
+		return err
 	}
-	data, err := os.ReadFile(r.dataset.TokenizerPath())
-	return errors.Join(err, os.WriteFile(filepath.Join(dir, "tokenizer.json"), data, 0o666))
+	return os.WriteFile(filepath.Join(dir, "tokenizer.json"), data, 0o666)
 }
 
 func tensors(m *model.Model, params model.Params, d safetensors.DType) []safetensors.Tensor {

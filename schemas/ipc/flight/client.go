@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -266,4 +267,36 @@ func (s *streamReader) Next() bool {
 	s.record = s.in.Record().NewSlice(s.row, end)
 	s.row = end
 	return true
+}
+
+// CAVariable is the environment variable that names a PEM file of certificates to trust with
+// grpc+tls, instead of the machine's.
+const CAVariable = "LONGLORA_FLIGHT_CA"
+
+// FromEnvironment reads a client's options from the environment.
+func FromEnvironment(getenv func(string) string) (ClientOptions, error) {
+	o := ClientOptions{Token: getenv(TokenVariable)}
+	name := getenv(CAVariable)
+	if name == "" {
+		return o, nil
+	}
+	pem, err := os.ReadFile(name)
+	if err != nil {
+		return o, fmt.Errorf("$%s: %w", CAVariable, err)
+	}
+	o.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+	if !o.TLS.RootCAs.AppendCertsFromPEM(pem) {
+		return o, fmt.Errorf("$%s: %s holds no PEM certificate", CAVariable, name)
+	}
+	return o, nil
+}
+
+// OpenFromEnvironment opens a location with the options of FromEnvironment.
+func OpenFromEnvironment(ctx context.Context, location string, getenv func(string) string) (
+	*shard.Dataset, error) {
+	o, err := FromEnvironment(getenv)
+	if err != nil {
+		return nil, err
+	}
+	return Open(ctx, location, o)
 }
