@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"longlora/kernels/bf16"
+	"longlora/kernels/buffer"
 )
 
 // Words of two brain floats: neighbours along k, the earlier one in the lower half, zero above a
@@ -18,12 +19,12 @@ const lanes = 16
 func (p *product) pairs(w *workspace, a A, rows, k int) A {
 	words := p.words(k)
 	if a.Row == 1 && a.Col != 1 && rows <= lanes {
-		w.rows = grow(w.rows, words*lanes)
+		w.rows = buffer.Grow(w.rows, words*lanes)
 		p.packColumns(w.rows, B{F32: a.Data, Row: a.Col, Col: 1}, k, rows, lanes)
 		return A{w.rows, 1, lanes}
 	}
 	stride := words + lineFloats
-	w.rows = grow(w.rows, p.tiles.Rows*stride)
+	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
 	for r := range rows {
 		p.packRow(w.rows[r*stride:], B{F32: a.Data[r*a.Row:], Row: a.Col}, k)
 	}
@@ -33,7 +34,7 @@ func (p *product) pairs(w *workspace, a A, rows, k int) A {
 // rounded returns rows of A as floats with the precision of brain floats.
 func (p *product) rounded(w *workspace, a A, rows, k int) A {
 	stride := k + lineFloats
-	w.rows = grow(w.rows, p.tiles.Rows*stride)
+	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
 	for r := range rows {
 		row := w.rows[r*stride:][:k]
 		if a.Col == 1 {
@@ -97,7 +98,7 @@ func (p *product) packTransposed(w *workspace, dst []float32, b B, k, cols, widt
 	if b.BF16 != nil && b.F32 == nil && b.scale() == 1 && cols == lanes && k%2 == 0 && b.Col%2 == 0 {
 		src, stride = floats(b.BF16), b.Col/2
 	} else {
-		w.columns = grow(w.columns, lanes*stride)
+		w.columns = buffer.Grow(w.columns, lanes*stride)
 		src = w.columns
 		for j := range cols {
 			p.packRow(src[j*stride:], b.From(0, j), k)

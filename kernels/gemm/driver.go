@@ -1,6 +1,7 @@
 package gemm
 
 import (
+	"longlora/kernels/buffer"
 	"longlora/kernels/parallel"
 	"longlora/kernels/simd"
 )
@@ -63,7 +64,7 @@ func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
 		d.heights, d.pair = d.tiles.brain, 2
 	}
 	for i := range d.own {
-		d.own[i].edge = make([]float32, d.tiles.Rows*d.tiles.Wide)
+		d.own[i].edge = buffer.Floats(d.tiles.Rows * d.tiles.Wide)
 	}
 	return d
 }
@@ -120,7 +121,7 @@ func (p *product) byRows() {
 
 func (p *product) rowTasks() {
 	g := p.tiles
-	p.shared = grow(p.shared, g.Padded(p.n)*p.words(p.k))
+	p.shared = buffer.Grow(p.shared, g.Padded(p.n)*p.words(p.k))
 	packed := p.shared[:g.Padded(p.n)*p.words(p.k)]
 	p.run((p.n+g.Wide-1)/g.Wide, func(worker, i int) {
 		p.packPanel(&p.own[worker], packed, i*g.Wide, 0, p.k)
@@ -183,7 +184,7 @@ func (p *product) byColumns() {
 
 func (p *product) columnTask(w *workspace) {
 	g := p.tiles
-	w.panels = grow(w.panels, g.Padded(p.n)*p.words(p.kc))
+	w.panels = buffer.Grow(w.panels, g.Padded(p.n)*p.words(p.kc))
 	for k := 0; k < p.k; k += p.kc {
 		kc := min(p.kc, p.k-k)
 		for j := 0; j < p.n; j += g.Wide {
@@ -242,7 +243,7 @@ func (p *product) gather(w *workspace, from, to, k, kc int) A {
 		return a
 	}
 	stride := (to-from+lineFloats-1)/lineFloats*lineFloats + lineFloats
-	w.block = grow(w.block, kc*stride)
+	w.block = buffer.Grow(w.block, kc*stride)
 	for x := range kc {
 		copy(w.block[x*stride:], a.Data[x*a.Col:][:to-from])
 	}
@@ -261,7 +262,7 @@ func (p *product) left(w *workspace, a A, rows, kc int) A {
 		return a
 	}
 	stride := kc + lineFloats
-	w.rows = grow(w.rows, p.tiles.Rows*stride)
+	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
 	for r := range rows {
 		copy(w.rows[r*stride:], a.Data[r*a.Row:][:kc])
 	}
@@ -283,12 +284,4 @@ func (p *product) run(n int, f func(worker, i int)) {
 	for i := range n {
 		f(0, i)
 	}
-}
-
-// grow returns a buffer of at least n floats, s if it is large enough.
-func grow(s []float32, n int) []float32 {
-	if cap(s) >= n {
-		return s[:cap(s)]
-	}
-	return make([]float32, n+n/4)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 
+	"longlora/kernels/buffer"
 	"longlora/kernels/gemm"
 	"longlora/kernels/parallel"
 	"longlora/kernels/simd"
@@ -54,24 +55,15 @@ func (m *Machine) Close() { m.Pool.Close() }
 
 // Shared returns n floats of scratch memory, valid until the next call. They hold anything.
 func (m *Machine) Shared(n int) []float32 {
-	m.shared = grow(m.shared, n)
+	m.shared = buffer.Grow(m.shared, n)
 	return m.shared[:n]
 }
 
 // Own returns n floats of a worker's own scratch memory, valid until its next call. They hold
 // anything.
 func (m *Machine) Own(worker, n int) []float32 {
-	m.own[worker] = grow(m.own[worker], n)
+	m.own[worker] = buffer.Grow(m.own[worker], n)
 	return m.own[worker][:n]
-}
-
-// grow returns a buffer of at least n floats, s if it is large enough. Buffers begin at a cache
-// line, as the allocator places blocks of this size.
-func grow(s []float32, n int) []float32 {
-	if cap(s) >= n {
-		return s[:cap(s)]
-	}
-	return aligned(max(n+n/8, 1024))
 }
 
 // Chunks returns how many chunks of size rows cover n rows.

@@ -5,6 +5,7 @@ import (
 	"unsafe"
 
 	"longlora/kernels"
+	"longlora/kernels/buffer"
 	"longlora/kernels/stack"
 )
 
@@ -13,14 +14,6 @@ const alignment = stack.Alignment
 
 // block is a reserved piece of memory.
 type block struct{ words []float32 }
-
-// aligned returns n floats that begin at a multiple of alignment.
-func aligned(n int) []float32 {
-	const slack = alignment / 4
-	words := make([]float32, n+slack)
-	skip := int(-uintptr(unsafe.Pointer(&words[0])) % alignment / 4)
-	return words[skip : skip+n : skip+n]
-}
 
 // arena is a stack of tensors in a block.
 type arena struct {
@@ -40,7 +33,7 @@ func NewArena(size int64) (kernels.Arena, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &arena{s, &block{aligned(int((size+alignment-1)/alignment) * alignment / 4)}}, nil
+	return &arena{s, &block{buffer.Floats(int((size+alignment-1)/alignment) * alignment / 4)}}, nil
 }
 
 // Over returns the tensor of a shape that begins with the first of words, which the caller keeps

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package buffer
+
+// advise does nothing: large pages are the system's affair.
+func advise([]float32) {}
