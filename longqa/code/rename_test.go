@@ -131,10 +131,11 @@ func TestRenamedByWord(t *testing.T) {
 		}
 		return renamed.Packages()[0].Text()
 	}
-	if text("a") != text("a") {
+	first, again := text("a"), text("a")
+	if first != again {
 		t.Error("the same word gives other names")
 	}
-	if text("a") == text("b") {
+	if first == text("b") {
 		t.Error("two words give the same names")
 	}
 }

@@ -161,7 +161,7 @@ func (s *Scope) words() map[string][]material.Range {
 
 // touched reports whether a mark that could belong to the word stands beside it.
 func touched(text string, w prose.Span) bool {
-	const marks = "'’‘-‐‑­_@/\\·"
+	const marks = "'’‘-‐‑\u00ad_@/\\·"
 	before, n := utf8.DecodeLastRuneInString(text[:w.Start])
 	after, m := utf8.DecodeRuneInString(text[w.End:])
 	return n > 0 && strings.ContainsRune(marks, before) || m > 0 && strings.ContainsRune(marks, after)
