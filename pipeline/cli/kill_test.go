@@ -83,7 +83,18 @@ func snapshot(t *testing.T, dir string) map[string]string {
 	return files
 }
 
-// TestKilledRunStartsAgain kills ingest and encode with SIGKILL at points spread over an
+func mixArgs(t *testing.T, docs, out string) []string {
+	t.Helper()
+	recipe := filepath.Join(filepath.Dir(docs), "recipe.yaml")
+	text := "tokens: 60000\ncontext: 1024\nsources: [{name: a, dataset: docs, splits: [train], " +
+		"weight: 1, max_epochs: 9, lengths: {exponent: 1}}]\n"
+	if err := os.WriteFile(recipe, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"mix", "--recipe", recipe, "--out", out}
+}
+
+// TestKilledRunStartsAgain kills ingest, encode and mix with SIGKILL at points spread over an
 // uninterrupted run's time. Whatever is left, the same command gives the same bytes, and nothing
 // else stays.
 func TestKilledRunStartsAgain(t *testing.T) {
@@ -91,13 +102,14 @@ func TestKilledRunStartsAgain(t *testing.T) {
 	root := t.TempDir()
 	books, docs := filepath.Join(root, "books"), filepath.Join(root, "docs")
 	corpus(t, books, 40, 20_000)
-	seq := filepath.Join(root, "seq")
+	seq, mixed := filepath.Join(root, "seq"), filepath.Join(root, "mixed")
 	for _, c := range []struct {
 		whole string
 		args  func(out string) []string
 	}{
 		{docs, func(out string) []string { return ingestArgs(books, out) }},
 		{seq, func(out string) []string { return encodeArgs(docs, out) }},
+		{mixed, func(out string) []string { return mixArgs(t, docs, out) }},
 	} {
 		took := run(t, 0, c.args(c.whole)...)
 		want := snapshot(t, c.whole)
