@@ -89,6 +89,19 @@ func TestCPU(t *testing.T) {
 	})
 }
 
+// TestCPUHeadSizes has the sizes of models' heads, and odd ones.
+func TestCPUHeadSizes(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		sizes := []int{33, 64, 96, 100, 112, 128, 160, 256}
+		if testing.Short() {
+			sizes = []int{33, 112}
+		}
+		for _, d := range sizes {
+			newProblem(t, 50, 2, 1, d, one(2, 0, 17, 50)).check(t, m)
+		}
+	})
+}
+
 // TestCPUTiles crosses the tiles of both directions.
 func TestCPUTiles(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {

@@ -2,6 +2,7 @@ package parallel
 
 import (
 	"fmt"
+	"runtime"
 	"sync/atomic"
 	"testing"
 )
@@ -26,6 +27,20 @@ func TestEachTaskRunsOnce(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestOneProcessor has workers that must give way to each other.
+func TestOneProcessor(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	p := New(4)
+	defer p.Close()
+	var count atomic.Int32
+	for range 200 {
+		p.Run(7, func(_, _ int) { count.Add(1) })
+	}
+	if got := count.Load(); got != 1400 {
+		t.Errorf("%d tasks ran, want 1400", got)
 	}
 }
 
