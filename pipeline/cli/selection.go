@@ -23,6 +23,7 @@ type selectionFlags struct {
 	near              string
 	decontaminate     []string
 	evaluationOptions decontaminate.Options
+	sortMemory        int64 // MiB
 	policy            string
 	parts             []string
 }
@@ -51,6 +52,7 @@ func addSelectionFlags(c *cobra.Command, f *selectionFlags, o *ingest.Options) {
 		"document's meta where they stand")
 	fs.IntVar(&o.RepeatedLines, "repeated-lines", 0, "cut lines of 24 bytes and more that stand in at least "+
 		"this many documents of a source; 0: none")
+	fs.Int64Var(&f.sortMemory, "sort-memory", 16, "MiB from which sorts for passages and lines go to disk")
 	fs.BoolVar(&o.NoDropped, "no-dropped-text", false, "do not keep the text of dropped documents in reject/")
 	fs.StringArrayVar(&f.decontaminate, "decontaminate", nil, "evaluation set that documents must not hold "+
 		"text of: JSON lines, JSON, Parquet, text, or a folder of such; may be given again; none: say that "+
@@ -115,6 +117,9 @@ func (f *selectionFlags) apply(c *cobra.Command, kind source.Kind, o *ingest.Opt
 			return command.Usagef("ingest: --near-duplicates is %q, want a similarity above 0 and up to 1, "+
 				"or keep", f.near)
 		}
+	}
+	if o.SortMemory = f.sortMemory << 20; f.sortMemory < 1 || f.sortMemory > 1<<20 {
+		return command.Usagef("ingest: --sort-memory is %d, want 1 to 1048576 MiB", f.sortMemory)
 	}
 	f.evaluationOptions.Policy = decontaminate.Policy(f.policy)
 	for _, p := range f.parts {

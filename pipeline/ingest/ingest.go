@@ -49,7 +49,7 @@ type Options struct {
 	RepeatedLines int
 	// NoDropped leaves dropped documents out of the dataset; otherwise their text is kept in reject/.
 	NoDropped bool
-	// SortMemory is the size, in bytes, from which what deduplication sorts goes to disk; 0 means 64 MiB.
+	// SortMemory is the size, in bytes, from which what deduplication sorts goes to disk; 0 means 16 MiB.
 	SortMemory int64
 	// Split puts all documents into one split; empty means by near-duplicate cluster, with Shares.
 	Split  string
@@ -139,7 +139,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	if o.SortMemory == 0 {
-		o.SortMemory = 64 << 20
+		o.SortMemory = 16 << 20
 	}
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindDocument, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),

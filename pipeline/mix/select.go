@@ -25,7 +25,7 @@ type selection struct {
 }
 
 // sortMemory is that of a sort, in bytes.
-const sortMemory = 64 << 20
+const sortMemory = 16 << 20
 
 // run chooses; then order holds every copy of a document where it stands.
 func (s *selection) run() error {

@@ -37,6 +37,7 @@ type Sorter struct {
 
 	mu     sync.Mutex
 	buffer []Record
+	free   [][]Record // written, to be filled again
 	runs   int
 }
 
@@ -51,8 +52,8 @@ func (s *Sorter) Add(records ...Record) error {
 	for len(records) > 0 {
 		s.mu.Lock()
 		n := min(len(records), s.most-len(s.buffer))
-		if s.buffer == nil {
-			s.buffer = make([]Record, 0, min(s.most, 4096))
+		if last := len(s.free) - 1; s.buffer == nil && last >= 0 {
+			s.buffer, s.free = s.free[last], s.free[:last]
 		}
 		s.buffer = append(s.buffer, records[:n]...)
 		records = records[n:]
@@ -67,6 +68,9 @@ func (s *Sorter) Add(records ...Record) error {
 			if err := s.write(run, full); err != nil {
 				return err
 			}
+			s.mu.Lock()
+			s.free = append(s.free, full[:0])
+			s.mu.Unlock()
 		}
 	}
 	return nil
@@ -84,6 +88,7 @@ func (s *Sorter) write(run int, records []Record) error {
 // Sorted streams the records in order and removes the runs when it ends.
 func (s *Sorter) Sorted() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
+		s.free = nil
 		slices.SortFunc(s.buffer, Record.Compare)
 		h := merge{}
 		defer func() { h.close() }()
