@@ -44,6 +44,8 @@ var (
 	errSilent = errors.New("no word for longer than silence_timeout")
 	errSlow   = errors.New("no reply within timeout")
 	errCut    = errors.New("the connection was cut before the reply ended")
+	errMute   = fmt.Errorf("%w, and not a word came: is the prompt longer than the server's context?",
+		errCut)
 )
 
 // send makes one attempt. The key goes along, so that a server that knows it works once.
@@ -120,7 +122,10 @@ func (s *sender) streamed(ctx context.Context, cancel context.CancelCauseFunc, r
 	if err := stream.Err(); err != nil {
 		return Reply{}, err
 	}
-	if reply.Finish == "" {
+	switch {
+	case reply.Finish == "" && reply.Text == "" && reply.Refusal == "":
+		return Reply{}, errMute
+	case reply.Finish == "":
 		return Reply{}, errCut
 	}
 	return reply, nil
