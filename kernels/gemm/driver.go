@@ -13,10 +13,15 @@ const (
 	// blockN is the columns of B that a task goes through before it takes its next rows: with
 	// blockK rows they fit a second-level cache.
 	blockN = 512
+	// wordsK and wordsN are the same for words of brain floats: sums are worth longer chains where
+	// arithmetic is faster.
+	wordsK, wordsN = 512, 384
 	// tasksPerThread evens out threads of different speed, maxStrips bounds the tiles' rows of A that
 	// a task keeps in a second-level cache.
 	tasksPerThread = 8
 	maxStrips      = 16
+	// manyRows is the number of strips of brain floats worth packing all of B.
+	manyRows = 8
 	// nearby is the size of a packed B, in floats, from which on a task goes through it block by block
 	// with as many rows as there are, since it comes from farther than a second-level cache.
 	nearby = 128 << 10
@@ -46,6 +51,8 @@ type Driver struct {
 	brain   bool     // operands are brain floats
 	heights []height // the tiles
 	pair    int      // elements of a word that the tiles take, along k: 1 or 2
+	blockK  int      // words
+	blockN  int
 }
 
 // workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of a
@@ -58,10 +65,10 @@ type workspace struct {
 // as floats.
 func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
 	d := &Driver{pool: pool, tiles: For(t), ops: simd.For(t), own: make([]workspace, pool.Threads()),
-		brain: p == Brain, pair: 1}
+		brain: p == Brain, pair: 1, blockK: blockK, blockN: blockN}
 	d.heights = d.tiles.heights
 	if d.brain && d.tiles.brain != nil {
-		d.heights, d.pair = d.tiles.brain, 2
+		d.heights, d.pair, d.blockK, d.blockN = d.tiles.brain, 2, wordsK, wordsN
 	}
 	for i := range d.own {
 		d.own[i].edge = buffer.Floats(d.tiles.Rows * d.tiles.Wide)
@@ -96,9 +103,10 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 		}
 		return
 	}
-	blocks := (d.words(k) + blockK - 1) / blockK
+	blocks := (d.words(k) + d.blockK - 1) / d.blockK
 	p := &product{d, c, a, b, m, n, k, (d.words(k) + blocks - 1) / blocks * d.pair, accumulate}
-	if m > n {
+	// Rows of A that are converted on their way are so once for each task that has columns of B.
+	if m > n || d.brain && m >= manyRows*d.tiles.Rows {
 		p.byRows()
 	} else {
 		p.byColumns()
@@ -156,8 +164,8 @@ func (p *product) packPanel(w *workspace, packed []float32, j, from, to int) {
 }
 
 func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
-	for j := 0; j < p.n; j += blockN {
-		end := min(j+blockN, p.n)
+	for j := 0; j < p.n; j += p.blockN {
+		end := min(j+p.blockN, p.n)
 		for k := 0; k < p.k; k += p.kc {
 			kc := min(p.kc, p.k-k)
 			a := p.gather(w, from, to, k, kc)

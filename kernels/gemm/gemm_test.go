@@ -149,7 +149,7 @@ func (p *problem) run(t testing.TB, d *Driver) []float32 {
 
 // sizes are small ones, ones around every tile's edge and around blocks.
 var sizes = []int{1, 2, 3, 4, 5, 7, 8, 13, 14, 15, 16, 17, 28, 31, 32, 33, 48, 63, 64, 65, 67,
-	blockK - 1, blockK, blockK + 1, blockN + 9}
+	blockK - 1, blockK, blockK + 1, blockN + 9, 2*wordsK + 1}
 
 func TestMultiply(t *testing.T) {
 	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
