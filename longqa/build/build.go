@@ -16,6 +16,7 @@ import (
 	"longlora/longqa/task"
 	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
+	"longlora/pipeline/limit"
 	"longlora/pipeline/split"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -31,6 +32,8 @@ type Options struct {
 	Tokenizer *tokenizer.Tokenizer
 	// Evaluation, if not nil, has the evaluation sets whose text no document may hold.
 	Evaluation *decontaminate.Index
+	// MaxDropped is the greatest part of the corpora's documents that may be dropped.
+	MaxDropped limit.Limit
 	// Limit, if positive, makes a sample of about so many rows, which is not held to the recipe's
 	// figures.
 	Limit int

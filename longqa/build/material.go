@@ -122,6 +122,7 @@ func (b *builder) scan(ctx context.Context) error {
 	b.Step("read the material")
 	given := map[string]string{}
 	var failed error
+	var all, dropped int64
 	texts := func(yield func(id, text string) bool) {
 		seen := map[string]bool{}
 		for i := range b.Recipe.Material {
@@ -131,7 +132,9 @@ func (b *builder) scan(ctx context.Context) error {
 			b.spills[i], failed = b.corpora[i].Spilled(ctx, b.out.Scratch(),
 				func(it *corpus.Item) (bool, error) {
 					b.examine(it, seen)
+					all++
 					if it.Reason != "" {
+						dropped++
 						b.out.Reject(it.DocID, it.Reason, it.Detail)
 						return false, nil
 					}
@@ -155,10 +158,11 @@ func (b *builder) scan(ctx context.Context) error {
 		splits[id] = s
 	}
 	b.splits = splits
-	if len(splits) == 0 {
-		return corpus.ErrNoDocuments
+	err = b.MaxDropped.Check("documents were dropped", "--max-dropped", dropped, all, b.out.Rejected())
+	if err == nil && len(splits) == 0 {
+		err = corpus.ErrNoDocuments
 	}
-	return nil
+	return err
 }
 
 // errStop is an error if a reader wants no more.

@@ -10,6 +10,7 @@ import (
 	"longlora/longqa/faketree"
 	"longlora/longqa/material"
 	"longlora/pipeline/decontaminate"
+	"longlora/pipeline/limit"
 	"longlora/schemas/shard"
 )
 
@@ -60,7 +61,7 @@ func textOptions(t *testing.T, texts []faketree.Text) Options {
 	if o.Recipe, err = OpenRecipe("multilingual"); err != nil {
 		t.Fatal(err)
 	}
-	o.Limit = 200
+	o.Limit, o.MaxDropped = 200, limit.Share(1)
 	o.Recipe.Quota = []Quota{
 		{Band: material.Band{From: 2000, To: 4000}, Views: 20},
 		{Band: material.Band{From: 4000, To: 12000}, Views: 20},
@@ -124,6 +125,11 @@ func TestNoDocuments(t *testing.T) {
 	o := textOptions(t, []faketree.Text{{ID: "a", Title: "A", Language: "en", Content: "Short."}})
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), "no document") {
 		t.Errorf("got %v, want that there is no document", err)
+	}
+	o.MaxDropped = limit.Share(0.1)
+	_, err := Run(t.Context(), o)
+	if err == nil || !strings.Contains(err.Error(), corpus.ReasonShort) {
+		t.Errorf("got %v, want the reason of the dropped document", err)
 	}
 	if _, err := shard.Open(o.Out); err == nil {
 		t.Error("something was published")

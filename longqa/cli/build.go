@@ -27,14 +27,14 @@ type buildFlags struct {
 	licence, language, genre       string
 	overwrite                      bool
 	tree                           goroot.Options
-	limit, maxTokens               int
+	limit                          int
 	maxDropped                     limit.Limit
 }
 
 const sourceGoroot = build.Goroot
 
 func newBuild() *cobra.Command {
-	f := buildFlags{maxDropped: limit.Share(0.01)}
+	f := buildFlags{maxDropped: limit.Share(0.1)}
 	c := &cobra.Command{
 		Use:   "build --out DIR [--recipe NAME|FILE] [--documents DIR | --source NAME PATH]",
 		Short: "Build a dataset of long-context questions and answers",
@@ -76,10 +76,7 @@ func newBuild() *cobra.Command {
 	fs.StringVar(&f.tree.GOARCH, "goarch", "amd64", "architecture whose files are read")
 	fs.IntVar(&f.limit, "limit", 0,
 		"a sample of about so many rows, not held to the recipe's figures")
-	fs.IntVar(&f.maxTokens, "max-tokens", 128000,
-		"with published sets: most tokens of a context; 0: no bound")
-	fs.Var(&f.maxDropped, "max-dropped",
-		"with published sets: rows that may be dropped before the build fails")
+	fs.Var(&f.maxDropped, "max-dropped", "documents that may be dropped before the build fails")
 	return c
 }
 
@@ -87,8 +84,8 @@ func runBuild(c *cobra.Command, f buildFlags, args []string) error {
 	if f.out == "" {
 		return command.Usagef("build needs --out")
 	}
-	if f.limit < 0 || f.maxTokens < 0 {
-		return command.Usagef("--limit %d and --max-tokens %d must not be negative", f.limit, f.maxTokens)
+	if f.limit < 0 {
+		return command.Usagef("--limit %d must not be negative", f.limit)
 	}
 	if _, err := gold.Find(f.source); err == nil {
 		return command.Usagef("%s is a published set: use longqa import --source %s PATH", f.source,
@@ -166,7 +163,7 @@ func renameCode(r *build.Recipe, f buildFlags) error {
 
 func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 	o := build.Options{
-		Out: f.out, Overwrite: f.overwrite, Limit: f.limit,
+		Out: f.out, Overwrite: f.overwrite, Limit: f.limit, MaxDropped: f.maxDropped,
 		Step: func(name string) { fmt.Fprintf(c.ErrOrStderr(), "build: %s\n", name) },
 	}
 	if o.Recipe, err = recipeOf(f, args); err != nil {

@@ -24,10 +24,12 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	tree := faketree.Write(t)
+	texts := faketree.WriteTexts(t, faketree.Texts())
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TREE", tree)
+			e.Setenv("TEXTS", texts)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -176,5 +176,4 @@ func (c *Corpus) judge(it *Item) {
 }
 
 // ErrNoDocuments reports material without a document.
-var ErrNoDocuments = errors.New("the material holds no document that a question can be asked about; " +
-	"reject/rejected.jsonl of a build with --max-dropped 100% says why")
+var ErrNoDocuments = errors.New("the material holds no document that a question can be asked about")
