@@ -1,6 +1,7 @@
 package build
 
 import (
+	"slices"
 	"strings"
 
 	"longlora/pipeline/split"
@@ -29,7 +30,8 @@ const nearlyAll = 0.8
 
 func newDuplicates() *duplicates { return &duplicates{bands: map[bandKey][]int32{}} }
 
-// things are what a question and its answer name: what stands in quotation marks and the numbers.
+// things are what a question and its answer name: the words in quotation marks and the numbers, sorted,
+// so that the order in which they are asked for makes no difference.
 func things(o offer) string {
 	var b strings.Builder
 	for _, text := range []string{o.Question, o.Answer} {
@@ -52,7 +54,9 @@ func things(o offer) string {
 		}
 		b.WriteByte(' ')
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	words := strings.Fields(b.String())
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }
 
 // has reports whether nearly the same was asked before about one of the documents.

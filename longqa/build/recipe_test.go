@@ -183,6 +183,8 @@ func TestDuplicates(t *testing.T) {
 		docs []string
 		want bool
 	}{
+		{ask("“The dog lazy the over jumps fox brown quick and runs away from all of us today”"), []string{"a"},
+			true},
 		{first, []string{"b"}, true}, {near, []string{"a"}, true}, {first, []string{"c"}, false},
 		{ask("“Another sentence that has nothing to do with foxes or dogs at all”"), []string{"a"}, false},
 	} {
