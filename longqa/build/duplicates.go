@@ -8,7 +8,7 @@ import (
 )
 
 // duplicates finds questions that ask nearly the same about the same documents: those that name nearly
-// the same things, however they are worded. It takes about 400 bytes a question.
+// the same things, however they are worded. It takes about 800 bytes a question.
 type duplicates struct {
 	asked []askedBefore
 	bands map[bandKey][]int32 // numbers of questions whose sketches agree on a band
@@ -30,8 +30,7 @@ const nearlyAll = 0.8
 
 func newDuplicates() *duplicates { return &duplicates{bands: map[bandKey][]int32{}} }
 
-// things are what a question and its answer name: the words in quotation marks and the numbers, sorted,
-// so that the order in which they are asked for makes no difference.
+// things are what a question and its answer name: what stands in quotation marks and the numbers.
 func things(o offer) string {
 	var b strings.Builder
 	for _, text := range []string{o.Question, o.Answer} {
@@ -54,9 +53,22 @@ func things(o offer) string {
 		}
 		b.WriteByte(' ')
 	}
-	words := strings.Fields(b.String())
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+// bandsOf are the bands of the things' sketch, and of the sorted things' sketch: the order in which
+// things are asked for makes no difference.
+func bandsOf(things string) []bandKey {
+	words := strings.Fields(things)
 	slices.Sort(words)
-	return strings.Join(words, " ")
+	var keys []bandKey
+	for band, hash := range split.SketchOf(things) {
+		keys = append(keys, bandKey{band, hash})
+	}
+	for band, hash := range split.SketchOf(strings.Join(words, " ")) {
+		keys = append(keys, bandKey{band + split.Bands, hash})
+	}
+	return keys
 }
 
 // has reports whether nearly the same was asked before about one of the documents.
@@ -66,8 +78,8 @@ func (d *duplicates) has(o offer, docs []string) bool {
 		return false
 	}
 	seen := map[int32]bool{}
-	for band, hash := range split.SketchOf(t) {
-		for _, i := range d.bands[bandKey{band, hash}] {
+	for _, key := range bandsOf(t) {
+		for _, i := range d.bands[key] {
 			a := &d.asked[i]
 			if !seen[i] && a.task == o.task && share(a.docs, docs) && overlap(a.things, t) >= nearlyAll {
 				return true
@@ -85,8 +97,7 @@ func (d *duplicates) add(o offer, docs []string) {
 	}
 	n := int32(len(d.asked))
 	d.asked = append(d.asked, askedBefore{o.task, t, docs})
-	for band, hash := range split.SketchOf(t) {
-		key := bandKey{band, hash}
+	for _, key := range bandsOf(t) {
 		d.bands[key] = append(d.bands[key], n)
 	}
 }
