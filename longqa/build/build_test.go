@@ -23,7 +23,8 @@ import (
 func smallRecipe() Recipe {
 	r := Default()
 	r.Quota = []Quota{
-		{Band: material.Band{From: 900, To: 1800}, Views: 20}, {Band: material.Band{From: 1800, To: 3600}, Views: 20},
+		{Band: material.Band{From: 900, To: 1800}, Views: 20},
+		{Band: material.Band{From: 1800, To: 3600}, Views: 20},
 		{Band: material.Band{From: 3600, To: 7200}, Views: 10},
 	}
 	return r

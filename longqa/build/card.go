@@ -116,7 +116,8 @@ func (b *builder) card() shard.Card {
 	clean := "No evaluation set was named, so none was looked for in the documents."
 	if b.Evaluation != nil {
 		items, _ := b.Evaluation.Items()
-		clean = fmt.Sprintf("Documents with a run of words of one of %d evaluation items were dropped.", items)
+		clean = fmt.Sprintf("Documents with a run of words of one of %d evaluation items were dropped.",
+			items)
 	}
 	fmt.Fprintf(&t, construction, clean)
 	if b.hasTree() {

@@ -7,8 +7,8 @@ import (
 	"longlora/pipeline/split"
 )
 
-// duplicates finds questions that ask nearly the same about the same documents: those that name nearly
-// the same things, however they are worded. It takes about 800 bytes a question.
+// duplicates finds questions that ask nearly the same about the same documents: those that name
+// nearly the same things, however they are worded. It takes about 800 bytes a question.
 type duplicates struct {
 	asked []askedBefore
 	bands map[bandKey][]int32 // numbers of questions whose sketches agree on a band
@@ -24,8 +24,8 @@ type bandKey struct {
 	hash uint64
 }
 
-// nearlyAll is the part of the words of two questions' things that both have, from which they ask the
-// same.
+// nearlyAll is the part of the words of two questions' things that both have, from which they ask
+// the same.
 const nearlyAll = 0.8
 
 func newDuplicates() *duplicates { return &duplicates{bands: map[bandKey][]int32{}} }

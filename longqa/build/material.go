@@ -86,8 +86,8 @@ func (b *builder) quotaOf(i int) []Quota {
 	return slice(b.Recipe.Quota, before/all, (before+w)/all)
 }
 
-// rowsPerDocument is the most questions about one document of a material: materials that have the same
-// documents share the recipe's limit.
+// rowsPerDocument is the most questions about one document of a material: materials that have the
+// same documents share the recipe's limit.
 func (r Recipe) rowsPerDocument(i int) int {
 	most, alike := r.Limits.MaxRowsPerDocument, 0
 	if most == 0 {
@@ -101,8 +101,8 @@ func (r Recipe) rowsPerDocument(i int) int {
 	return most / alike
 }
 
-// slice is the part of every quota that lies between two fractions, rounded so that slices that cover
-// all have all.
+// slice is the part of every quota that lies between two fractions, rounded so that slices that
+// cover all have all.
 func slice(all []Quota, from, to float64) []Quota {
 	part := make([]Quota, len(all))
 	for i, q := range all {
@@ -113,8 +113,8 @@ func slice(all []Quota, from, to float64) []Quota {
 	return part
 }
 
-// scan reads all corpora once: it rejects what no question can be asked about, and assigns splits over
-// all of them together.
+// scan reads all corpora once: it rejects what no question can be asked about, and assigns splits
+// over all of them together.
 func (b *builder) scan(ctx context.Context) error {
 	if len(b.corpora) == 0 {
 		return nil

@@ -16,7 +16,8 @@ import (
 	"longlora/pipeline/split"
 )
 
-// part is material that is worked on at one time: a Go tree, or as many texts as memory should hold.
+// part is material that is worked on at one time: a Go tree, or as many texts as memory should
+// hold.
 type part struct {
 	name    string // tells the parts of a build apart
 	suffix  string // of the names of steps
@@ -86,12 +87,12 @@ func (p *part) compose(r Recipe) []*chosen {
 	return views
 }
 
-// passes is how often the bands are gone through, each time for an even part of what is left, so that
-// documents that cannot give all give the same part of every length.
+// passes is how often the bands are gone through, each time for an even part of what is left, so
+// that documents that cannot give all give the same part of every length.
 const passes = 8
 
-// fair is how many of the wanted contexts of one length a split gets, if its documents cannot give all
-// that are left of every length.
+// fair is how many of the wanted contexts of one length a split gets, if its documents cannot give
+// all that are left of every length.
 func fair(want int, left []Quota, most int) int {
 	all := 0
 	for _, q := range left {
@@ -136,8 +137,8 @@ func (p *part) plants(name string, band material.Band, n int) bool {
 		planting/all
 }
 
-// batchViews is the number of views that are in memory with all their questions, viewsPerFile that in
-// one Parquet file.
+// batchViews is the number of views that are in memory with all their questions, viewsPerFile that
+// in one Parquet file.
 const (
 	viewsPerFile = 64
 	batchViews   = 4 * viewsPerFile

@@ -97,8 +97,8 @@ func OpenRecipe(name string) (Recipe, error) {
 	return r, nil
 }
 
-// ParseRecipe reads a recipe. Unknown keys, tasks that do not exist and numbers that make no sense are
-// errors.
+// ParseRecipe reads a recipe. Unknown keys, tasks that do not exist and numbers that make no sense
+// are errors.
 func ParseRecipe(text []byte) (Recipe, error) {
 	var r Recipe
 	d := yaml.NewDecoder(bytes.NewReader(text))

@@ -72,8 +72,8 @@ func textOptions(t *testing.T, texts []faketree.Text) Options {
 	return o
 }
 
-// The rows over texts are the same on any number of processors, agree with the checker, and no context
-// cuts a section that fits.
+// The rows over texts are the same on any number of processors, agree with the checker, and no
+// context cuts a section that fits.
 func TestTexts(t *testing.T) {
 	build := func(processors int) (string, *Result) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
@@ -157,7 +157,8 @@ func TestRename(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if row.Meta["renamed"] != "w" || row.Task == "summary" || strings.Contains(row.Context, "OpenAnchor") {
+		if row.Meta["renamed"] != "w" || row.Task == "summary" ||
+			strings.Contains(row.Context, "OpenAnchor") {
 			t.Fatalf("row %s of task %s is not renamed", row.ID, row.Task)
 		}
 		for _, d := range row.DocIDs {
@@ -183,8 +184,8 @@ func TestDuplicates(t *testing.T) {
 		docs []string
 		want bool
 	}{
-		{ask("“The dog lazy the over jumps fox brown quick and runs away from all of us today”"), []string{"a"},
-			true},
+		{ask("“The dog lazy the over jumps fox brown quick and runs away from all of us today”"),
+			[]string{"a"}, true},
 		{first, []string{"b"}, true}, {near, []string{"a"}, true}, {first, []string{"c"}, false},
 		{ask("“Another sentence that has nothing to do with foxes or dogs at all”"), []string{"a"}, false},
 	} {

@@ -141,8 +141,11 @@ var falsify = map[string]func(e *schemas.Example) bool{
 		if e.Task != "ordering" && e.Task != "passages" || len(all) < 2 {
 			return false
 		}
-		e.Output = strings.NewReplacer("“"+all[0], "“"+all[1], "“"+all[1], "“"+all[0], "„"+all[0], "„"+all[1],
-			"„"+all[1], "„"+all[0], "«"+all[0], "«"+all[1], "«"+all[1], "«"+all[0]).Replace(e.Output)
+		var pairs []string
+		for _, mark := range []string{"“", "„", "«"} {
+			pairs = append(pairs, mark+all[0], mark+all[1], mark+all[1], mark+all[0])
+		}
+		e.Output = strings.NewReplacer(pairs...).Replace(e.Output)
 		return true
 	},
 	"another number in an answer about a text": func(e *schemas.Example) bool {
@@ -201,7 +204,8 @@ var falsify = map[string]func(e *schemas.Example) bool{
 	},
 	"another question": func(e *schemas.Example) bool {
 		e.Instruction = "What is this?"
-		return e.Task != "passkey" && (e.AnswerSource != "gold:doc" || strings.Contains(e.Meta["symbol"], "."))
+		return e.Task != "passkey" &&
+			(e.AnswerSource != "gold:doc" || strings.Contains(e.Meta["symbol"], "."))
 	},
 	"no question":   func(e *schemas.Example) bool { e.Instruction = " "; return true },
 	"no answer":     func(e *schemas.Example) bool { e.Output = ""; return true },

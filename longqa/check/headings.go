@@ -90,7 +90,8 @@ func ruled(line string) bool {
 	return line != "" && (strings.Trim(line, "=") == "" || strings.Trim(line, "-") == "")
 }
 
-// plain reads one convention of plain text. Four headings and more in a row are a table of contents.
+// plain reads one convention of plain text. Four headings and more in a row are a table of
+// contents.
 func plain(text, convention string, eachLine bool) []head {
 	var all, run []head
 	for _, b := range blocks(text, eachLine) {

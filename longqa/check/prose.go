@@ -82,8 +82,8 @@ func densify(text string) *dense {
 	return d
 }
 
-// only returns where, in the text, the one occurrence of another begins and where its last character
-// stands.
+// only returns where, in the text, the one occurrence of another begins and where its last
+// character stands.
 func (d *dense) only(other string) (from, last int, err error) {
 	key := densify(other).text
 	if key == "" {

@@ -48,11 +48,11 @@ func (t *renamedTree) Build(importPath string) ([]goroot.File, error) {
 
 // Renamed returns a tree that says the same with other names: every identifier that its packages
 // declare, be it of the package, a field, a method, a parameter or a local one, has one new name
-// everywhere. Names of one letter, of packages and of the language stay, and so does a name that the
-// language or a package that is not part of the tree also gives, as the method Error. A part of a name,
-// as Read in ReadFull, has the same new word in every name, and exported names stay exported. Comments
-// have the new names where they certainly name something. What is drawn depends on the word alone, and
-// the code type-checks as before.
+// everywhere. Names of one letter, of packages and of the language stay, and so does a name that
+// the language or a package that is not part of the tree also gives, as the method Error. A part of
+// a name, as Read in ReadFull, has the same new word in every name, and exported names stay
+// exported. Comments have the new names where they certainly name something. What is drawn depends
+// on the word alone, and the code type-checks as before.
 func Renamed(ctx context.Context, tree Tree, keep func(path string) bool, word string) (Tree, error) {
 	r := &renamer{found: map[string]map[string]*renamedFile{}, names: map[string]bool{}}
 	if _, err := load(ctx, tree, keep, r); err != nil {
@@ -256,8 +256,8 @@ func newNames(names, kept map[string]bool, word string) (map[string]string, erro
 	return mapping, nil
 }
 
-// nameParts cuts a name at changes of case and between letters and all else; its parts make the name
-// again.
+// nameParts cuts a name at changes of case and between letters and all else; its parts make the
+// name again.
 func nameParts(name string) []string {
 	var parts []string
 	r := []rune(name)
@@ -398,8 +398,8 @@ func (f *renamedFile) rewrite(mapping map[string]string) []byte {
 	return source
 }
 
-// comment replaces the words of a comment that certainly name something: those that no prose has, those
-// behind a dot, the name that the comment documents, and exported names of the package.
+// comment replaces the words of a comment that certainly name something: those that no prose has,
+// those behind a dot, the name that the comment documents, and exported names of the package.
 func (f *renamedFile) comment(text, first string, mapping map[string]string) string {
 	if strings.HasPrefix(text, "//go:") && !strings.HasPrefix(text, "//go:linkname") ||
 		strings.HasPrefix(text, "//line ") || strings.HasPrefix(text, "// +build") {

@@ -115,7 +115,9 @@ func TestRenamed(t *testing.T) {
 			t.Errorf("%s is left in\n%s", old, source)
 		}
 	}
-	for _, stays := range []string{"errors.New", "len string", "error", "\"ReadFull failed\"", "copy(", "any("} {
+	for _, stays := range []string{
+		"errors.New", "len string", "error", "\"ReadFull failed\"", "copy(", "any(",
+	} {
 		if !strings.Contains(source, stays) {
 			t.Errorf("%s is gone from\n%s", stays, source)
 		}

@@ -1,6 +1,6 @@
 // Package corpus reads the documents that questions are asked about: document datasets made by
-// pipeline ingest, and whatever a pipeline source reads. It may be read again and again; its order and
-// content do not change.
+// pipeline ingest, and whatever a pipeline source reads. It may be read again and again; its order
+// and content do not change.
 package corpus
 
 import (
@@ -130,7 +130,8 @@ const (
 // minDocument is the least length of a document, in code points.
 const minDocument = 400
 
-// Items streams the documents, each with what it lacks filled in or the reason why none is asked about.
+// Items streams the documents, each with what it lacks filled in or the reason why none is asked
+// about.
 func (c *Corpus) Items(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for it, err := range c.each(ctx) {
@@ -159,7 +160,8 @@ func (c *Corpus) judge(it *Item) {
 		it.Reason = ReasonBinary
 		it.Detail = fmt.Sprintf("%d of %d characters are none of a text; convert it to UTF-8", odd, n)
 	case n < minDocument:
-		it.Reason, it.Detail = ReasonShort, fmt.Sprintf("%d characters, at least %d are needed", n, minDocument)
+		it.Reason = ReasonShort
+		it.Detail = fmt.Sprintf("%d characters, at least %d are needed", n, minDocument)
 	}
 	if it.Licence == "" {
 		it.Licence = c.Licence

@@ -14,8 +14,9 @@ import (
 // bufferBytes is that of a spill's file.
 const bufferBytes = 1 << 18
 
-// Spilled reads a corpus once and keeps its documents in a file of a folder, so that what costs much to
-// read, as PDF, is read once. each is called for every item, and reports whether a document is kept.
+// Spilled reads a corpus once and keeps its documents in a file of a folder, so that what costs
+// much to read, as PDF, is read once. each is called for every item, and reports whether a document
+// is kept.
 func (c *Corpus) Spilled(ctx context.Context, folder string,
 	each func(*Item) (bool, error)) (*Spill, error) {
 	s := &Spill{corpus: c}

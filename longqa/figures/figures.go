@@ -206,11 +206,13 @@ func (f *Figures) Check(l Limits) error {
 	rows := float64(f.Rows)
 	need(f.Rows >= l.MinRows, "%d rows, want at least %d", f.Rows, l.MinRows)
 	need(f.Documents >= l.MinDocuments, "%d documents, want at least %d", f.Documents, l.MinDocuments)
-	need(l.MaxRowsPerDocument == 0 || f.MaxRowsPerDocument <= l.MaxRowsPerDocument, "%d rows about one document, want at most %d",
+	need(l.MaxRowsPerDocument == 0 || f.MaxRowsPerDocument <= l.MaxRowsPerDocument,
+		"%d rows about one document, want at most %d",
 		f.MaxRowsPerDocument, l.MaxRowsPerDocument)
 	for _, t := range sortedKeys(f.Tasks) {
 		share := float64(f.Tasks[t]) / rows
-		need(l.MaxTaskShare == 0 || share <= l.MaxTaskShare, "task %s has %.3f of the rows, want at most %g", t, share,
+		need(l.MaxTaskShare == 0 || share <= l.MaxTaskShare,
+			"task %s has %.3f of the rows, want at most %g", t, share,
 			l.MaxTaskShare)
 	}
 	for _, b := range f.Bands {
@@ -226,8 +228,9 @@ func (f *Figures) Check(l Limits) error {
 		"%.3f of the rows are unanswerable, want %g", float64(f.Unanswerable)/rows, l.MinUnanswerable)
 	need(2*f.QuestionFirst >= f.Rows-len(f.Tasks) && 2*f.QuestionFirst <= f.Rows+len(f.Tasks),
 		"the question is first in %d of %d rows, want half", f.QuestionFirst, f.Rows)
-	need(l.MaxDepthChi2 == 0 || f.DepthChi2 <= l.MaxDepthChi2, "evidence depth has chi-square %.2f over ten bins, want at "+
-		"most %g", f.DepthChi2, l.MaxDepthChi2)
+	need(l.MaxDepthChi2 == 0 || f.DepthChi2 <= l.MaxDepthChi2,
+		"evidence depth has chi-square %.2f over ten bins, want at "+
+			"most %g", f.DepthChi2, l.MaxDepthChi2)
 	return errors.Join(errs...)
 }
 

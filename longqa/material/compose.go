@@ -196,9 +196,9 @@ func (c *Composer) keep(d *Document, tokens int) Kept {
 	return k
 }
 
-// keepSections takes a document whole if it has at most so many tokens; else a run of whole sections
-// from a drawn one on that has at least least and at most most tokens; else, where a section is longer
-// than that, its first pieces.
+// keepSections takes a document whole if it has at most so many tokens; else a run of whole
+// sections from a drawn one on that has at least least and at most most tokens; else, where a
+// section is longer than that, its first pieces.
 func (c *Composer) keepSections(d *Document, least, most int) Kept {
 	if c.size[d] <= most {
 		return Whole(d).Docs[0]

@@ -75,8 +75,8 @@ type Range struct {
 // Text is the range's source.
 func (r Range) Text() string { return r.Piece.Part.Source[r.Start:r.End] }
 
-// Plant returns a piece of its own with a text, which stands before another of a view. That must not
-// be the first of its part.
+// Plant returns a piece of its own with a text, which stands before another of a view. That must
+// not be the first of its part.
 func Plant(before *Piece, text string) *Piece {
 	part := &Part{Name: before.Part.Name, Source: text}
 	p := &Piece{Document: before.Document, Part: part, End: len(text), Before: before}

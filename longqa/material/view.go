@@ -46,7 +46,8 @@ func (v *View) Has(p *Piece) bool {
 	return v.kept[p]
 }
 
-// Plantable reports whether views may plant something before a piece: it is not the first of its part.
+// Plantable reports whether views may plant something before a piece: it is not the first of its
+// part.
 func Plantable(p *Piece) bool { return p.Index > 0 }
 
 // DocIDs are the ids of the view's documents, in its order.
@@ -92,8 +93,8 @@ type block struct {
 	char       int64 // where it begins, in code points
 }
 
-// Render writes the view without the removed ranges and with the planted pieces. Of those before one
-// piece the order is kept.
+// Render writes the view without the removed ranges and with the planted pieces. Of those before
+// one piece the order is kept.
 func (v *View) Render(removed []Range, planted ...*Piece) *Rendered {
 	before := map[*Piece][]*Piece{}
 	for _, p := range planted {

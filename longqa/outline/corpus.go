@@ -70,7 +70,8 @@ func units(text string, lines bool) []paragraph {
 	return all
 }
 
-// place tells the document where its sections begin; a text without headings may begin at any piece.
+// place tells the document where its sections begin; a text without headings may begin at any
+// piece.
 func (t *Text) place(part *material.Part) {
 	for _, sec := range t.Sections {
 		if len(sec.Pieces) > 0 {
@@ -140,7 +141,8 @@ func markdownLabel(unit string) (string, int) {
 	return "", 0
 }
 
-// plainMarks finds the headings of a convention of plain text, without those in a table of contents.
+// plainMarks finds the headings of a convention of plain text, without those in a table of
+// contents.
 func plainMarks(text string, all []paragraph, convention string) []mark {
 	var marks, run []mark
 	numbers := newSequence()
@@ -234,8 +236,8 @@ func (q *sequence) next(line string) bool {
 	return true
 }
 
-// Title is a heading without its number and the word before it; "" if nothing is left. For texts of the
-// Go tree it is the heading.
+// Title is a heading without its number and the word before it; "" if nothing is left. For texts of
+// the Go tree it is the heading.
 func Title(label, headings string) string {
 	switch {
 	case headings == "":
@@ -262,7 +264,7 @@ func Title(label, headings string) string {
 	return label
 }
 
-// numberPrefix is a number or an appendix's letter before a title, with the space behind it and, of a
-// letter alone, the title's first letter or digit.
+// numberPrefix is a number or an appendix's letter before a title, with the space behind it and, of
+// a letter alone, the title's first letter or digit.
 var numberPrefix = regexp.MustCompile(
 	`^(?:Appendix [A-Z]\.?|\d{1,3}(?:\.\d{1,3})*\.?|[IVXLC]+\.|[A-Z](?:\.\d{1,2})+\.?|[A-Z]\.?)[ \t]`)

@@ -96,8 +96,8 @@ func paragraphs(text string) []paragraph {
 	return all
 }
 
-// add appends a paragraph to the open section, or begins one with it if it has a label, of which head
-// is the length, or is a break.
+// add appends a paragraph to the open section, or begins one with it if it has a label, of which
+// head is the length, or is a break.
 func (t *Text) add(part *material.Part, p paragraph, label string, head int, isBreak bool) {
 	section := &t.Sections[len(t.Sections)-1]
 	if label != "" || isBreak {

@@ -26,9 +26,9 @@ var (
 	entryHead = regexp.MustCompile(`(?m)^(?:-[ \t]+)?\[(\d{1,3})\][ \t]+`)
 )
 
-// References finds the entries of the last list of references that is numbered in brackets from 1 on
-// without a gap; none if there is no such list. An entry ends at the next, at a blank line or at a
-// heading.
+// References finds the entries of the last list of references that is numbered in brackets from 1
+// on without a gap; none if there is no such list. An entry ends at the next, at a blank line or at
+// a heading.
 func References(text string) []Reference {
 	heads := referencesHead.FindAllStringIndex(text, -1)
 	if len(heads) == 0 {
@@ -65,8 +65,8 @@ func References(text string) []Reference {
 	return all
 }
 
-// ReferencesStart is where the last list of references begins, numbered or not; the text's length if it
-// has none.
+// ReferencesStart is where the last list of references begins, numbered or not; the text's length
+// if it has none.
 func ReferencesStart(text string) int {
 	heads := referencesHead.FindAllStringIndex(text, -1)
 	if len(heads) == 0 {

@@ -12,8 +12,8 @@ type Span struct{ Start, End int }
 // Of is the text at the span.
 func (s Span) Of(text string) string { return text[s.Start:s.End] }
 
-// The lengths, in code points, of a sentence that is long enough to be told apart and short enough to
-// be quoted. Scripts without spaces say more in a character.
+// The lengths, in code points, of a sentence that is long enough to be told apart and short enough
+// to be quoted. Scripts without spaces say more in a character.
 const (
 	minSentence, maxSentence         = 60, 240
 	minSentenceHan, maxSentenceHan   = 16, 120
@@ -108,8 +108,8 @@ func isWideStop(r rune) bool { return r == '。' || r == '！' || r == '？' }
 
 func isCloser(r rune) bool { return strings.ContainsRune(`"'”’»“)]」』）`, r) }
 
-// abbreviation reports whether what stands before a full stop ends in a word that is often shortened,
-// or in an initial or a number.
+// abbreviation reports whether what stands before a full stop ends in a word that is often
+// shortened, or in an initial or a number.
 func abbreviation(before string) bool {
 	at := strings.LastIndexFunc(before, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.'
@@ -217,8 +217,8 @@ func OneLine(text string) string {
 	return b.String()
 }
 
-// LongLines reports whether a text has a paragraph on each line: more than half of it stands in lines
-// of over 120 bytes.
+// LongLines reports whether a text has a paragraph on each line: more than half of it stands in
+// lines of over 120 bytes.
 func LongLines(text string) bool {
 	long := 0
 	for at := 0; at < len(text); {

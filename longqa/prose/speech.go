@@ -13,8 +13,8 @@ type Turn struct {
 	Said    Span // without the label
 }
 
-// The certainty of a transcript: at least so many turns, speakers with three of them, and so large a
-// part of the paragraphs that are turns.
+// The certainty of a transcript: at least so many turns, speakers with three of them, and so large
+// a part of the paragraphs that are turns.
 const (
 	minTurns        = 12
 	minSpeakers     = 2
@@ -31,8 +31,8 @@ var (
 	nameLine = regexp.MustCompile(`^(\p{Lu}[\p{Lu}'’ -]{1,28}\p{Lu})[.:]?[ \t]*\n[ \t]*\S`)
 )
 
-// Turns finds the turns of a transcript or a play; none if the text is neither for certain. lines is
-// as for Sentences; a transcript's turns may also stand on lines below each other.
+// Turns finds the turns of a transcript or a play; none if the text is neither for certain. lines
+// is as for Sentences; a transcript's turns may also stand on lines below each other.
 func Turns(text string, lines bool) []Turn {
 	for _, form := range []struct {
 		pattern *regexp.Regexp

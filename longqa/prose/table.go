@@ -20,8 +20,8 @@ type Row struct {
 	Line  Span
 }
 
-// Tables finds the pipe tables of a text: a line of cells, a line of dashes and at least two rows with
-// as many cells as the head. A table with a row that has another number of cells is left out.
+// Tables finds the pipe tables of a text: a line of cells, a line of dashes and at least two rows
+// with as many cells as the head. A table with a row that has another number of cells is left out.
 func Tables(text string) []Table {
 	var all []Table
 	lines := Paragraphs(text, true)
@@ -75,8 +75,8 @@ func dashes(line string, columns int) bool {
 	return true
 }
 
-// maxHead is the greatest length of a column's name, in bytes; minNumbers, of tenths, is the least part
-// of a column's cells that have a digit where it is one of figures.
+// maxHead is the greatest length of a column's name, in bytes; minNumbers, of tenths, is the least
+// part of a column's cells that have a digit where it is one of figures.
 const (
 	maxHead    = 48
 	minNumbers = 8
@@ -90,8 +90,8 @@ var (
 )
 
 // sound reports whether the lines are a table for certain, and not a layout, numbered lines or a
-// formula: columns and rows have names, each row its own, no name of a column is a figure, and the first
-// cells are no line numbers.
+// formula: columns and rows have names, each row its own, no name of a column is a figure, and the
+// first cells are no line numbers.
 func (t *Table) sound() bool {
 	names := map[string]bool{}
 	for _, c := range t.Columns[1:] {

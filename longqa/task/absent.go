@@ -16,8 +16,8 @@ func (s *Scope) absentText(d *dice.Dice, term, question string, plant []*materia
 	}
 }
 
-// absentTexts asks about sentences, lines and rows that the view's texts do not have, in the words of
-// the other tasks.
+// absentTexts asks about sentences, lines and rows that the view's texts do not have, in the words
+// of the other tasks.
 func (unanswerable) absentTexts(s *Scope, d *dice.Dice) []Candidate {
 	var found []Candidate
 	key := phrase.Section

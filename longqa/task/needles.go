@@ -8,8 +8,8 @@ import (
 	"longlora/longqa/phrase"
 )
 
-// needles asks for numbers that sentences scattered over the material give: for one of several names,
-// for all numbers of one name, and for the numbers of several names.
+// needles asks for numbers that sentences scattered over the material give: for one of several
+// names, for all numbers of one name, and for the numbers of several names.
 type needles struct{}
 
 func (needles) Name() string { return "needles" }

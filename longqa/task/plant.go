@@ -41,8 +41,8 @@ func planted(p *material.Piece) material.Range {
 	return r
 }
 
-// scatter draws n places, even over the view's length and in its order; nil if it has none. Several may
-// be the same.
+// scatter draws n places, even over the view's length and in its order; nil if it has none. Several
+// may be the same.
 func (s *Scope) scatter(d *dice.Dice, n int) []*material.Piece {
 	slots := s.plantable()
 	if len(slots) == 0 {

@@ -130,8 +130,8 @@ func (s *Scope) titled() []*outline.Section {
 	return out
 }
 
-// headingLike reports whether a label is a heading for certain: captions and lines that a layout broke
-// are none.
+// headingLike reports whether a label is a heading for certain: captions and lines that a layout
+// broke are none.
 func headingLike(label string) bool {
 	first, _ := utf8.DecodeRuneInString(label)
 	word, _, _ := strings.Cut(label, " ")
@@ -144,7 +144,8 @@ func headingLike(label string) bool {
 		!brokenHeading.MatchString(label)
 }
 
-// brokenHeading has a sentence's end before other words, or ends in a word that another must follow.
+// brokenHeading has a sentence's end before other words, or ends in a word that another must
+// follow.
 var brokenHeading = regexp.MustCompile(
 	`\p{Ll}{3}\. \p{Lu}\p{Ll}+$|[a-z] (?:[Ww]e|of|the|and|to|by|in|for|with|a|an|or|is|are|full)$`)
 

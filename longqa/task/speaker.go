@@ -10,8 +10,8 @@ import (
 	"longlora/longqa/prose"
 )
 
-// speaker asks who says a line: of a transcript or a play, and in English novels where the text says
-// right behind it who speaks.
+// speaker asks who says a line: of a transcript or a play, and in English novels where the text
+// says right behind it who speaks.
 type speaker struct{}
 
 func (speaker) Name() string { return "speaker" }

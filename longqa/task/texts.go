@@ -123,8 +123,8 @@ func (s *Scope) textMeta(pairs ...string) map[string]string {
 	return meta
 }
 
-// elsewhere draws a text that the view does not show, or shows only in part: of the view's own texts
-// first.
+// elsewhere draws a text that the view does not show, or shows only in part: of the view's own
+// texts first.
 func (s *Scope) elsewhere(d *dice.Dice) []*outline.Text {
 	others := dice.Shuffled(d, slices.Sorted(maps.Keys(s.library)))
 	all := slices.Clone(s.Texts)

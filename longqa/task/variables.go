@@ -8,8 +8,8 @@ import (
 	"longlora/longqa/phrase"
 )
 
-// variables asks which of the variables that scattered lines assign have a value, directly or through
-// others.
+// variables asks which of the variables that scattered lines assign have a value, directly or
+// through others.
 type variables struct{}
 
 func (variables) Name() string { return "variables" }

@@ -103,9 +103,9 @@ func (wordCount) most(s *Scope, d *dice.Dice, of []string,
 	return c, true
 }
 
-// words finds the places of every word that is told apart for certain: it is written in one way only,
-// and no apostrophe, hyphen or digit touches it. In scripts without spaces, pairs of letters count as
-// words.
+// words finds the places of every word that is told apart for certain: it is written in one way
+// only, and no apostrophe, hyphen or digit touches it. In scripts without spaces, pairs of letters
+// count as words.
 func (s *Scope) words() map[string][]material.Range {
 	places := map[string][]material.Range{}
 	spelling := map[string]string{}
