@@ -31,8 +31,8 @@ func (r Retry) orDefault() Retry {
 	return r
 }
 
-// wait sleeps before the next of the tries, of which some were made in vain.
-func (r Retry) wait(ctx context.Context, made int) error {
+// Wait sleeps before the next of the tries, of which some were made in vain.
+func (r Retry) Wait(ctx context.Context, made int) error {
 	d := r.Most
 	if made < 30 {
 		d = min(d, r.First<<(made-1))
@@ -61,7 +61,7 @@ func (r Retry) do(ctx context.Context, f func(context.Context) error) error {
 		if made >= r.Tries {
 			return fmt.Errorf("%w (%d tries)", err, made)
 		}
-		if err := r.wait(ctx, made); err != nil {
+		if err := r.Wait(ctx, made); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func (s *stream) again(err error) error {
 	if s.failed++; s.failed >= s.store.retry.Tries {
 		return fmt.Errorf("%w (%d tries)", err, s.failed)
 	}
-	return s.store.retry.wait(s.ctx, s.failed)
+	return s.store.retry.Wait(s.ctx, s.failed)
 }
 
 // Size is that of the object; a stream is open from its beginning on.
