@@ -173,21 +173,34 @@ func croissantOf(m *schemas.Manifest) ([]byte, error) {
 		"encodingFormat": "application/x-parquet", "includes": "data/*.parquet",
 	})
 	doc := map[string]any{
-		"@context": map[string]any{
-			"@vocab": "https://schema.org/", "sc": "https://schema.org/",
-			"cr": "http://mlcommons.org/croissant/", "dct": "http://purl.org/dc/terms/",
-			"conformsTo": "dct:conformsTo", "recordSet": "cr:recordSet", "field": "cr:field",
-			"dataType": map[string]any{"@id": "cr:dataType", "@type": "@vocab"},
-			"source":   "cr:source", "extract": "cr:extract", "column": "cr:column",
-			"fileSet": "cr:fileSet", "includes": "cr:includes", "repeated": "cr:repeated",
-			"isLiveDataset": "cr:isLiveDataset",
-		},
-		"@type": "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
+		"@context": croissantContext(),
+		"@type":    "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
 		"name": m.Name, "license": licences(m), "version": m.Digest,
 		"distribution": files, "recordSet": []any{recordSet(m.Kind)},
 	}
 	data, err := json.MarshalIndent(doc, "", "  ")
 	return append(data, '\n'), err
+}
+
+// croissantContext is the context that the specification recommends (section "Namespaces").
+func croissantContext() map[string]any {
+	c := map[string]any{
+		"@language": "en", "@vocab": "https://schema.org/", "sc": "https://schema.org/",
+		"cr": "http://mlcommons.org/croissant/", "rai": "http://mlcommons.org/croissant/RAI/",
+		"dct": "http://purl.org/dc/terms/", "citeAs": "cr:citeAs", "conformsTo": "dct:conformsTo",
+		"data":     map[string]any{"@id": "cr:data", "@type": "@json"},
+		"dataType": map[string]any{"@id": "cr:dataType", "@type": "@vocab"},
+		"examples": map[string]any{"@id": "cr:examples", "@type": "@json"},
+	}
+	for _, name := range []string{
+		"column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty", "fileSet",
+		"format", "includes",
+		"isLiveDataset", "jsonPath", "key", "md5", "parentField", "path", "recordSet", "references",
+		"regex", "repeated", "replace", "samplingRate", "separator", "source", "subField", "transform",
+	} {
+		c[name] = "cr:" + name
+	}
+	return c
 }
 
 // croissantFields are each kind's columns with their types; lists are repeated.
