@@ -20,16 +20,17 @@ import (
 
 // jsonlSource reads files in which each line is an object with the fields of a document.
 type jsonlSource struct {
-	o     Options
-	files store.Store
+	o       Options
+	files   store.Store
+	origins map[string]Origin
 }
 
 func openJSONL(ctx context.Context, o Options) (Source, error) {
 	if o.Fields.Text == "" {
 		return nil, errors.New("the text field has no name")
 	}
-	files, err := store.Open(ctx, o.Path, o.Stores)
-	return &jsonlSource{o, files}, err
+	files, origins, err := openFiles(ctx, o)
+	return &jsonlSource{o, files, origins}, err
 }
 
 func (s *jsonlSource) Config() map[string]any { return rowConfig(s.o) }
@@ -136,7 +137,7 @@ func (s *jsonlSource) next(p Part, lines *lineReader) (it Item, ok bool, err err
 	case len(bytes.TrimSpace(line)) == 0:
 		return it, false, nil
 	default:
-		s.fill(&it, line)
+		s.fill(&it, p.Name, line)
 	}
 	return it, true, nil
 }
@@ -168,7 +169,7 @@ func decompress(f io.Reader, p Part) (io.ReadCloser, error) {
 }
 
 // fill reads a line into a document, or says why it is none.
-func (s *jsonlSource) fill(it *Item, line []byte) {
+func (s *jsonlSource) fill(it *Item, file string, line []byte) {
 	if at := invalidUTF8(line); at >= 0 {
 		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d of the line", line[at], at)
 		return
@@ -182,7 +183,7 @@ func (s *jsonlSource) fill(it *Item, line []byte) {
 		it.Reason, it.Detail = ReasonBadJSON, err.Error()
 		return
 	}
-	fillRow(it, s.o, "jsonl", func(field string) (string, bool) { return jsonField(object, field) })
+	fillRow(it, s.origins[file].of(s.o), "jsonl", func(field string) (string, bool) { return jsonField(object, field) })
 }
 
 // jsonField returns a field as text: a string, or a number as it is written. Dots lead into objects.

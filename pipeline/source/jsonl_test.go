@@ -165,7 +165,7 @@ func TestNestedFields(t *testing.T) {
 	o.Fields.Text, o.Fields.URL = "doc.body", "meta.source.url"
 	s := jsonlSource{o: o}
 	var it Item
-	s.fill(&it, []byte(`{"doc":{"body":"x"},"meta":{"source":{"url":"there"}},"id":1}`))
+	s.fill(&it, "", []byte(`{"doc":{"body":"x"},"meta":{"source":{"url":"there"}},"id":1}`))
 	if it.Text != "x" || it.URL != "there" || it.Reason != "" {
 		t.Errorf("got %+v", it)
 	}

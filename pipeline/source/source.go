@@ -145,7 +145,7 @@ func (k Kind) Validate(o Options) error {
 	if k.Path && o.Path == "" {
 		errs = append(errs, fmt.Errorf("source %s needs a path", k.Name))
 	}
-	if k.Licence && o.Licence == "" {
+	if k.Licence && o.Licence == "" && !k.saysLicences(o) {
 		errs = append(errs, ErrNoLicence)
 	}
 	if o.Licence != "" && !isLicence(o.Licence) {
@@ -153,6 +153,12 @@ func (k Kind) Validate(o Options) error {
 			fmt.Errorf("licence %q is no SPDX expression, as MIT or CC-BY-4.0", o.Licence))
 	}
 	return errors.Join(errs...)
+}
+
+// saysLicences reports whether a corpus itself may say what its files come under.
+func (k Kind) saysLicences(o Options) bool {
+	path, ok := store.Local(o.Path)
+	return !ok || hasOrigins(path)
 }
 
 // Open opens the corpus.

@@ -15,13 +15,14 @@ import (
 
 // textSource reads a folder in which each file is a document.
 type textSource struct {
-	o     Options
-	files store.Store
+	o       Options
+	files   store.Store
+	origins map[string]Origin
 }
 
 func openText(ctx context.Context, o Options) (Source, error) {
-	files, err := store.Open(ctx, o.Path, o.Stores)
-	return &textSource{o, files}, err
+	files, origins, err := openFiles(ctx, o)
+	return &textSource{o, files, origins}, err
 }
 
 func (s *textSource) Config() map[string]any {
@@ -50,10 +51,19 @@ func (s *textSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
 }
 
 func (s *textSource) item(ctx context.Context, p Part) (Item, error) {
+	origin := s.origins[p.Name]
+	o := origin.of(s.o)
 	it := Item{Document: schemas.Document{
-		DocID: "text:" + p.Name, Source: "text", Language: s.o.Language, Licence: s.o.Licence,
-		Title: strings.TrimSuffix(path.Base(p.Name), path.Ext(p.Name)),
+		DocID: "text:" + p.Name, Source: "text", Language: o.Language, Licence: o.Licence,
+		Title: origin.Title, URL: origin.URL,
 	}}
+	if it.Title == "" {
+		it.Title = strings.TrimSuffix(path.Base(p.Name), path.Ext(p.Name))
+	}
+	if !isLicence(o.Licence) {
+		it.Reason, it.Detail = ReasonNoLicence, "neither --licence nor "+OriginsName+" names one"
+		return it, nil
+	}
 	if p.Problem != "" {
 		it.Reason, it.Detail = ReasonUnreadable, p.Problem
 		return it, nil
