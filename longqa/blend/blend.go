@@ -1,5 +1,5 @@
-// Package blend puts datasets of examples together: long rows, all of them, and short ones by share,
-// so that a model that learns to read long material keeps its skill with short instructions.
+// Package blend puts datasets of examples together: long rows, all of them, and short ones by
+// share, so that a model that learns to read long material keeps its skill with short instructions.
 package blend
 
 import (

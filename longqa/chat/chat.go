@@ -9,8 +9,8 @@ import (
 // MetaSystem is the key of Meta that holds a conversation's system message.
 const MetaSystem = "system"
 
-// Messages is an example's conversation over a material, its context or what is left of it: the first
-// question with the material, its answer, and the later turns.
+// Messages is an example's conversation over a material, its context or what is left of it: the
+// first question with the material, its answer, and the later turns.
 func Messages(e *schemas.Example, material string) []prompt.Message {
 	var all []prompt.Message
 	if system := e.Meta[MetaSystem]; system != "" {

@@ -35,8 +35,8 @@ func recipeFile(t *testing.T, url string) string {
 	return path
 }
 
-// A run that is killed while the server works on as many calls as it may, and is run again: no call is
-// answered twice, and the dataset is byte by byte that of a run without a break.
+// A run that is killed while the server works on as many calls as it may, and is run again: no call
+// is answered twice, and the dataset is byte by byte that of a run without a break.
 func TestTeachSurvivesKill(t *testing.T) {
 	dir := t.TempDir()
 	for i := range 8 {

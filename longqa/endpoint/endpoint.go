@@ -1,10 +1,10 @@
-// Package endpoint calls OpenAI-compatible chat endpoints: with limits of rate and a budget, retries,
-// and a journal on disk that makes every call once.
+// Package endpoint calls OpenAI-compatible chat endpoints: with limits of rate and a budget,
+// retries, and a journal on disk that makes every call once.
 //
 // A call's key is a hash of its model, messages and settings. What was sent and what came back is
-// written to the journal, and synced, before anything else happens, so that a run that is killed at any
-// time goes on where it was: an answered call is never made again, and one that was on its way is
-// counted as spent before it is made anew.
+// written to the journal, and synced, before anything else happens, so that a run that is killed at
+// any time goes on where it was: an answered call is never made again, and one that was on its way
+// is counted as spent before it is made anew.
 package endpoint
 
 import (

@@ -33,7 +33,8 @@ func request(text string) Request {
 	return Request{Model: "m", Messages: []Message{{"system", "s"}, {"user", text}}}
 }
 
-// A call is streamed or not, carries key and settings, and is made once, by one client and by the next.
+// A call is streamed or not, carries key and settings, and is made once, by one client and by the
+// next.
 func TestDo(t *testing.T) {
 	for _, whole := range []bool{false, true} {
 		s := faketeacher.New(t)

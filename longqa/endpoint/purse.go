@@ -25,8 +25,8 @@ func newPurse(b Budget, p Price) *purse {
 	return &purse{budget: b, price: p, changed: make(chan struct{})}
 }
 
-// reserve sets tokens aside. Where only calls on their way leave no room, it waits for them, since most
-// use less than they might.
+// reserve sets tokens aside. Where only calls on their way leave no room, it waits for them, since
+// most use less than they might.
 func (p *purse) reserve(ctx context.Context, in, out int64) error {
 	for {
 		p.mu.Lock()

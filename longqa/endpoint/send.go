@@ -172,8 +172,8 @@ func (w wrongModel) Error() string {
 		"accept_models", w.want, w.got)
 }
 
-// sameModel compares names: servers add dates and folders ("m-2025-01-01", "/models/m.gguf"), or give
-// none.
+// sameModel compares names: servers add dates and folders ("m-2025-01-01", "/models/m.gguf"), or
+// give none.
 func sameModel(want, got string) bool {
 	base := func(s string) string {
 		return strings.TrimSuffix(path.Base(strings.ReplaceAll(s, `\`, "/")), ".gguf")
@@ -250,8 +250,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-// backoff doubles from half a second up to half a minute, with a part drawn by the call, so that calls
-// that failed together do not come back together.
+// backoff doubles from half a second up to half a minute, with a part drawn by the call, so that
+// calls that failed together do not come back together.
 func backoff(key string, try int) time.Duration {
 	wait := min(500*time.Millisecond<<min(try, 8), 30*time.Second)
 	draw := dice.New("backoff", key, strconv.Itoa(try)).Float()

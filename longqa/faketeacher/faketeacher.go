@@ -140,8 +140,8 @@ func quoted(s string) string {
 	return string(b)
 }
 
-// Answer is what a good teacher or critic replies: questions about lines of the material, quoted with
-// other white space than they have there; or the best score.
+// Answer is what a good teacher or critic replies: questions about lines of the material, quoted
+// with other white space than they have there; or the best score.
 func Answer(c *Call) string {
 	material := c.Material()
 	if material == "" {

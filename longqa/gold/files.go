@@ -130,8 +130,8 @@ func startsArray(in *bufio.Reader) bool {
 	}
 }
 
-// rowsOf streams the rows of a set whose values are JSON of one type. rows fails if a value is not of
-// the set.
+// rowsOf streams the rows of a set whose values are JSON of one type. rows fails if a value is not
+// of the set.
 func rowsOf[T any](path, set string, rows func(record, T) ([]Row, error)) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
 		for r, err := range records(path) {

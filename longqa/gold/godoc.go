@@ -17,9 +17,9 @@ import (
 	"longlora/schemas"
 )
 
-// goDoc makes short instructions from a Go tree: what a function does, with its comment as the answer, and
-// what it takes and gives. A path is the root, as go env GOROOT prints. Rows have the genre short and
-// hold no more than the function, so that they mix with long ones of any licence.
+// goDoc makes short instructions from a Go tree: what a function does, with its comment as the
+// answer, and what it takes and gives. A path is the root, as go env GOROOT prints. Rows have the
+// genre short and hold no more than the function, so that they mix with long ones of any licence.
 type goDoc struct{}
 
 func (goDoc) Name() string { return "go-doc" }
@@ -160,7 +160,8 @@ func receiver(t ast.Expr) string {
 	}
 }
 
-// plainDoc is a comment that explains: of some length, without directives, lists of deprecations or code.
+// plainDoc is a comment that explains: of some length, without directives, lists of deprecations or
+// code.
 func plainDoc(doc *ast.CommentGroup) (string, bool) {
 	if doc == nil {
 		return "", false

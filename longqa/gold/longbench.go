@@ -10,7 +10,8 @@ import (
 )
 
 // longBench is LongBench (Bai et al., ACL 2024): 21 tasks in English, Chinese and code. A path is a
-// .jsonl file of a task, or the folder of all, as data/ of the publisher's archive. It is a test set.
+// .jsonl file of a task, or the folder of all, as data/ of the publisher's archive. It is a test
+// set.
 type longBench struct{}
 
 func (longBench) Name() string { return "longbench" }

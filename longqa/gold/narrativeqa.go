@@ -19,10 +19,10 @@ import (
 	"longlora/schemas"
 )
 
-// narrativeQA is NarrativeQA (Kočiský et al., TACL 2018): questions about books and film scripts, each
-// with two answers. A path is the repository's folder, with qaps.csv and documents.csv; the stories are
-// those that its download_stories.sh puts into tmp. With summaries, the material is the summaries that
-// the questions were written from.
+// narrativeQA is NarrativeQA (Kočiský et al., TACL 2018): questions about books and film scripts,
+// each with two answers. A path is the repository's folder, with qaps.csv and documents.csv; the
+// stories are those that its download_stories.sh puts into tmp. With summaries, the material is the
+// summaries that the questions were written from.
 type narrativeQA struct{ summaries bool }
 
 func (n narrativeQA) Name() string {
@@ -157,8 +157,8 @@ func (n narrativeQA) load(path, id string, d *narrative) {
 	}
 }
 
-// plain is a downloaded page or text as UTF-8 without markup. What is no UTF-8 is Windows-1252, as old
-// pages are.
+// plain is a downloaded page or text as UTF-8 without markup. What is no UTF-8 is Windows-1252, as
+// old pages are.
 func plain(data []byte) string {
 	if !utf8.Valid(data) {
 		if decoded, err := charmap.Windows1252.NewDecoder().Bytes(data); err == nil {
@@ -198,8 +198,8 @@ func plain(data []byte) string {
 	}
 }
 
-// between cuts a text to what lies from the words start to the words end, compared by their letters and
-// digits alone; an end that is not found cuts nothing.
+// between cuts a text to what lies from the words start to the words end, compared by their letters
+// and digits alone; an end that is not found cuts nothing.
 func between(text, start, end string) string {
 	letters, at := lettersOf(text)
 	from, to := 0, len(text)

@@ -142,8 +142,8 @@ func (a *qasperAnswer) text() string {
 	return strings.TrimSpace(a.FreeForm)
 }
 
-// spans finds the evidence: whole paragraphs, or captions after "FLOAT SELECTED: ". An answer without
-// evidence rests on the whole paper.
+// spans finds the evidence: whole paragraphs, or captions after "FLOAT SELECTED: ". An answer
+// without evidence rests on the whole paper.
 func (a *qasperAnswer) spans(text string, places map[string]schemas.Span) ([]schemas.Span, string) {
 	var spans []schemas.Span
 	for _, e := range a.Evidence {

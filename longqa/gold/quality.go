@@ -9,8 +9,8 @@ import (
 	"longlora/schemas"
 )
 
-// quality is QuALITY (Pang et al., NAACL 2022): long texts with multiple-choice questions. A path is
-// a QuALITY.v1.0.1.htmlstripped file of a split, or the folder of several; a line is a writer's
+// quality is QuALITY (Pang et al., NAACL 2022): long texts with multiple-choice questions. A path
+// is a QuALITY.v1.0.1.htmlstripped file of a split, or the folder of several; a line is a writer's
 // questions about an article.
 type quality struct{}
 

@@ -101,8 +101,8 @@ func content(raw json.RawMessage) (string, error) {
 	return b.String(), nil
 }
 
-// alpaca is the layout of Stanford Alpaca: instruction, input (or a context of its own field), output;
-// history, a list of pairs, holds the turns before.
+// alpaca is the layout of Stanford Alpaca: instruction, input (or a context of its own field),
+// output; history, a list of pairs, holds the turns before.
 type alpaca struct{}
 
 func (alpaca) Name() string { return "alpaca" }

@@ -1,4 +1,5 @@
-// Package importer makes a dataset of rows that others wrote: a published set, or a team's own files.
+// Package importer makes a dataset of rows that others wrote: a published set, or a team's own
+// files.
 package importer
 
 import (

@@ -22,7 +22,8 @@ import (
 	"longlora/schemas"
 )
 
-// Own reads a team's own files: JSON lines, or one JSON array, in a Format. It implements gold.Source.
+// Own reads a team's own files: JSON lines, or one JSON array, in a Format. It implements
+// gold.Source.
 type Own struct {
 	Format Format
 	// Set names the data; answers are marked "gold:" and the name unless a row has answer_source.
@@ -189,8 +190,8 @@ func rowsIn(in *bufio.Reader, file string) iter.Seq2[value, error] {
 	return lines(in, file, stem)
 }
 
-// elements streams an array. What follows an element that is not JSON cannot be found again, so that
-// ends it.
+// elements streams an array. What follows an element that is not JSON cannot be found again, so
+// that ends it.
 func elements(in io.Reader, file, stem string) iter.Seq2[value, error] {
 	return func(yield func(value, error) bool) {
 		d := json.NewDecoder(in)
@@ -350,9 +351,9 @@ func (o Own) finish(e *schemas.Example) error {
 // characters.
 const longQuestion = 2000
 
-// separate finds the question of a turn that holds its material too: the last paragraph or the first,
-// whichever ends in a question mark, else the last that is short enough. Put together again they give
-// the turn, but for spaces at the joint. A turn with neither is all question.
+// separate finds the question of a turn that holds its material too: the last paragraph or the
+// first, whichever ends in a question mark, else the last that is short enough. Put together again
+// they give the turn, but for spaces at the joint. A turn with neither is all question.
 func separate(turn string) (question, material string, first bool) {
 	before, tail := cutLast(turn)
 	head, after, _ := strings.Cut(turn, "\n\n")

@@ -1,8 +1,10 @@
-// Package jieba cuts Chinese text into words as the Python package jieba 0.42 does in its accurate mode:
-// the most probable path through a dictionary of words, and a hidden Markov model for what is in none.
+// Package jieba cuts Chinese text into words as the Python package jieba 0.42 does in its accurate
+// mode: the most probable path through a dictionary of words, and a hidden Markov model for what is
+// in none.
 //
-// The dictionary and the model's tables are jieba's own files, dict.txt and finalseg/prob_*.py, read from
-// the folder where the package is installed: with other tables the words, and scores by them, differ.
+// The dictionary and the model's tables are jieba's own files, dict.txt and finalseg/prob_*.py,
+// read from the folder where the package is installed: with other tables the words, and scores by
+// them, differ.
 package jieba
 
 import (
@@ -100,8 +102,8 @@ func (s *Segmenter) Cut(text string) []string {
 	return words
 }
 
-// block cuts a run of characters of words: single characters that follow each other on the best path go to
-// the model, unless they are a word by themselves.
+// block cuts a run of characters of words: single characters that follow each other on the best
+// path go to the model, unless they are a word by themselves.
 func (s *Segmenter) block(words []string, runes []rune) []string {
 	next := s.path(runes)
 	var buffer []rune
@@ -130,8 +132,8 @@ func (s *Segmenter) block(words []string, runes []rune) []string {
 	return words
 }
 
-// path is the most probable way: from every place where the next word begins. Of equals the longest word
-// is taken.
+// path is the most probable way: from every place where the next word begins. Of equals the longest
+// word is taken.
 func (s *Segmenter) path(runes []rune) []int {
 	n := len(runes)
 	best, next := make([]float64, n+1), make([]int, n)
@@ -161,7 +163,8 @@ func (s *Segmenter) path(runes []rune) []int {
 	return next
 }
 
-// model is the hidden Markov model: characters begin a word, stand in its middle, end it, or are one.
+// model is the hidden Markov model: characters begin a word, stand in its middle, end it, or are
+// one.
 type model struct {
 	start map[byte]float64
 	trans map[byte]map[byte]float64
@@ -176,8 +179,8 @@ var before = map[byte]string{'B': "ES", 'M': "MB", 'S': "SE", 'E': "BM"}
 
 const states = "BMES"
 
-// cut cuts a text of Chinese characters and others: others are cut into numbers, with what follows them,
-// and the rest.
+// cut cuts a text of Chinese characters and others: others are cut into numbers, with what follows
+// them, and the rest.
 func (m *model) cut(words []string, runes []rune) []string {
 	for i := 0; i < len(runes); {
 		k := i
@@ -278,7 +281,8 @@ func (m *model) chinese(words []string, runes []rune) []string {
 	return words
 }
 
-// pair finds the entries of a Python dictionary: a key and a number, or a key before an inner dictionary.
+// pair finds the entries of a Python dictionary: a key and a number, or a key before an inner
+// dictionary.
 var pair = regexp.MustCompile(`'((?:\\u[0-9a-fA-F]{4}|[^'\\]))'\s*:\s*(\{|-?[0-9.]+(?:e[+-]?[0-9]+)?)`)
 
 // read reads the tables as Python source: P={'B': {…}, …} or P={'B': -0.26, …}.

@@ -22,7 +22,8 @@ type Applied struct {
 	Stale int64
 }
 
-// Apply publishes the dataset of the rows that were not rejected; with onlyKept, of those that were kept.
+// Apply publishes the dataset of the rows that were not rejected; with onlyKept, of those that were
+// kept.
 func Apply(ctx context.Context, d *shard.Dataset, decisions map[string]Decision, out string, overwrite,
 	onlyKept bool) (*Applied, error) {
 	m := d.Manifest()

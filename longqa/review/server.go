@@ -69,8 +69,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// Handler answers requests to a host alone: pages from elsewhere that a browser shows at the same time
-// can neither read rows nor decide.
+// Handler answers requests to a host alone: pages from elsewhere that a browser shows at the same
+// time can neither read rows nor decide.
 func (s *Server) Handler(host string) http.Handler {
 	mux := http.NewServeMux()
 	static, err := fs.Sub(page, "page")

@@ -32,8 +32,8 @@ type Row struct {
 // extent is a part of the spool.
 type extent struct{ at, length int64 }
 
-// spool holds rows and contexts in a file that has no name any more, so that any is there at once and
-// memory holds none.
+// spool holds rows and contexts in a file that has no name any more, so that any is there at once
+// and memory holds none.
 type spool struct {
 	file     *os.File
 	size     int64

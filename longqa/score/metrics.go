@@ -10,7 +10,8 @@ import (
 	"longlora/longqa/jieba"
 )
 
-// Metric is one way of scoring a prediction against one answer, from 0 to 1. Each is a line of the table.
+// Metric is one way of scoring a prediction against one answer, from 0 to 1. Each is a line of the
+// table.
 type Metric struct {
 	Name  string
 	About string
@@ -61,8 +62,8 @@ func Find(name string) (Metric, error) {
 	return Metric{}, fmt.Errorf("unknown metric %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// longBench are the metrics of LongBench's tasks (eval.py, dataset2metric). Those of lcc and repobench-p,
-// the similarity of code by fuzzywuzzy, are not computed.
+// longBench are the metrics of LongBench's tasks (eval.py, dataset2metric). Those of lcc and
+// repobench-p, the similarity of code by fuzzywuzzy, are not computed.
 var longBench = map[string]string{
 	"narrativeqa": "f1", "qasper": "f1", "multifieldqa_en": "f1", "multifieldqa_zh": "longbench-f1-zh",
 	"hotpotqa": "f1", "2wikimqa": "f1", "musique": "f1", "dureader": "longbench-rouge-zh",
@@ -102,8 +103,8 @@ func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f 
 // fields is Python's str.split.
 func fields(text string) []string { return strings.FieldsFunc(text, isSpace) }
 
-// normalize is SQuAD's normalize_answer (https://rajpurkar.github.io/SQuAD-explorer, evaluate-v1.1.py):
-// lower case, no punctuation, no articles, single spaces.
+// normalize is SQuAD's normalize_answer (https://rajpurkar.github.io/SQuAD-explorer,
+// evaluate-v1.1.py): lower case, no punctuation, no articles, single spaces.
 func normalize(text string) []string {
 	text = strings.Map(func(r rune) rune {
 		if isPunctuation(r) {
@@ -257,8 +258,8 @@ func choiceLetter(_ *Scorer, prediction, answer string, _ []string) float64 {
 	return 0
 }
 
-// choiceForms are the ways of naming a choice, the surest first: "(B)", "the answer is B", "B." or "B"
-// at the beginning. A letter within a sentence, as "A fox" or "I", is none.
+// choiceForms are the ways of naming a choice, the surest first: "(B)", "the answer is B", "B." or
+// "B" at the beginning. A letter within a sentence, as "A fox" or "I", is none.
 var choiceForms = [...]*regexp.Regexp{
 	regexp.MustCompile(`\(([A-Z])\)`),
 	regexp.MustCompile(`(?i:answer|option|choice)[^\pL\pN]+(?:is[^\pL\pN]+)?([A-Z])(?:[^\pL\pN]|$)`),

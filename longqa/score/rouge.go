@@ -2,8 +2,9 @@ package score
 
 import "strings"
 
-// longBenchRouge is ROUGE-L F1 of the Python package rouge 1.0.1 as LongBench calls it: sentences end at
-// full stops, and the longest common subsequences of all pairs of sentences are united as sets of words.
+// longBenchRouge is ROUGE-L F1 of the Python package rouge 1.0.1 as LongBench calls it: sentences
+// end at full stops, and the longest common subsequences of all pairs of sentences are united as
+// sets of words.
 func longBenchRouge(_ *Scorer, prediction, answer string, _ []string) float64 {
 	hyp, ref := rougeSentences(prediction), rougeSentences(answer)
 	if len(hyp) == 0 || len(ref) == 0 {
@@ -45,8 +46,8 @@ func distinct(sentences []string) int {
 	return len(set)
 }
 
-// lcsWords is the longest common subsequence that the package finds: from the end, a tie goes to the
-// second text.
+// lcsWords is the longest common subsequence that the package finds: from the end, a tie goes to
+// the second text.
 func lcsWords(x, y []string) []string {
 	n, m := len(x), len(y)
 	table := make([][]int32, n+1)

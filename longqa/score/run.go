@@ -64,7 +64,8 @@ type Mean struct {
 	Mean float64 `json:"mean"`
 }
 
-// prediction is a line of a file: ours, with id and prediction, or LongBench's, with pred and answers.
+// prediction is a line of a file: ours, with id and prediction, or LongBench's, with pred and
+// answers.
 type prediction struct {
 	ID         string   `json:"id"`
 	LongID     string   `json:"_id"`
@@ -85,8 +86,8 @@ func (p *prediction) text() (string, bool) {
 	return "", false
 }
 
-// readPredictions reads JSON lines. Where they carry their answers they are items themselves, of the
-// group that dataset or the file's name gives.
+// readPredictions reads JSON lines. Where they carry their answers they are items themselves, of
+// the group that dataset or the file's name gives.
 func readPredictions(path string) (texts map[string]string, items []Item, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -187,8 +188,8 @@ func Items(ctx context.Context, d *shard.Dataset, split string) ([]Item, error) 
 	return items, nil
 }
 
-// Run scores a file of predictions. items are the dataset's questions; nil takes those that the file
-// carries.
+// Run scores a file of predictions. items are the dataset's questions; nil takes those that the
+// file carries.
 func Run(ctx context.Context, path string, items []Item, o Options) (*Report, error) {
 	texts, own, err := readPredictions(path)
 	if err != nil {
@@ -319,8 +320,8 @@ func (r *Report) Table() string {
 	return b.String()
 }
 
-// Difference compares two reports over the rows that both have: how much better open is than closed, with
-// a 95 % interval by drawing rows with replacement.
+// Difference compares two reports over the rows that both have: how much better open is than
+// closed, with a 95 % interval by drawing rows with replacement.
 type Difference struct {
 	Metric string  `json:"metric"`
 	N      int     `json:"n"`

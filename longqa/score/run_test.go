@@ -53,7 +53,8 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Files of LongBench's pred.py are scored by its metrics, with the first line of few-shot tasks alone.
+// Files of LongBench's pred.py are scored by its metrics, with the first line of few-shot tasks
+// alone.
 func TestLongBenchFiles(t *testing.T) {
 	path := predictions(t, "trec.jsonl", `{"pred":"\nCity\nOther","answers":["City"],`+
 		`"all_classes":["City","Other"],"length":3}`)

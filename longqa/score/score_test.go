@@ -9,8 +9,8 @@ import (
 	"longlora/longqa/jieba"
 )
 
-// Every metric gives what the published scorers give (scripts/oracle/score.py). Both compute in float64,
-// in the same order but for sums of a few terms, so they agree to some ulps.
+// Every metric gives what the published scorers give (scripts/oracle/score.py). Both compute in
+// float64, in the same order but for sums of a few terms, so they agree to some ulps.
 func TestGolden(t *testing.T) {
 	data, err := os.ReadFile("testdata/golden.json")
 	if err != nil {

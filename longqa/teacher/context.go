@@ -28,8 +28,8 @@ func (c *Context) id() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// ContextsOf yields the contexts of a dataset of examples, each once, in the dataset's order: rows about
-// one follow each other.
+// ContextsOf yields the contexts of a dataset of examples, each once, in the dataset's order: rows
+// about one follow each other.
 func ContextsOf(ctx context.Context, d *shard.Dataset) iter.Seq2[*Context, error] {
 	return func(yield func(*Context, error) bool) {
 		if k := d.Manifest().Kind; k != schemas.KindExample {

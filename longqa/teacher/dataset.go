@@ -40,8 +40,8 @@ type Result struct {
 // contextsPerFile is the number of contexts in one Parquet file.
 const contextsPerFile = 64
 
-// Run asks about contexts and publishes a dataset of what is kept. On an error nothing is published,
-// and the calls that were answered are kept in the client's journal.
+// Run asks about contexts and publishes a dataset of what is kept. On an error nothing is
+// published, and the calls that were answered are kept in the client's journal.
 func (t *Teacher) Run(ctx context.Context, o Options) (*Result, error) {
 	d := o.Dataset
 	d.Config = map[string]any{"stage": "longqa teach", "limit": o.Limit, "teacher": t.Config()}

@@ -10,8 +10,8 @@ import (
 	"longlora/longqa/material"
 )
 
-// Documents are documents to ask about: each whole, or, where it is longer than MaxTokens, in runs of
-// whole pieces. Two that follow each other make one more context to compare them, if both fit.
+// Documents are documents to ask about: each whole, or, where it is longer than MaxTokens, in runs
+// of whole pieces. Two that follow each other make one more context to compare them, if both fit.
 type Documents struct {
 	Corpus    *corpus.Corpus
 	Tokenizer *tokenizer.Tokenizer

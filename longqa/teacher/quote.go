@@ -10,8 +10,8 @@ import (
 	"longlora/schemas"
 )
 
-// reader finds quotations in a context. White space and the shapes of quotation marks and dashes do not
-// count, since models write them as they like; everything else must be there letter by letter.
+// reader finds quotations in a context. White space and the shapes of quotation marks and dashes do
+// not count, since models write them as they like; everything else must be there letter by letter.
 type reader struct {
 	letters string  // without white space
 	chars   []int64 // the context's code point at which each byte of letters begins
@@ -61,8 +61,8 @@ func letters(text string) string {
 // minQuote is the least length of a quotation, in letters: less is found by chance.
 const minQuote = 12
 
-// find returns where a quotation stands first, in code points. Marks around the whole quotation may be
-// the teacher's own.
+// find returns where a quotation stands first, in code points. Marks around the whole quotation may
+// be the teacher's own.
 func (r *reader) find(quote string) (schemas.Span, bool) {
 	want := letters(quote)
 	for range 2 {

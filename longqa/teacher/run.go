@@ -78,8 +78,8 @@ type Outcome struct {
 // Reject is a question, or a whole reply, that did not become a row.
 type Reject struct{ ID, Reason, Detail string }
 
-// All works on contexts, several at one time, and yields their outcomes in order. After an error that
-// ends the run, outcomes stop.
+// All works on contexts, several at one time, and yields their outcomes in order. After an error
+// that ends the run, outcomes stop.
 func (t *Teacher) All(ctx context.Context,
 	contexts iter.Seq2[*Context, error]) iter.Seq2[*Outcome, error] {
 	return func(yield func(*Outcome, error) bool) {
@@ -289,7 +289,8 @@ func (w *work) ask(ctx context.Context, a Ask) error {
 	}
 }
 
-// missing deals with a call without a reply: the error that ends the run, or nil after it was counted.
+// missing deals with a call without a reply: the error that ends the run, or nil after it was
+// counted.
 func (w *work) missing(id string, err error) (error, bool) {
 	failed, ok := errors.AsType[endpoint.Failed](err)
 	switch {
@@ -386,7 +387,8 @@ func (w *work) row(a Ask, it item) (*schemas.Example, *badReply) {
 	return row, nil
 }
 
-// repeated reports whether a question was asked about the context before: its words are almost the same.
+// repeated reports whether a question was asked about the context before: its words are almost the
+// same.
 func (w *work) repeated(question string) bool {
 	words := wordSet(question)
 	for before := range w.seen {
@@ -510,8 +512,8 @@ func rowID(e *schemas.Example) string {
 	return "teacher-" + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
-// Call puts the request together again that a row says it is from, and reports whether its key is the
-// one that the row names.
+// Call puts the request together again that a row says it is from, and reports whether its key is
+// the one that the row names.
 func Call(e *schemas.Example) (endpoint.Request, bool) {
 	r := endpoint.Request{Model: strings.TrimPrefix(e.AnswerSource, "teacher:")}
 	var messages []endpoint.Message

@@ -246,8 +246,8 @@ func TestCritic(t *testing.T) {
 	}
 }
 
-// A budget that ends mid-way publishes nothing and loses nothing; a larger one goes on where it was, and
-// --partial publishes what there is without a call.
+// A budget that ends mid-way publishes nothing and loses nothing; a larger one goes on where it
+// was, and --partial publishes what there is without a call.
 func TestBudgetMidway(t *testing.T) {
 	s := faketeacher.New(t)
 	folder := t.TempDir()
