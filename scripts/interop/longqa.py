@@ -1,0 +1,76 @@
+"""Loads LongQA datasets and exports as other tools do. Usage: longqa.py DATASET EXPORTS CHATS"""
+
+import json
+import pathlib
+import sys
+
+import datasets
+import mlcroissant
+import trl
+from transformers import AutoTokenizer
+
+
+def rows_of(folder):
+    return datasets.load_dataset("parquet", data_files=str(folder / "data" / "*.parquet"), split="train")
+
+
+def upstream(path, want):
+    """LongLoRA's supervised-fine-tune.py: json.load, then instruction and output of each object."""
+    data = json.loads(path.read_text("utf-8"))
+    prompt = ("Below is an instruction that describes a task. Write a response that appropriately completes "
+              "the request.\n\n### Instruction:\n{instruction}\n\n### Response:")
+    assert len(data) == len(want), (len(data), len(want))
+    for row, e in zip(data, want):
+        assert row.get("input", "") == "" and row["output"] == e["output"]
+        text = prompt.format_map(row)
+        assert e["instruction"] in text and e["context"].rstrip("\n") in text
+    print(f"upstream's reader: {len(data)} rows")
+
+
+def conversations(path, list_name, role, text, names, want):
+    data = datasets.load_dataset("json", data_files=str(path), split="train")
+    assert len(data) == len(want)
+    for row, e in zip(data, want):
+        turns = [(names[m[role]], m[text]) for m in row[list_name]]
+        if turns[0][0] == "system":
+            assert turns.pop(0)[1] == e["meta"]["system"]
+        assert [r for r, _ in turns] == ["user", "assistant"] * (len(turns) // 2)
+        assert turns[1][1] == e["output"] and e["instruction"] in turns[0][1]
+        assert [t for _, t in turns[2:]] == [x for t in e["turns"] for x in (t["question"], t["answer"])]
+        assert row["licence"] == e["licence"] and row["answer_source"] == e["answer_source"]
+    return data
+
+
+def main():
+    dataset, exports, chats = map(pathlib.Path, sys.argv[1:])
+    whole = datasets.load_dataset(str(dataset))  # by the card's YAML
+    plain, talk = rows_of(dataset), rows_of(chats)
+    assert sum(len(s) for s in whole.values()) == len(plain)
+    print(f"datasets: {len(plain)} rows in splits {sorted(whole)}")
+
+    upstream(exports / "longalpaca.json", plain)
+    same = {"system": "system", "user": "user", "assistant": "assistant"}
+    share = {"system": "system", "human": "user", "gpt": "assistant"}
+    for name, want in (("", plain), ("chats-", talk)):
+        messages = conversations(exports / f"{name}messages.jsonl", "messages", "role", "content", same, want)
+        # Axolotl: type chat_template, field_messages conversations, role from, content value
+        conversations(exports / f"{name}sharegpt.jsonl", "conversations", "from", "value", share, want)
+    tokenizer = AutoTokenizer.from_pretrained("../shared/data/tokenizers/qwen2_5")
+    tokenizer.chat_template = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
+                               "{% endfor %}")
+    for row in messages:
+        assert trl.data_utils.is_conversational(row)
+        text = trl.data_utils.apply_chat_template({"messages": row["messages"]}, tokenizer)["text"]
+        assert all(m["content"] in text for m in row["messages"])
+    print(f"TRL {trl.__version__}: {len(messages)} conversations in its form, rendered by a chat template")
+
+    for folder in (dataset, chats):
+        d = mlcroissant.Dataset(jsonld=str(folder / "croissant.json"))
+        assert not d.metadata.issues.errors, d.metadata.issues.errors
+        n = sum(1 for _ in d.records("rows"))
+        assert n == len(rows_of(folder)), n
+        print(f"mlcroissant: no errors, {n} records")
+
+
+if __name__ == "__main__":
+    main()
