@@ -25,12 +25,13 @@ help:
 	@echo 'make check       all that CI checks: lint, standalone builds, generated files, tests, race'
 
 # Each binary is built from its own module, without the workspace, so that the tools' modules
-# (linters, generators, oracles) are never downloaded for it.
+# (linters, generators, oracles) are never downloaded for it. The tag leaves Google's gRPC transport
+# out of the binaries: the stores are reached over HTTP, and a first build takes a quarter less.
 build:
 	@mkdir -p bin
 	@for b in $(BINARIES); do \
 	  echo "build bin/$$b"; \
-	  (cd $$b && GOWORK=off CGO_ENABLED=0 $(GO) build -trimpath -o ../bin/$$b ./cmd/$$b) || exit 1; \
+	  (cd $$b && GOWORK=off CGO_ENABLED=0 $(GO) build -tags disable_grpc_modules -trimpath -o ../bin/$$b ./cmd/$$b) || exit 1; \
 	done
 
 longqa: build
