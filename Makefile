@@ -26,7 +26,7 @@ help:
 
 # Each binary is built from its own module, without the workspace, so that the tools' modules
 # (linters, generators, oracles) are never downloaded for it. The tag leaves Google's gRPC transport
-# out of the binaries: the stores are reached over HTTP, and a first build takes a quarter less.
+# out of the binaries: stores are reached over HTTP, and their part of a first build takes a quarter less.
 build:
 	@mkdir -p bin
 	@for b in $(BINARIES); do \
