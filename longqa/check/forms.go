@@ -338,7 +338,7 @@ func (c *checker) table(e *schemas.Example) error {
 		return fmt.Errorf("the tables have %d entries for %s and %s", len(found), row, column)
 	}
 	for _, shown := range []string{row, column, found[0]} {
-		if err := c.evidenceHas(e, shown); err != nil {
+		if err := c.evidenceCovers(e, shown); err != nil {
 			return err
 		}
 	}

@@ -172,7 +172,7 @@ func (c *Corpus) judge(it *Item) {
 	if (it.Language == "" || it.Language == "und") && c.Language != "" {
 		it.Language = c.Language
 	}
-	if it.Title == "" {
+	if it.Title = strings.Join(strings.Fields(it.Title), " "); it.Title == "" {
 		it.Title = it.DocID
 	}
 }

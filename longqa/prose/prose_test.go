@@ -73,10 +73,11 @@ func TestWords(t *testing.T) {
 }
 
 func TestTurns(t *testing.T) {
-	var minutes, play, letter strings.Builder
+	var minutes, play, letter, fields strings.Builder
 	for i := range 8 {
 		fmt.Fprintf(&minutes, "Chair: point %d is open.\nDr. Low: I agree: yes.\n", i)
 		fmt.Fprintf(&play, "ANNA\nWhat is it? Say %d.\n\nTHE KING\nNothing.\n\n", i)
+		fmt.Fprintf(&fields, "Classifier: Topic :: Number %d\nRequires-Dist: package-%d\n", i, i)
 		fmt.Fprintf(&letter, "Dear reader, this is paragraph %d.\n\nNote: it is no transcript.\n\n", i)
 	}
 	for _, c := range []struct {
@@ -84,7 +85,7 @@ func TestTurns(t *testing.T) {
 		n                   int
 	}{
 		{minutes.String(), "Dr. Low", "I agree: yes.", 16}, {play.String(), "THE KING", "Nothing.", 16},
-		{letter.String(), "", "", 0},
+		{letter.String(), "", "", 0}, {fields.String(), "", "", 0},
 	} {
 		turns := Turns(c.text, false)
 		if len(turns) != c.n {

@@ -68,10 +68,49 @@ func turnsOf(text string, pattern *regexp.Regexp, lines bool) []Turn {
 		}
 	}
 	if len(all) < minTurns || often < minSpeakers ||
-		10*len(all) < minTurnShareNum*len(paragraphs) {
+		10*len(all) < minTurnShareNum*len(paragraphs) || !conversation(text, all, count) {
 		return nil
 	}
 	return all
+}
+
+// The certainty of a conversation, in tenths: the turns that have a sentence's end, and those whose
+// speaker is not the one before.
+const (
+	minEnds    = 4
+	minChanges = 3
+)
+
+// conversation reports whether turns are people's, and not the lines of a list of fields.
+func conversation(text string, turns []Turn, count map[string]int) bool {
+	ends, changes, fields := 0, 0, 0
+	for i, t := range turns {
+		if strings.ContainsAny(t.Said.Of(text), ".?!。？！…") {
+			ends++
+		}
+		if i > 0 && turns[i-1].Speaker != t.Speaker {
+			changes++
+		}
+		if field(t.Speaker) {
+			fields++
+		}
+	}
+	n := len(turns)
+	return 10*ends >= minEnds*n && 10*changes >= minChanges*n && 10*fields < n
+}
+
+// field reports whether a name is that of a field of a form or of a file's head.
+func field(name string) bool {
+	switch name {
+	case "Name", "Version", "Summary", "Classifier", "License", "License-File", "Author", "Author-email",
+		"Requires-Dist", "Requires-Python", "Provides-Extra", "Project-URL", "Home-page", "Keywords", "Date",
+		"Subject", "From", "To", "Cc", "Note", "NOTE", "Warning", "WARNING", "Example", "Examples", "Args",
+		"Returns", "Raises", "Description", "Copyright", "Files", "Source", "Title", "URL", "Type", "Default",
+		"Tip", "Important", "Usage", "Input", "Output", "TODO", "Answer", "Question", "Step", "Added",
+		"Changed", "Fixed", "Removed":
+		return true
+	}
+	return false
 }
 
 // Quote is direct speech with who is said to speak.

@@ -161,13 +161,16 @@ func guessable(title string) bool {
 	return false
 }
 
+// dated has a date or a version, which tells the order.
+var dated = regexp.MustCompile(`[0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}`)
+
 // minTitle is the least length of a title, in letters.
 const minTitle = 4
 
 // titleOf is a heading without its number; "" if it has no more than that.
 func (s *Scope) titleOf(sec *outline.Section) string {
 	title := outline.Title(sec.Label, s.Text.Headings)
-	if prose.Letters(title) < minTitle && !strings.ContainsFunc(title, prose.Wide) {
+	if dated.MatchString(title) || prose.Letters(title) < minTitle && !strings.ContainsFunc(title, prose.Wide) {
 		return ""
 	}
 	return title

@@ -1,6 +1,7 @@
 package task
 
 import (
+	"strings"
 	"unicode/utf8"
 
 	"longlora/longqa/dice"
@@ -71,5 +72,5 @@ func (s *Scope) cells() []cell {
 
 func askable(text string) bool {
 	n := utf8.RuneCountInString(text)
-	return n > 0 && n <= maxCell && phrase.Quotable(text) && text != "-" && text != "—" && text != "–"
+	return n > 0 && n <= maxCell && phrase.Quotable(text) && !strings.Contains(text, "](") && text != "-" && text != "—" && text != "–"
 }
