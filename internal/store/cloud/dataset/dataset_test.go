@@ -23,7 +23,7 @@ import (
 const rowsPerFile = 5
 
 // build makes a dataset of sequences in three files; salt makes it another.
-func build(t *testing.T, salt int32) string {
+func build(t testing.TB, salt int32) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "seq")
 	b, err := shard.Create(dir, shard.Options{
@@ -63,7 +63,7 @@ func build(t *testing.T, salt int32) string {
 }
 
 // upload copies a dataset to a prefix of the server's bucket and returns its digest.
-func upload(t *testing.T, s *s3test.Server, dir, prefix string) string {
+func upload(t testing.TB, s *s3test.Server, dir, prefix string) string {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -84,7 +84,7 @@ func upload(t *testing.T, s *s3test.Server, dir, prefix string) string {
 	return d.Manifest().Digest
 }
 
-func options(t *testing.T) Options {
+func options(t testing.TB) Options {
 	return Options{
 		Cache: t.TempDir(),
 		Stores: store.Options{
