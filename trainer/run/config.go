@@ -47,6 +47,9 @@ type Config struct {
 
 	// Weights is the storage of frozen matrices, f32 or bf16.
 	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16"`
+	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
+	// what is stored and the values that are trained stay float32.
+	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`
 	// Recompute is one of Recomputes. No choice changes a bit of the result.
 	Recompute string `yaml:"recompute" usage:"none, layer, or auto: layer above 1 GiB of activations"`
 
@@ -106,7 +109,7 @@ func Defaults() Config {
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
-		Weights: "f32", Recompute: RecomputeAuto,
+		Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 		Shuffle:       true,

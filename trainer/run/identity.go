@@ -15,8 +15,8 @@ const configName = "run.yaml"
 // free are the options that may differ when a run is resumed: no bit of the result depends on them.
 // Shards and base model are compared by their digests instead.
 var free = []string{
-	"model", "init", "shards", "cache", "cache_size", "check_tokenizer", "out", "recompute", "threads", "validation",
-	"eval_every", "eval_sequences", "save_every", "keep",
+	"model", "init", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
+	"recompute", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
 }
 
 // identity is all that a run's result depends on, with digests of what it reads.

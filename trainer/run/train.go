@@ -49,7 +49,7 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	if err := prepareOut(out, o); err != nil {
 		return err
 	}
-	b, err := cpu.New(r.Config.Threads)
+	b, err := cpu.Open(r.Config.backend())
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,15 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	}
 	_, err = fmt.Fprintln(w, path)
 	return err
+}
+
+// backend returns what a run computes with.
+func (c *Config) backend() cpu.Options {
+	o := cpu.Options{Threads: c.Threads, Precision: kernels.F32}
+	if c.Precision == "bf16" {
+		o.Precision = kernels.BF16
+	}
+	return o
 }
 
 // prepareOut makes the output directory, or refuses one that holds something else. What a run left
@@ -173,7 +182,7 @@ func (r *Run) compare(dir string, now checkpoint.State) error {
 	if err != nil {
 		return err
 	}
-	if then.Backend != now.Backend {
+	if tier(then.Backend) != tier(now.Backend) {
 		differ = append(differ, "the environment variable "+machine.TierVariable+" chooses the backend")
 	}
 	if len(differ) > 0 {
@@ -182,6 +191,9 @@ func (r *Run) compare(dir string, now checkpoint.State) error {
 	}
 	return nil
 }
+
+// tier is a backend's name without its precision, which is an option of the run.
+func tier(backend string) string { return strings.TrimSuffix(backend, "/bf16") }
 
 // record writes the resolved configuration beside the results.
 func (r *Run) record() error {

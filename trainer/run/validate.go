@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	oneOf("attention", c.Attention, AttentionAuto, AttentionS2, AttentionFull)
 	oneOf("method", c.Method, MethodLoRA, MethodFull)
 	oneOf("weights", c.Weights, "f32", "bf16")
+	oneOf("precision", c.Precision, "f32", "bf16")
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
 		bad("epochs is %d, eval_sequences %d, threads %d, want 0 or more",

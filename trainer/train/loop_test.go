@@ -100,9 +100,15 @@ func newModel(t testing.TB, threads int) *model.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return modelOn(t, b, threads > 1)
+}
+
+// modelOn returns a model on a backend, which it closes.
+func modelOn(t testing.TB, b *cpu.Backend, recompute bool) *model.Model {
+	t.Helper()
 	m, err := model.New(b, shape, model.Options{
 		Context: 128, Rotary: rotary, Planner: func() kernels.Backend { return plan.New() },
-		Training: true, Recompute: threads > 1, Train: []string{"embed", "norm"},
+		Training: true, Recompute: recompute, Train: []string{"embed", "norm"},
 		LoRA: &model.LoRA{Targets: model.Targets(), Rank: 2, Alpha: 4, Dropout: 0.1},
 	})
 	if err != nil {
@@ -130,8 +136,13 @@ func options(dir string) Options {
 // prepare returns a loop over a new model, which stands at the newest checkpoint in dir if any.
 func prepare(t testing.TB, dir string, threads int) *Loop {
 	t.Helper()
+	return prepareModel(t, dir, newModel(t, threads))
+}
+
+func prepareModel(t testing.TB, dir string, m *model.Model) *Loop {
+	t.Helper()
 	l := &Loop{
-		Options: options(dir), Model: newModel(t, threads), World: kernels.Solo{},
+		Options: options(dir), Model: m, World: kernels.Solo{},
 		Layout: data.Layout{Segments: func(lens []int32) kernels.Segments {
 			return pattern.S2(pattern.Layout{DocLens: lens, Heads: shape.Heads, Group: 8})
 		}},
