@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -26,6 +27,9 @@ type block struct {
 	text  string
 	level int // of a heading, from 1
 	size  float64
+	// full says that the last line goes to the end of its column, leads that the first is the first
+	// line of a column and not indented.
+	full, leads bool
 }
 
 // composer turns lines into blocks.
@@ -166,7 +170,8 @@ func hyphens(s string) string { return strings.ReplaceAll(s, string(lineHyphen),
 func (c *composer) add(b block) {
 	if b.kind == paragraph {
 		if at := c.continued(b); at >= 0 {
-			c.blocks[at].text = c.joinLines(c.blocks[at].text, b.text)
+			o := &c.blocks[at]
+			o.text, o.full = c.joinLines(o.text, b.text), b.full
 			return
 		}
 	}
@@ -191,13 +196,18 @@ func (c *composer) continued(b block) int {
 		if len([]rune(o.text)) < 30 { // a label of a figure
 			continue
 		}
-		if endsInHyphen(o.text) && unicode.IsLetter(r) || !endsSentence(o.text) && unicode.IsLower(r) {
+		ended := endsSentence(noteMark.ReplaceAllString(o.text, ""))
+		if endsInHyphen(o.text) && unicode.IsLetter(r) || !ended && unicode.IsLower(r) ||
+			!ended && o.full && b.leads {
 			return i
 		}
 		return -1
 	}
 	return -1
 }
+
+// noteMark is the number of a note after the end of a sentence or a clause.
+var noteMark = regexp.MustCompile(`[0-9∗†‡§¶]{1,2}$`)
 
 func endsSentence(s string) bool {
 	s = strings.TrimRight(s, ")]\"'”’»")

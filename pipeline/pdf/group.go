@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,8 +19,17 @@ type grouper struct {
 	at    int // the box of the last character
 	run   run
 	angle float64
-	text  strings.Builder
-	skip  int // the character that was written with the one before
+	text  []byte
+	// glyphs are the letters of the run, for accents that come later.
+	glyphs []glyph
+	skip   int // the character that was written with the one before
+}
+
+// glyph is a letter of a run: the end of its text, and its place.
+type glyph struct {
+	end         int
+	left, right float64
+	middle      float64
 }
 
 // lookAhead is how many boxes further the box of a character may be; boxes of spaces are passed over.
@@ -36,8 +46,8 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 		g.flush()
 		return
 	case unicode.IsSpace(r):
-		if g.text.Len() > 0 {
-			g.text.WriteByte(' ')
+		if len(g.text) > 0 {
+			g.text = append(g.text, ' ')
 		}
 		return
 	case c.Text == "":
@@ -45,7 +55,10 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 	}
 	box := g.box(c)
 	left, top, right, bottom := g.frame.place(c.PointPosition)
-	if g.text.Len() > 0 && (box != g.at || c.Angle != g.angle) {
+	if g.isLate(r, left, right, (top+bottom)/2) {
+		return
+	}
+	if len(g.text) > 0 && (box != g.at || c.Angle != g.angle) {
 		g.flush()
 	}
 	text, taken := g.compose(chars, i)
@@ -54,14 +67,15 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 		l, t, rt, b := g.frame.place(chars[i+1].PointPosition)
 		left, top, right, bottom = min(left, l), min(top, t), max(right, rt), max(bottom, b)
 	}
-	if g.text.Len() == 0 {
+	if len(g.text) == 0 {
 		g.at, g.angle = box, c.Angle
 		g.run = run{left: left, top: top, right: right, bottom: bottom}
 	}
 	o := &g.run
 	o.left, o.top = min(o.left, left), min(o.top, top)
 	o.right, o.bottom = max(o.right, right), max(o.bottom, bottom)
-	g.text.WriteString(text)
+	g.text = append(g.text, text...)
+	g.glyphs = append(g.glyphs, glyph{len(g.text), left, right, (top + bottom) / 2})
 }
 
 // box finds the box that holds a character: the present one, or one soon after.
@@ -81,11 +95,11 @@ func holds(b, c responses.CharPosition) bool {
 }
 
 func (g *grouper) flush() {
-	if g.text.Len() == 0 {
+	if len(g.text) == 0 {
 		return
 	}
 	r := g.run
-	r.text = clean(g.text.String())
+	r.text = clean(norm.NFC.String(string(g.text)))
 	if g.at < len(g.boxes) && g.boxes[g.at].FontInformation != nil {
 		r.font(g.boxes[g.at].FontInformation)
 	}
@@ -93,7 +107,7 @@ func (g *grouper) flush() {
 		r.size = math.Max(r.bottom-r.top, 1)
 	}
 	g.page.put(r, g.angle)
-	g.text.Reset()
+	g.text, g.glyphs = g.text[:0], g.glyphs[:0]
 }
 
 // accents are the marks that some fonts set over a letter as a character of their own, with the
@@ -116,10 +130,31 @@ func (g *grouper) compose(chars []*responses.GetPageTextStructuredChar, i int) (
 		letter := strings.Replace(strings.Replace(chars[i+1].Text, "ı", "i", 1), "ȷ", "j", 1)
 		return norm.NFC.String(letter + string(mark)), true
 	}
-	if i > 0 && under(chars[i-1], middle) && g.text.Len() > 0 {
-		return string(mark), false
-	}
 	return c.Text, false
+}
+
+// isLate sets an accent over a letter that came before, if it stands over one, and reports whether it
+// does.
+func (g *grouper) isLate(accent rune, left, right, middle float64) bool {
+	mark, ok := accents[accent]
+	if !ok {
+		return false
+	}
+	x := (left + right) / 2
+	for i := len(g.glyphs) - 1; i >= 0; i-- {
+		o := g.glyphs[i]
+		letter, _ := utf8.DecodeLastRune(g.text[:o.end])
+		if x < o.left || x > o.right || math.Abs(middle-o.middle) > right-left+o.right-o.left ||
+			!unicode.IsLetter(letter) {
+			continue
+		}
+		g.text = slices.Insert(g.text, o.end, []byte(string(mark))...)
+		for j := i; j < len(g.glyphs); j++ {
+			g.glyphs[j].end += utf8.RuneLen(mark)
+		}
+		return true
+	}
+	return false
 }
 
 // under reports whether a letter stands under a place.

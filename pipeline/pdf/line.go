@@ -33,7 +33,7 @@ func (p *piece) count(r run) {
 	if r.mono {
 		p.monos += n
 	}
-	p.bold, p.mono = 10*p.bolds >= 9*p.letters, 10*p.monos >= 9*p.letters
+	p.bold, p.mono = 5*p.bolds >= 4*p.letters, 10*p.monos >= 9*p.letters
 }
 
 // pieces joins runs that follow each other on a line.
@@ -169,5 +169,5 @@ func (p *piece) take(o piece) {
 	letters, bolds, monos := p.letters+o.letters, p.bolds+o.bolds, p.monos+o.monos
 	p.join(o.run)
 	p.letters, p.bolds, p.monos = letters, bolds, monos
-	p.bold, p.mono = 10*bolds >= 9*letters, 10*monos >= 9*letters
+	p.bold, p.mono = 5*bolds >= 4*letters, 10*monos >= 9*letters
 }

@@ -21,7 +21,11 @@ func (c *composer) paragraph(ls []line, col column) int {
 	for _, l := range ls[1:k] {
 		text = c.joinLines(text, l.text)
 	}
-	b := block{kind: paragraph, size: ls[0].size}
+	last := &ls[k-1]
+	b := block{
+		kind: paragraph, size: ls[0].size, full: last.right > col.right-2*last.size,
+		leads: len(ls) == len(col.lines) && ls[0].left < col.left+0.7*ls[0].size,
+	}
 	if b.size < 0.93*c.body {
 		b.kind = small
 	}

@@ -11,9 +11,6 @@ import (
 	"time"
 
 	"github.com/klippa-app/go-pdfium"
-	pdferrors "github.com/klippa-app/go-pdfium/errors"
-	"github.com/klippa-app/go-pdfium/references"
-	"github.com/klippa-app/go-pdfium/requests"
 	"github.com/klippa-app/go-pdfium/webassembly"
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
@@ -144,107 +141,32 @@ func (r *Reader) pages(ctx context.Context, data []byte) (pages []page, title st
 	}
 	limited, cancel := context.WithTimeout(ctx, r.o.Timeout)
 	defer cancel()
-	type result struct {
-		pages []page
-		title string
-		err   error
-	}
-	done := make(chan result, 1)
+	s := &session{ctx: limited, in: instance, o: r.o}
+	done := make(chan error, 1)
 	go func() {
-		var x result
 		defer func() {
 			if p := recover(); p != nil { // PDFium ran out of memory, or was stopped
-				x = result{err: ErrLimit}
+				done <- ErrLimit
 			}
-			done <- x
 		}()
-		x.pages, x.title, x.err = readPages(limited, instance, data, r.o)
+		done <- s.read(data)
 	}()
 	select {
-	case x := <-done:
-		if closed := instance.Close(); x.err == nil && closed != nil {
-			x.err = ErrBroken
+	case err = <-done:
+		if closed := instance.Close(); err == nil && closed != nil {
+			err = ErrBroken
 		}
-		return x.pages, x.title, x.err
 	case <-limited.Done():
+		s.quick.Lock()
 		killed := instance.Kill()
+		s.quick.Unlock()
 		<-done
-		if err := ctx.Err(); err != nil {
-			return nil, "", err
-		}
-		return nil, "", errors.Join(ErrLimit, killed)
+		err = errors.Join(ErrLimit, killed)
 	}
-}
-
-// readPages opens the file in an instance and reads its pages.
-func readPages(ctx context.Context, in pdfium.Pdfium, data []byte, o Options) ([]page, string, error) {
-	opened, err := in.OpenDocument(&requests.OpenDocument{File: &data})
-	if err != nil {
-		return nil, "", openError(err)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	} else if limited.Err() != nil {
+		err = fmt.Errorf("%w: %v have passed", ErrLimit, r.o.Timeout)
 	}
-	count, err := in.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: opened.Document})
-	if err != nil || count.PageCount <= 0 {
-		return nil, "", ErrBroken
-	}
-	if count.PageCount > o.Pages {
-		return nil, "", fmt.Errorf("%w: it has %d pages, at most %d are read", ErrLimit,
-			count.PageCount, o.Pages)
-	}
-	pages := make([]page, 0, count.PageCount)
-	for i := range count.PageCount {
-		p, err := readPage(in, opened.Document, i)
-		if ctx.Err() != nil {
-			return nil, "", ctx.Err()
-		}
-		if err != nil {
-			return nil, "", fmt.Errorf("%w: page %d of %d", ErrBroken, i+1, count.PageCount)
-		}
-		pages = append(pages, p)
-	}
-	title := ""
-	meta, err := in.FPDF_GetMetaText(&requests.FPDF_GetMetaText{Document: opened.Document, Tag: "Title"})
-	if err == nil {
-		title = clean(meta.Value)
-	}
-	return pages, strings.TrimSpace(title), nil
-}
-
-func openError(err error) error {
-	switch {
-	case errors.Is(err, pdferrors.ErrPassword), errors.Is(err, pdferrors.ErrSecurity):
-		return ErrEncrypted
-	case strings.Contains(err.Error(), "malloc"), strings.Contains(err.Error(), "memory"):
-		return ErrLimit
-	}
-	return ErrBroken
-}
-
-// readPage reads one page's runs and brings them upright.
-func readPage(in pdfium.Pdfium, document references.FPDF_DOCUMENT, i int) (page, error) {
-	at := requests.Page{ByIndex: &requests.PageByIndex{Document: document, Index: i}}
-	box, err := in.FPDF_GetPageBoundingBox(&requests.FPDF_GetPageBoundingBox{Page: at})
-	if err != nil {
-		return page{}, err
-	}
-	turned, err := in.FPDFPage_GetRotation(&requests.FPDFPage_GetRotation{Page: at})
-	if err != nil {
-		return page{}, err
-	}
-	text, err := in.GetPageTextStructured(&requests.GetPageTextStructured{
-		Page: at, Mode: requests.GetPageTextStructuredModeChars,
-	})
-	if err != nil {
-		return page{}, err
-	}
-	// Asked for the fonts of every character, PDFium takes ten times as long.
-	fonts, err := in.GetPageTextStructured(&requests.GetPageTextStructured{
-		Page: at, Mode: requests.GetPageTextStructuredModeRects, CollectFontInformation: true,
-	})
-	if err != nil {
-		return page{}, err
-	}
-	return newPage(text.Chars, fonts.Rects, frame{
-		left: float64(box.Rect.Left), right: float64(box.Rect.Right),
-		top: float64(box.Rect.Top), bottom: float64(box.Rect.Bottom), turns: int(turned.PageRotation) & 3,
-	}), nil
+	return s.pages, s.title, err
 }
