@@ -41,6 +41,8 @@ func newEncode() *cobra.Command {
 	fs.StringSliceVar(&o.Splits, "split", nil, "splits to encode; default: all")
 	fs.BoolVar(&o.NoBOS, "no-bos", false, "leave out what the tokenizer puts around a text")
 	fs.BoolVar(&o.NoEOS, "no-eos", false, "leave out the end-of-sequence token after a document")
+	fs.BoolVar(&o.HFColumns, "hf-columns", false, "write labels, position_ids and attention_mask too, "+
+		"for TRL, Axolotl and other trainers on transformers")
 	fs.Var(&o.MaxDropped, "max-dropped", "documents that may be dropped before the build fails")
 	fs.Var(&o.MaxCut, "max-cut", "documents that may lose tokens before the build fails")
 	addOutputFlags(c, &o.Out, &o.Name, &o.Overwrite, &o.Workers)

@@ -12,6 +12,7 @@ func New() *cobra.Command {
 		Short: "Turn documents into clean, tokenized, packed shards",
 	}
 	root.AddCommand(newIngest(), newEncode(), newMix(), newVerify(), newStat(), newCat(), newTokenizer(),
-		newPublish(), newPull(), newServe())
+		newPublish(), newPull(), newFetch(), newServe(), newDiff(), newShow(), newMigrate(),
+		newExport())
 	return root
 }

@@ -28,6 +28,8 @@ type Options struct {
 	// NoBOS leaves out what the tokenizer's own rule puts around a text; NoEOS leaves out the
 	// end-of-sequence token that otherwise ends every document, if the tokenizer has one.
 	NoBOS, NoEOS bool
+	// HFColumns adds the derived columns labels, position_ids and attention_mask.
+	HFColumns bool
 	// Pack says how; its Reject is not used.
 	Pack pack.Options
 	// MaxDropped is the greatest part of the documents that may be dropped, MaxCut of those that may
@@ -61,11 +63,15 @@ func (o Options) Validate() error {
 
 // config is all that the sequences depend on beside the documents and the tokenizer.
 func (o Options) config() map[string]any {
-	return map[string]any{
+	config := map[string]any{
 		"stage": "encode", "context": o.Pack.Context, "packing": o.Pack.Packing,
 		"over_length": o.Pack.OverLength, "window_tokens": o.Pack.WindowTokens,
 		"bos": !o.NoBOS, "eos": !o.NoEOS, "splits": o.splits(),
 	}
+	if o.HFColumns { // absent otherwise, as in datasets from before
+		config["hf_columns"] = true
+	}
+	return config
 }
 
 func (o Options) splits() []string {
@@ -92,6 +98,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	t, documents := o.Tokenizer, o.Documents.Manifest()
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindSequence, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
+		HFColumns: o.HFColumns,
 		Tokenizer: &schemas.TokenizerRef{
 			Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize(),
 		},

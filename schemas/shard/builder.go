@@ -27,6 +27,9 @@ type Options struct {
 	TokenizerFile []byte
 	Parents       []schemas.Parent
 	Card          Card
+	// HFColumns adds the columns labels, position_ids and attention_mask to sequences. Config must say
+	// so.
+	HFColumns bool
 }
 
 // Builder is a dataset under construction. Its methods may be called concurrently.

@@ -6,8 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"sort"
 	"sync"
+
+	"github.com/parquet-go/parquet-go/format"
 
 	"longlora/schemas"
 	"longlora/schemas/order"
@@ -118,15 +121,7 @@ func (l *layout) index(ctx context.Context, f *layoutFile) error {
 	var blocks []schemas.Block
 	var rows int64
 	for i, g := range p.Metadata().RowGroups {
-		begin, bytes := f.file.Bytes, int64(0)
-		for _, c := range g.Columns {
-			m := c.MetaData
-			begin = min(begin, m.DataPageOffset)
-			if m.DictionaryPageOffset > 0 {
-				begin = min(begin, m.DictionaryPageOffset)
-			}
-			bytes += m.TotalCompressedSize
-		}
+		begin, bytes := groupExtent(g)
 		if begin < magicBytes || bytes < 0 || bytes > f.file.Bytes-begin || g.NumRows <= 0 {
 			return errors.Join(fmt.Errorf("row group %d is damaged; rebuild the dataset", i), p.Close())
 		}
@@ -143,6 +138,20 @@ func (l *layout) index(ctx context.Context, f *layoutFile) error {
 	f.open = p.file
 	f.setBlocks(blocks)
 	return nil
+}
+
+// groupExtent returns where a row group begins in its file, and its length in bytes.
+func groupExtent(g format.RowGroup) (begin, size int64) {
+	begin = math.MaxInt64
+	for _, c := range g.Columns {
+		m := c.MetaData
+		begin = min(begin, m.DataPageOffset)
+		if m.DictionaryPageOffset > 0 {
+			begin = min(begin, m.DictionaryPageOffset)
+		}
+		size += m.TotalCompressedSize
+	}
+	return begin, size
 }
 
 func (l *layout) name(k groupKey) string         { return l.files[k.file].file.Path }

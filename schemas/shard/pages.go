@@ -27,7 +27,8 @@ type chunk struct {
 }
 
 // splitChunks cuts a row group of rows rows into its column chunks. They need no index: data pages
-// count their rows, and a chunk ends with the row group's last.
+// count their rows, and a chunk ends with the row group's last. Chunks that follow hold derived columns
+// and are not read.
 func splitChunks(data []byte, columns int, rows int64) ([]chunk, error) {
 	chunks := make([]chunk, columns)
 	for c := range chunks {
@@ -51,9 +52,6 @@ func splitChunks(data []byte, columns int, rows int64) ([]chunk, error) {
 				return nil, fmt.Errorf("%w: column %d: a page of type %v", errPages, c, p.kind)
 			}
 		}
-	}
-	if len(data) != 0 {
-		return nil, fmt.Errorf("%w: %d bytes after its last page", errPages, len(data))
 	}
 	return chunks, nil
 }

@@ -65,3 +65,36 @@ func guard(f func() error) (err error) {
 	}()
 	return f()
 }
+
+// sumColumn sums a column of integers.
+func sumColumn(chunk parquet.ColumnChunk) (sum int64, err error) {
+	err = guard(func() error {
+		pages := chunk.Pages()
+		defer pages.Close()
+		values := make([]parquet.Value, 1024)
+		for {
+			page, err := pages.ReadPage()
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			reader := page.Values()
+			for {
+				n, err := reader.ReadValues(values)
+				for _, v := range values[:n] {
+					sum += v.Int64()
+				}
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+			}
+			parquet.Release(page)
+		}
+	})
+	return sum, err
+}

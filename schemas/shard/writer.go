@@ -35,7 +35,7 @@ type FileWriter[T Row] struct {
 	buffer  *bufio.Writer
 	sum     hash.Hash
 	bytes   int64
-	parquet *parquet.GenericWriter[T]
+	parquet rowWriter[T]
 	group   int64 // size of the open row group's rows, in bytes
 	block   openBlock
 	done    finished
@@ -71,7 +71,7 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 	}
 	w.block = openBlock{sum: sha256.New(), start: magicBytes}
 	out := io.MultiWriter(w.buffer, w.sum, &blockWriter{w})
-	w.parquet = parquet.NewGenericWriter[T](out, writerOptions(codec)...)
+	w.parquet = newRowWriter[T](out, b.options.HFColumns, writerOptions(codec))
 	w.done = finished{
 		file:    schemas.File{Path: w.path, Split: split},
 		mixture: map[mixtureKey]*schemas.MixturePart{},
@@ -147,6 +147,9 @@ func (w *FileWriter[T]) Write(rows ...T) error {
 func (w *FileWriter[T]) write(row T) error {
 	fillMeta(&row)
 	size := sizeOf(&row)
+	if w.b.options.HFColumns {
+		size *= 1 + hfColumns
+	}
 	if w.group+size > rowGroupBytes {
 		if err := w.flush(); err != nil {
 			return err
