@@ -37,7 +37,12 @@ func corpora(t *testing.T) map[string]Options {
 		"text/b.txt": "second", "text/a/z.md": "first", "text/c.txt": "third", "text/c.pdf": "no",
 		"jsonl/a.jsonl": `{"text":"first","id":7}` + "\n\n" + `{"text":"second","title":"T"}` + "\n",
 		"jsonl/b.jsonl": `{"text":"third","licence":"Apache-2.0"}`,
-		"go/VERSION":    "go1.26.0\n", "go/src/go.mod": "module std\n\ngo 1.26\n",
+		"html/a.html":   "<html lang=en><title>A</title><body><nav>menu</nav><main><p>first</main>",
+		"html/b.html":   "<p>second", "html/c.htm": "<h1>T</h1><p>third",
+		"markdown/a.md": "---\ntitle: A\nlicence: CC0-1.0\n---\nfirst\n",
+		"markdown/b.md": "# Second\n\nsecond\n", "markdown/c.markdown": "third",
+		"pdf/a.pdf": pdfOf("first"), "pdf/b.pdf": pdfOf("second"), "pdf/d/c.pdf": pdfOf("third"),
+		"go/VERSION": "go1.26.0\n", "go/src/go.mod": "module std\n\ngo 1.26\n",
 		"go/src/a/a.go": "// Package a is.\npackage a\n", "go/src/b/b.go": "package b\n",
 		"go/src/cmd/go.mod": "module cmd\n\ngo 1.26\n", "go/src/cmd/c/c.go": "package main\n",
 	})
@@ -52,7 +57,19 @@ func corpora(t *testing.T) map[string]Options {
 	tree.Goroot = filepath.Join(root, "go")
 	return map[string]Options{
 		"text": path("text"), "jsonl": path("jsonl"), "parquet": path("parquet"), "goroot": tree,
+		"pdf": path("pdf"), "html": path("html"), "markdown": path("markdown"),
 	}
+}
+
+// pdfOf is a PDF file of one page with a line of text; PDFium makes up the missing table of objects.
+func pdfOf(line string) string {
+	content := "BT /F1 12 Tf 72 720 Td (" + line + ") Tj ET"
+	return fmt.Sprintf("%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"+
+		"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"+
+		"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R"+
+		"/Resources<</Font<</F1 5 0 R>>>>>>endobj\n4 0 obj<</Length %d>>stream\n%s\nendstream endobj\n"+
+		"5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj\ntrailer<</Root 1 0 R>>\n",
+		len(content), content)
 }
 
 // writeParquet writes a dataset of our own, to be read as a foreign file.

@@ -1,0 +1,66 @@
+package source
+
+import (
+	"strings"
+	"testing"
+
+	"longlora/internal/testdata"
+)
+
+// TestExtractRejects holds the reasons of files that give no text.
+func TestExtractRejects(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, map[string]string{
+		"pdf/empty.pdf": "", "pdf/text.pdf": "no PDF at all", "pdf/cut.pdf": pdfOf("cut")[:60],
+		"pdf/blank.pdf": pdfOf(""), "pdf/good.pdf": pdfOf("good"),
+		"html/empty.html": "", "html/bin.html": "\x00\x01", "html/frame.html": "<nav>menu</nav>",
+		"html/deep.html":    strings.Repeat("<div>", 5000) + "x",
+		"html/licence.html": `<link rel=license href="https://creativecommons.org/licenses/by-sa/4.0/"><p>x`,
+		"md/latin.md":       "caf\xe9", "md/front.md": "---\ntitle: T\nlicense: own terms\n---\ntext",
+	})
+	got := map[string]map[string]string{}
+	for _, kind := range []string{"pdf", "html", "markdown"} {
+		got[kind] = outcomes(t, open(t, kind, Options{Path: root, Licence: "MIT"}))
+	}
+	for _, c := range []struct{ kind, name, want string }{
+		{"pdf", "pdf/empty.pdf", ReasonBroken}, {"pdf", "pdf/text.pdf", ReasonBroken},
+		{"pdf", "pdf/cut.pdf", ReasonBroken}, {"pdf", "pdf/blank.pdf", ReasonScanned},
+		{"pdf", "pdf/good.pdf", "good"}, {"html", "html/empty.html", ReasonNoText},
+		{"html", "html/bin.html", ReasonBroken}, {"html", "html/frame.html", ReasonNoText},
+		{"html", "html/deep.html", ReasonBroken}, {"html", "html/licence.html", "x"},
+		{"markdown", "md/latin.md", ReasonInvalidUTF8}, {"markdown", "md/front.md", ReasonNoLicence},
+	} {
+		if text := got[c.kind][c.kind+":"+c.name]; !strings.HasPrefix(text, c.want) {
+			t.Errorf("%s: got %q, want %q", c.name, text, c.want)
+		}
+	}
+}
+
+// TestPapers reads real papers in two columns; the landmarks are sentences in the order of the page.
+func TestPapers(t *testing.T) {
+	got := outcomes(t, open(t, "pdf", Options{Path: testdata.Shared(t, "pdf", "acl"), Licence: "CC-BY-4.0"}))
+	text := got["pdf:2020.acl-main.447.pdf"]
+	at := 0
+	for _, landmark := range []string{
+		"# S2ORC: The Semantic Scholar Open Research Corpus", "## Abstract", "## 1 Introduction",
+		"Different types of resources have been used", "Digital archives like arXiv",
+		"Yet, existing corpora are not without their limitations", "## 2 Constructing the corpus",
+		"### 2.1 Processing PDFs", "## References",
+	} {
+		i := strings.Index(text[at:], landmark)
+		if i < 0 {
+			t.Fatalf("%q does not come next, after %q", landmark, text[max(at-40, 0):at])
+		}
+		at += i + len(landmark)
+	}
+	for _, gone := range []string{"cor-\n", "\n4970\n", "\x02", "ﬁ"} {
+		if strings.Contains(text, gone) {
+			t.Errorf("the text holds %q", gone)
+		}
+	}
+	for _, joined := range []string{"The corpus consists of rich metadata", "inline citation mentions"} {
+		if !strings.Contains(text, joined) {
+			t.Errorf("the text lacks %q", joined)
+		}
+	}
+}
