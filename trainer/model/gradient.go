@@ -93,6 +93,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 			kept[l] = nil
 		}
 	}
+	m.work.kept = arena.Mark()
 	dx := m.cleared(p.tokens, m.config.Hidden)
 	if err := m.headGradient(b, inputs[m.config.Layers], dx, scale, losses); err != nil {
 		return err

@@ -22,6 +22,7 @@ const (
 type workspace struct {
 	arena  kernels.Arena
 	size   int64
+	kept   int64 // height after the last forward pass
 	tokens [uses]int
 }
 
@@ -73,8 +74,16 @@ func (m *Model) resize(need int64) error {
 	return nil
 }
 
-// GradientBytes counts the working memory of Gradient for a micro-batch of tokens tokens.
-func (m *Model) GradientBytes(tokens int) (int64, error) { return m.workBytes(useGradient, tokens) }
+// GradientBytes counts the working memory of Gradient for a micro-batch of tokens tokens: all of
+// it, and how much of that the forward pass keeps for the gradient.
+func (m *Model) GradientBytes(tokens int) (all, kept int64, err error) {
+	all, err = m.count(func(t *Model) error {
+		err := t.gradient(blank(tokens, t), 1, nil)
+		kept = t.work.kept
+		return err
+	})
+	return all, kept, err
+}
 
 func (m *Model) workBytes(u use, tokens int) (int64, error) {
 	return m.count(func(t *Model) error {

@@ -48,7 +48,7 @@ func Resolve(ctx context.Context, c Config, command string, stores store.Options
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		r.openShards, r.openModel, r.setContext, r.setSteps, r.checkData, r.setMemory,
+		r.openShards, r.openModel, r.setContext, r.setSteps, r.checkData, r.setMemory, r.fit,
 	} {
 		if err := step(ctx); err != nil {
 			return r, err
@@ -190,6 +190,9 @@ func (r *Run) checkData(ctx context.Context) error {
 	}
 	return s.Close()
 }
+
+// fit refuses a run that takes more memory than there is.
+func (r *Run) fit(context.Context) error { return r.checkMemory(Limit()) }
 
 // source returns a split in training order.
 func (r *Run) source(split string) data.Shards {
