@@ -6,7 +6,7 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa longqa-large quickstart test race lint bench bench-pipeline generate golden check standalone arm64 base clean
+.PHONY: help build longqa longqa-large quickstart test race lint bench bench-cpu bench-pipeline generate golden check standalone arm64 base clean
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
 	@echo 'make bench       run every benchmark once; the last lines are JSON'
 	@echo 'make arm64       run the tests of the kernels on arm64, under qemu if need be'
+	@echo 'make bench-cpu   kernels and training steps against their peers (needs scripts/requirements.txt)'
 	@echo 'make bench-pipeline  the data pipeline against its peers (needs scripts/requirements.txt)'
 	@echo 'make generate    regenerate the assembly'
 	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
@@ -83,6 +84,9 @@ generate:
 
 bench:
 	bash scripts/bench/all
+
+bench-cpu:
+	PYTHON=$(PYTHON) bash scripts/bench/cpu
 
 bench-pipeline:
 	PYTHON=$(PYTHON) bash scripts/bench/pipeline
