@@ -120,9 +120,11 @@ func Kinds() []Kind {
 		{"text", "a folder of .txt and .md files", true, true, prose, openText},
 		{"jsonl", "JSON lines, also .gz and .zst", true, false, prose, openJSONL},
 		{"parquet", "Parquet files with a column of text", true, false, prose, openParquet},
+		{"arrow", "Arrow IPC files and streams with a column of text", true, false, prose, openArrow},
 		{"pdf", "PDF files with a text layer, in reading order", true, true, prose, openPDF},
 		{"html", "web pages: their main text", true, false, prose, openHTML},
 		{"markdown", "Markdown files with front matter", true, false, prose, openMarkdown},
+		{"gomod", "Go modules that a go.sum pins", true, false, []string{"length"}, openGomod},
 		{"goroot", "the Go tree: packages and long texts", false, false, []string{"length"}, openGoroot},
 	}
 }

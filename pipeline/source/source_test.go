@@ -47,6 +47,9 @@ func corpora(t *testing.T) map[string]Options {
 		"go/src/cmd/go.mod": "module cmd\n\ngo 1.26\n", "go/src/cmd/c/c.go": "package main\n",
 	})
 	writeParquet(t, filepath.Join(root, "parquet"), "first", "second", "third")
+	put(t, root, map[string]string{
+		"arrow/a.arrow": string(arrowOf(t, "first", "second", "third")), "gomod/go.sum": sumOf(t),
+	})
 	common := Options{Licence: "MIT", Fields: DefaultFields()}
 	path := func(name string) Options {
 		o := common
@@ -57,8 +60,27 @@ func corpora(t *testing.T) map[string]Options {
 	tree.Goroot = filepath.Join(root, "go")
 	return map[string]Options{
 		"text": path("text"), "jsonl": path("jsonl"), "parquet": path("parquet"), "goroot": tree,
-		"pdf": path("pdf"), "html": path("html"), "markdown": path("markdown"),
+		"arrow": path("arrow"), "gomod": path("gomod"), "pdf": path("pdf"), "html": path("html"), "markdown": path("markdown"),
 	}
+}
+
+// sumOf is a go.sum of three modules that these tests themselves are built with.
+func sumOf(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("../go.sum")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for line := range strings.Lines(string(data)) {
+		for _, module := range []string{"pgregory.net/rapid", "github.com/google/go-cmp",
+			"github.com/google/licensecheck"} {
+			if strings.HasPrefix(line, module+" ") && !strings.Contains(line, "/go.mod ") {
+				b.WriteString(line)
+			}
+		}
+	}
+	return b.String()
 }
 
 // pdfOf is a PDF file of one page with a line of text; PDFium makes up the missing table of objects.
