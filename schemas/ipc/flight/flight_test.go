@@ -25,8 +25,8 @@ import (
 	"longlora/schemas/shard"
 )
 
-// dataset builds one of rows whose lengths and ids depend on their place and salt.
-func dataset(t testing.TB, rows int, salt int32) *shard.Dataset {
+// dataset builds one of rows of at most longest+1 tokens, whose lengths and ids depend on their place and salt.
+func dataset(t testing.TB, rows int, salt, longest int32) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "seq")
 	b, err := shard.Create(dir, shard.Options{
@@ -46,7 +46,7 @@ func dataset(t testing.TB, rows int, salt int32) *shard.Dataset {
 			t.Fatal(err)
 		}
 		for i := range int32(rows) {
-			n := 2 + (i*7919+salt)%3000
+			n := 2 + (i*7919+salt)%longest
 			s := schemas.Sequence{
 				DocLens: []int32{1, n - 1}, LossSpans: []schemas.LossSpan{{Start: n - 1, End: n}},
 				Docs:        []schemas.DocRef{{SampleID: fmt.Sprint("ä", i), Source: "s", Licence: "MIT", End: 1}, {}},
@@ -118,8 +118,8 @@ func rows(d *shard.Dataset, o shard.SequenceOptions) (all []string, err error) {
 
 // TestStreamsEqualParquet: any range of any order, for any rank, comes over the wire as from files.
 func TestStreamsEqualParquet(t *testing.T) {
-	local := dataset(t, 100, 5)
-	other := dataset(t, 10, 6)
+	local := dataset(t, 100, 5, 500)
+	other := dataset(t, 10, 6, 500)
 	address := serve(t, Options{Datasets: []*shard.Dataset{other, local}})
 	remote, err := Open(context.Background(), "grpc://"+address+"@"+local.Manifest().Digest,
 		ClientOptions{})
@@ -158,7 +158,7 @@ func TestStreamsEqualParquet(t *testing.T) {
 
 // TestBatchesAreEqual compares whole records, metadata included.
 func TestBatchesAreEqual(t *testing.T) {
-	local := dataset(t, 50, 1)
+	local := dataset(t, 50, 1, 500)
 	address := serve(t, Options{Datasets: []*shard.Dataset{local}})
 	remote, err := Open(context.Background(), "grpc://"+address+"@sha256:"+local.Manifest().Digest,
 		ClientOptions{})
@@ -213,7 +213,7 @@ func certificate(t *testing.T) (server, client *tls.Config) {
 }
 
 func TestRefusals(t *testing.T) {
-	local := dataset(t, 20, 2)
+	local := dataset(t, 20, 2, 500)
 	digest := local.Manifest().Digest
 	wrong := strings.Repeat("0", 64)
 	secret, trusted := certificate(t)
@@ -261,7 +261,7 @@ func TestRefusals(t *testing.T) {
 
 // TestClientBoundsMessages: a batch beyond the client's limit is refused by the client.
 func TestClientBoundsMessages(t *testing.T) {
-	local := dataset(t, 3000, 2)
+	local := dataset(t, 400, 2, 3000)
 	address := serve(t, Options{Datasets: []*shard.Dataset{local}})
 	d, err := Open(context.Background(), "grpc://"+address+"@"+local.Manifest().Digest,
 		ClientOptions{MaxMessage: 1})
@@ -275,7 +275,7 @@ func TestClientBoundsMessages(t *testing.T) {
 
 // TestStreamsAreLimited: one stream too many is refused, and others may follow when one has ended.
 func TestStreamsAreLimited(t *testing.T) {
-	local := dataset(t, 5000, 3)
+	local := dataset(t, 2000, 3, 500)
 	address := serve(t, Options{Datasets: []*shard.Dataset{local}, MaxStreams: 1})
 	d, err := Open(context.Background(), "grpc://"+address+"@"+local.Manifest().Digest, ClientOptions{})
 	if err != nil {
@@ -301,7 +301,7 @@ func TestStreamsAreLimited(t *testing.T) {
 
 // TestDamagedShard: the client learns that the server's data is damaged; it gets no row of it.
 func TestDamagedShard(t *testing.T) {
-	local := dataset(t, 20, 4)
+	local := dataset(t, 20, 4, 500)
 	path := filepath.Join(local.Dir(), local.Manifest().Files[0].Path)
 	if err := flip(path, 200); err != nil {
 		t.Fatal(err)
@@ -318,7 +318,7 @@ func TestDamagedShard(t *testing.T) {
 }
 
 func TestValidate(t *testing.T) {
-	d := dataset(t, 3, 1)
+	d := dataset(t, 3, 1, 500)
 	err := Options{Datasets: []*shard.Dataset{d, d}, MaxStreams: -1}.Validate()
 	if err == nil || !strings.Contains(err.Error(), "are the same dataset") ||
 		!strings.Contains(err.Error(), "at most -1 streams") {
