@@ -12,6 +12,7 @@ import (
 // Parts of Need.Process, fitted to measured peaks: see docs/results/cpu.md.
 const (
 	programBytes = 94 << 20 // text, runtime, shards and garbage
+	textBytes    = 44 << 20 // of those, the program's file, which the runtime's limit does not count
 	tokenBytes   = 2660     // kernels' buffers for a token of a micro-batch
 	copies       = 3        // of the largest matrix, as it is read or saved: file, floats, garbage
 )

@@ -62,7 +62,7 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	defer func() { err = errors.Join(err, m.Close()) }()
 	// Garbage is collected before the process grows beyond what was planned, and not only when there
 	// is as much of it as of what lives, the arenas included.
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.need.Total()))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.need.Total() - textBytes))
 	if err := r.loop(ctx, m, o); err != nil {
 		return err
 	}
