@@ -22,8 +22,9 @@ func planCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Say what memory a training takes, and the longest context that fits",
-		Long: "Say what memory a training takes by parts, and the longest context that fits. The options\n" +
-			"are those of sft; no shards are read. All is counted exactly but the process's own share.",
+		Long: "Say what memory a training takes by parts, and the longest context that fits. The\n" +
+			"options are those of sft; no shards are read. All is counted exactly but the process's\n" +
+			"own share.",
 		Args: cobra.NoArgs,
 	}
 	bindSome(c.Flags(), &options, planned)
