@@ -76,7 +76,8 @@ var textEdge = []string{
 // engines is what of kernels the trainer may name beside the seam itself: the patterns, which are
 // data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
 var engines = []string{
-	"->longlora/kernels/pattern", "longlora/trainer/open", "longlora/trainer/run",
+	"->longlora/kernels/pattern", "longlora/trainer/measure", "longlora/trainer/open",
+	"longlora/trainer/run",
 }
 
 const independent = "an oracle shares no arithmetic with what is held against it"

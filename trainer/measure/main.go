@@ -1,4 +1,4 @@
-// Measure times training steps for scripts/bench/cpu: one JSON question a line on standard input,
+// Command measure times training steps for scripts/bench/cpu: one JSON question a line on standard input,
 // one JSON answer a line on standard output.
 package main
 
