@@ -13,6 +13,8 @@ import (
 	"codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/charset"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // ErrNoText reports a page without a main text.
@@ -32,7 +34,7 @@ type Page struct {
 const maxDepth = 512
 
 // Read reads a page in the encoding that its byte order mark or its head declares, else Windows-1252
-// or UTF-8, as browsers do.
+// or UTF-8, and takes bytes that are no character of it for U+FFFD, as browsers do.
 func Read(data []byte) (Page, error) {
 	r, err := charset.NewReader(bytes.NewReader(data), "")
 	if errors.Is(err, io.EOF) {
@@ -41,7 +43,7 @@ func Read(data []byte) (Page, error) {
 	if err != nil {
 		return Page{}, fmt.Errorf("read HTML: %w", err)
 	}
-	root, err := html.Parse(r)
+	root, err := html.Parse(transform.NewReader(r, unicode.UTF8.NewDecoder()))
 	if err != nil {
 		return Page{}, fmt.Errorf("read HTML: %w", err)
 	}
