@@ -49,7 +49,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Reader reads files; it compiles PDFium once, when the first is read. Its methods may be called
+// Reader reads files. PDFium is compiled when the first is read, once in a process. Its methods may be called
 // concurrently.
 type Reader struct {
 	o    Options
@@ -85,9 +85,13 @@ func (r *Reader) start() {
 		MaxTotal: maxInstances, Stdout: io.Discard, Stderr: io.Discard,
 		FSConfig: wazero.NewFSConfig(), // PDFium sees no file
 		RuntimeConfig: wazero.NewRuntimeConfig().WithCoreFeatures(features).
-			WithCloseOnContextDone(true).WithMemoryLimitPages(uint32(r.o.Memory / wasmPage)),
+			WithCloseOnContextDone(true).WithMemoryLimitPages(uint32(r.o.Memory / wasmPage)).
+			WithCompilationCache(compiled()),
 	})
 }
+
+// compiled holds PDFium's machine code, so that a process compiles it once for all of its readers.
+var compiled = sync.OnceValue(wazero.NewCompilationCache)
 
 // Text is what a file says.
 type Text struct {
