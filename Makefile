@@ -26,8 +26,9 @@ help:
 	@echo 'make check       all that CI checks: lint, standalone builds, generated files, tests, race'
 
 # Each binary is built from its own module, without the workspace, so that the tools' modules
-# (linters, generators, oracles) are never downloaded for it. The tag leaves Google's gRPC transport
-# out of the binaries: stores are reached over HTTP, and their part of a first build takes a quarter less.
+# (linters, generators, oracles) are never downloaded for it. The tag leaves the gRPC half of
+# Google's storage client out: stores are reached over HTTP, and their part of a first build takes a
+# quarter less.
 build:
 	@mkdir -p bin
 	@for b in $(BINARIES); do \
