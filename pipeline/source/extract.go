@@ -19,6 +19,9 @@ import (
 	"longlora/schemas"
 )
 
+// inMarkdown is the format of texts whose headings and tables are kept.
+const inMarkdown = "markdown"
+
 // The reasons of files that have no text to give.
 const (
 	ReasonEncrypted = "encrypted"
@@ -27,9 +30,10 @@ const (
 	ReasonLimit     = "too much time or memory"
 )
 
-// extractSource reads a folder in which each file is a document whose text has to be taken out.
+// extractSource reads a folder in which each file is a document, whose text may have to be taken out.
 type extractSource struct {
 	kind     string
+	format   string // of the text, if it has structure
 	suffixes []string
 	o        Options
 	files    store.Store
@@ -38,27 +42,28 @@ type extractSource struct {
 	extract func(ctx context.Context, data []byte, it *Item) error
 }
 
-func openExtract(kind string, suffixes []string,
+func openExtract(kind, format string, suffixes []string,
 	extract func(context.Context, []byte, *Item) error) func(context.Context, Options) (Source, error) {
 	return func(ctx context.Context, o Options) (Source, error) {
 		files, origins, err := openFiles(ctx, o)
-		return &extractSource{kind, suffixes, o, files, origins, extract}, err
+		return &extractSource{kind, format, suffixes, o, files, origins, extract}, err
 	}
 }
 
 func openPDF(ctx context.Context, o Options) (Source, error) {
 	r := pdf.NewReader(pdf.Options{})
-	return openExtract("pdf", []string{".pdf", ".PDF"}, func(ctx context.Context, data []byte, it *Item) error {
-		return extractPDF(ctx, r, data, it)
-	})(ctx, o)
+	return openExtract("pdf", inMarkdown, []string{".pdf", ".PDF"},
+		func(ctx context.Context, data []byte, it *Item) error {
+			return extractPDF(ctx, r, data, it)
+		})(ctx, o)
 }
 
 func openHTML(ctx context.Context, o Options) (Source, error) {
-	return openExtract("html", []string{".html", ".htm", ".xhtml"}, extractHTML)(ctx, o)
+	return openExtract("html", inMarkdown, []string{".html", ".htm", ".xhtml"}, extractHTML)(ctx, o)
 }
 
 func openMarkdown(ctx context.Context, o Options) (Source, error) {
-	return openExtract("markdown", []string{".md", ".markdown"}, extractMarkdown)(ctx, o)
+	return openExtract("markdown", inMarkdown, []string{".md", ".markdown"}, extractMarkdown)(ctx, o)
 }
 
 func (s *extractSource) Config() map[string]any {
@@ -101,7 +106,9 @@ func (s *extractSource) item(ctx context.Context, p Part) (Item, error) {
 	if err != nil || it.Reason != "" {
 		return it, err
 	}
-	it.Meta = map[string]string{"format": "markdown"}
+	if s.format != "" {
+		it.Meta = map[string]string{"format": s.format}
+	}
 	if err := s.extract(ctx, data, &it); err != nil || it.Reason != "" {
 		return it, err
 	}
@@ -125,7 +132,9 @@ func (it *Item) fillIn(origin Origin, o Options, name string) {
 			}
 		}
 	}
-	if !isLicence(it.Licence) {
+	if it.Licence == "" {
+		it.Reason, it.Detail = ReasonNoLicence, "neither it nor --licence nor "+OriginsName+" names one"
+	} else if !isLicence(it.Licence) {
 		it.Reason = ReasonNoLicence
 		it.Detail = fmt.Sprintf("it names %q, which is no SPDX expression", it.Licence)
 	}
@@ -197,12 +206,11 @@ var frontMatter = regexp.MustCompile(`(?s)^---[ \t]*\r?\n(.*?)\r?\n(?:---|\.\.\.
 // firstHeading is a title in either of Markdown's forms.
 var firstHeading = regexp.MustCompile(`(?m)^(?:# +(.+?)[ #]*|(.+)\r?\n=+[ \t]*)\r?$`)
 
-func extractMarkdown(_ context.Context, data []byte, it *Item) error {
-	if at := invalidUTF8(data); at >= 0 {
-		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d", data[at], at)
-		return nil
+func extractMarkdown(ctx context.Context, data []byte, it *Item) error {
+	if err := extractText(ctx, data, it); err != nil || it.Reason != "" {
+		return err
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	data = []byte(it.Text)
 	if m := frontMatter.FindSubmatch(data); m != nil {
 		var front map[string]any
 		if yaml.Unmarshal(m[1], &front) == nil && front != nil { // else it is a rule and a text
@@ -220,14 +228,17 @@ func extractMarkdown(_ context.Context, data []byte, it *Item) error {
 	return nil
 }
 
-// front takes what front matter says.
+// front takes what front matter says; the first of two names of one thing counts.
 func (it *Item) front(values map[string]any) {
-	for name, to := range map[string]*string{
-		"title": &it.Title, "license": &it.Licence, "licence": &it.Licence, "language": &it.Language,
-		"lang": &it.Language, "url": &it.URL,
+	for _, x := range []struct {
+		name string
+		to   *string
+	}{
+		{"title", &it.Title}, {"license", &it.Licence}, {"licence", &it.Licence},
+		{"language", &it.Language}, {"lang", &it.Language}, {"url", &it.URL},
 	} {
-		if v, ok := values[name].(string); ok && *to == "" {
-			*to = strings.TrimSpace(v)
+		if v, ok := values[x.name].(string); ok && *x.to == "" {
+			*x.to = strings.TrimSpace(v)
 		}
 	}
 }

@@ -1,100 +1,24 @@
 package source
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"iter"
-	"path"
-	"strings"
 	"unicode/utf8"
-
-	"longlora/internal/store"
-	"longlora/schemas"
 )
 
-// textSource reads a folder in which each file is a document.
-type textSource struct {
-	o       Options
-	files   store.Store
-	origins map[string]Origin
-}
-
 func openText(ctx context.Context, o Options) (Source, error) {
-	files, origins, err := openFiles(ctx, o)
-	return &textSource{o, files, origins}, err
+	return openExtract("text", "", []string{".txt", ".md"}, extractText)(ctx, o)
 }
 
-func (s *textSource) Config() map[string]any {
-	return map[string]any{"licence": s.o.Licence, "language": s.o.Language}
-}
-
-func (s *textSource) Languages() []string { return []string{s.o.Language} }
-
-func (s *textSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	return fileUnits(ctx, s.files, []string{".txt", ".md"}, whole)
-}
-
-func (s *textSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
-	return func(yield func(Item, error) bool) {
-		for _, p := range u.Parts {
-			if err := ctx.Err(); err != nil {
-				yield(Item{}, err)
-				return
-			}
-			it, err := s.item(ctx, p)
-			if !yield(it, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func (s *textSource) item(ctx context.Context, p Part) (Item, error) {
-	origin := s.origins[p.Name]
-	o := origin.of(s.o)
-	it := Item{Document: schemas.Document{
-		DocID: "text:" + p.Name, Source: "text", Language: o.Language, Licence: o.Licence,
-		Title: origin.Title, URL: origin.URL,
-	}}
-	if it.Title == "" {
-		it.Title = strings.TrimSuffix(path.Base(p.Name), path.Ext(p.Name))
-	}
-	if !isLicence(o.Licence) {
-		it.Reason, it.Detail = ReasonNoLicence, "neither --licence nor "+OriginsName+" names one"
-		return it, nil
-	}
-	if p.Problem != "" {
-		it.Reason, it.Detail = ReasonUnreadable, p.Problem
-		return it, nil
-	}
-	var err error
-	it.Text, it.Reason, it.Detail, err = readText(ctx, s.files, p.Name)
-	if err != nil && isReject(err) {
-		it.Reason, it.Detail, err = ReasonUnreadable, store.Cause(err), nil
-	}
-	return it, err
-}
-
-// readText reads a file of UTF-8, without its byte order mark.
-func readText(ctx context.Context, files store.Store, name string) (text, reason, detail string,
-	err error) {
-	r, err := files.Open(ctx, name, 0)
-	if err != nil {
-		return "", "", "", err
-	}
-	defer r.Close()
-	if r.Size() > MaxDocument {
-		return "", ReasonTooLarge, tooLarge(r.Size()), nil
-	}
-	data := make([]byte, r.Size())
-	if _, err := io.ReadFull(r, data); err != nil {
-		return "", "", "", err
-	}
+// extractText takes UTF-8 as it is, without its byte order mark.
+func extractText(_ context.Context, data []byte, it *Item) error {
 	if at := invalidUTF8(data); at >= 0 {
-		return "", ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d", data[at], at), nil
+		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d", data[at], at)
+		return nil
 	}
-	return strings.TrimPrefix(string(data), "\ufeff"), "", "", nil
+	it.Text = string(bytes.TrimPrefix(data, []byte("\ufeff")))
+	return nil
 }
 
 func tooLarge(size int64) string {
