@@ -106,7 +106,11 @@ func runTraining(cmd *cobra.Command, name string, f trainingFlags) error {
 	if f.dryRun {
 		return r.Describe(cmd.OutOrStdout())
 	}
-	return r.Train(cmd.Context(), run.Options{
+	err = r.Train(cmd.Context(), run.Options{
 		Resume: f.resume, Overwrite: f.overwrite, Progress: cmd.ErrOrStderr(),
 	}, cmd.OutOrStdout())
+	if lost := r.CacheError(); lost != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "decoded_cache kept not everything: %v\n", lost)
+	}
+	return err
 }

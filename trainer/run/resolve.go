@@ -65,6 +65,15 @@ func (r *Run) Close() error {
 	return r.base.Close()
 }
 
+// CacheError is the first reason why the cache of decoded row groups did not keep one; nil: none.
+// Training goes on without it.
+func (r *Run) CacheError() error {
+	if r.decoded == nil {
+		return nil
+	}
+	return r.decoded.Stats().Err
+}
+
 func (r *Run) openShards(ctx context.Context) (err error) {
 	var size dataset.Size
 	if err := size.Set(r.Config.CacheSize); err != nil {
