@@ -1,7 +1,6 @@
 package hf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,7 +20,7 @@ type Folder struct {
 	Notes Notes
 
 	fsys    fs.FS
-	weights *safetensors.Folder
+	weights Weights
 	// alias is the stored name of a tied embedding's other name.
 	alias map[string]string
 }
@@ -53,7 +52,7 @@ func (f *Folder) open() error {
 	if f.Notes, err = ReadNotes(f.fsys); err != nil {
 		return err
 	}
-	if f.weights, err = safetensors.OpenFolder(f.fsys); err != nil {
+	if f.weights, err = openWeights(f.fsys); err != nil {
 		return err
 	}
 	if err := f.tie(); err != nil {
@@ -72,15 +71,15 @@ func (f *Folder) tie() error {
 		return nil
 	}
 	delete(f.alias, model.EmbedName)
-	embed, err := f.weights.Raw(model.EmbedName)
+	embed, _, err := f.weights.Floats(model.EmbedName)
 	if err != nil {
 		return err
 	}
-	head, err := f.weights.Raw(model.HeadName)
+	head, _, err := f.weights.Floats(model.HeadName)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(embed, head) {
+	if !slices.Equal(embed, head) {
 		return fmt.Errorf("%s and %s differ, but %s says tie_word_embeddings; set it to false if the "+
 			"model has a head of its own", model.EmbedName, model.HeadName, ConfigName)
 	}

@@ -29,11 +29,11 @@ var bits = map[DType]int64{
 // Bits returns the size of an element in bits, 0 for a type that the format does not have.
 func (d DType) Bits() int64 { return bits[d] }
 
-// converts reports whether decode and encode know d.
+// converts reports whether Decode and Encode know d.
 func (d DType) converts() bool { return d == F32 || d == BF16 || d == F16 }
 
-// decode converts the little-endian elements in raw to dst, exactly. len(raw) is len(dst) elements.
-func decode(dst []float32, raw []byte, d DType) {
+// Decode converts the little-endian elements in raw to dst, exactly. len(raw) is len(dst) elements.
+func Decode(dst []float32, raw []byte, d DType) {
 	switch d {
 	case F32:
 		for i := range dst {
@@ -45,15 +45,15 @@ func decode(dst []float32, raw []byte, d DType) {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = fromHalf(binary.LittleEndian.Uint16(raw[2*i:]))
+			dst[i] = FromHalf(binary.LittleEndian.Uint16(raw[2*i:]))
 		}
 	default:
 		panic(fmt.Sprintf("safetensors: decode of %s", d))
 	}
 }
 
-// encode appends values as little-endian elements of d, rounded to nearest, ties to even.
-func encode(out []byte, values []float32, d DType) []byte {
+// Encode appends values as little-endian elements of d, rounded to nearest, ties to even.
+func Encode(out []byte, values []float32, d DType) []byte {
 	for _, v := range values {
 		switch d {
 		case F32:
@@ -75,7 +75,7 @@ func Round(v float32, d DType) float32 {
 	case BF16:
 		return math.Float32frombits(uint32(toBF16(v)) << 16)
 	case F16:
-		return fromHalf(toHalf(v))
+		return FromHalf(toHalf(v))
 	}
 	return v
 }
@@ -105,8 +105,8 @@ func toHalf(v float32) uint16 {
 	return sign | uint16(b>>13-(127-15)<<10)
 }
 
-// fromHalf converts an IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
-func fromHalf(h uint16) float32 {
+// FromHalf converts an IEEE 754 binary16: 1 sign, 5 exponent, 10 fraction bits.
+func FromHalf(h uint16) float32 {
 	sign, exponent, fraction := uint32(h)>>15<<31, uint32(h)>>10&0x1f, uint32(h)&0x3ff
 	switch exponent {
 	case 0: // zero or subnormal: fraction · 2^-24, exact in float32

@@ -9,11 +9,11 @@ import (
 func TestHalfIsExact(t *testing.T) {
 	for i := range 1 << 16 {
 		h := uint16(i)
-		got := float64(fromHalf(h))
+		got := float64(FromHalf(h))
 		want := halfByFormula(h)
 		if got != want && !(math.IsNaN(got) && math.IsNaN(want)) ||
 			math.Signbit(got) != math.Signbit(want) {
-			t.Fatalf("fromHalf(%#04x) = %v, want %v", h, got, want)
+			t.Fatalf("FromHalf(%#04x) = %v, want %v", h, got, want)
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (f *File) readFloats(dst []float32, info Info) error {
 		if err := f.readAt(raw, info, int64(at)*int64(width)); err != nil {
 			return err
 		}
-		decode(part, raw, info.DType)
+		Decode(part, raw, info.DType)
 	}
 	return nil
 }

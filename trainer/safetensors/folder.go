@@ -16,6 +16,9 @@ const (
 	IndexName  = "model.safetensors.index.json"
 )
 
+// ErrNoWeights reports a folder without weights in safetensors.
+var ErrNoWeights = errors.New("no weights")
+
 // Folder is the tensors of a model folder, be they in one file or in several with an index.
 type Folder struct {
 	files []*File
@@ -34,8 +37,8 @@ func OpenFolder(fsys fs.FS) (*Folder, error) {
 	}
 	index, err := fs.ReadFile(fsys, IndexName)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no weights: neither %s nor %s is there; convert other formats to "+
-			"safetensors first", SingleName, IndexName)
+		return nil, fmt.Errorf("%w: neither %s nor %s is there; convert other formats to "+
+			"safetensors first", ErrNoWeights, SingleName, IndexName)
 	}
 	if err != nil {
 		return nil, err
@@ -57,12 +60,12 @@ func newFolder(files []*File) *Folder {
 
 // openIndexed opens all files of an index and checks that it and they agree.
 func openIndexed(fsys fs.FS, index []byte) (*Folder, error) {
-	weights, err := parseIndex(index)
+	weights, err := ParseIndex(index, ".safetensors")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", IndexName, err)
 	}
 	var files []*File
-	for _, name := range fileNames(weights) {
+	for _, name := range FileNames(weights) {
 		f, err := Open(fsys, name)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", IndexName, err), closeAll(files))
@@ -76,8 +79,9 @@ func openIndexed(fsys fs.FS, index []byte) (*Folder, error) {
 	return d, nil
 }
 
-// parseIndex returns the file of each tensor.
-func parseIndex(index []byte) (map[string]string, error) {
+// ParseIndex returns the file of each tensor that an index names; the names of all files end with
+// suffix, and none leads out of the folder.
+func ParseIndex(index []byte, suffix string) (map[string]string, error) {
 	var parsed struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
@@ -88,15 +92,16 @@ func parseIndex(index []byte) (map[string]string, error) {
 		return nil, errors.New("weight_map is missing or empty")
 	}
 	for tensor, name := range parsed.WeightMap {
-		if name != path.Base(name) || !strings.HasSuffix(name, ".safetensors") {
-			return nil, fmt.Errorf("tensor %q is in %q, which is no safetensors file of the folder",
-				tensor, name)
+		if name != path.Base(name) || !strings.HasSuffix(name, suffix) {
+			return nil, fmt.Errorf("tensor %q is in %q, which is no %s file of the folder",
+				tensor, name, strings.TrimPrefix(suffix, "."))
 		}
 	}
 	return parsed.WeightMap, nil
 }
 
-func fileNames(weights map[string]string) []string {
+// FileNames lists the files of an index in order.
+func FileNames(weights map[string]string) []string {
 	seen := map[string]bool{}
 	var names []string
 	for _, name := range weights {

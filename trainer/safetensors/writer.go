@@ -128,7 +128,7 @@ func writeValues(w io.Writer, t Tensor) error {
 	}
 	var buffer []byte
 	for part := range slices.Chunk(values, chunk) {
-		buffer = encode(buffer[:0], part, t.DType)
+		buffer = Encode(buffer[:0], part, t.DType)
 		if _, err := w.Write(buffer); err != nil {
 			return err
 		}
