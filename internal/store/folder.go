@@ -179,6 +179,22 @@ func (f folder) Open(_ context.Context, name string, offset int64) (Reader, erro
 	return file, nil
 }
 
+// localRange is a piece of a local file.
+type localRange struct {
+	localFile
+	piece io.Reader
+}
+
+func (r localRange) Read(p []byte) (int, error) { return r.piece.Read(p) }
+
+func (f folder) OpenRange(_ context.Context, name string, offset, length int64) (Reader, error) {
+	file, err := f.open(name)
+	if err != nil {
+		return nil, err
+	}
+	return localRange{file, io.NewSectionReader(file, offset, length)}, nil
+}
+
 func (f folder) OpenAt(_ context.Context, name string) (FileAt, error) {
 	file, err := f.open(name)
 	if err != nil {

@@ -173,7 +173,11 @@ func (r *remote) Stat(ctx context.Context, name string) (File, error) {
 }
 
 func (r *remote) Open(ctx context.Context, name string, offset int64) (Reader, error) {
-	s := newStream(ctx, r, name, offset, -1)
+	return r.OpenRange(ctx, name, offset, -1)
+}
+
+func (r *remote) OpenRange(ctx context.Context, name string, offset, length int64) (Reader, error) {
+	s := newStream(ctx, r, name, offset, length)
 	if err := s.open(); err != nil {
 		return nil, r.failed("read", name, err)
 	}

@@ -28,6 +28,8 @@ type Store interface {
 	Stat(ctx context.Context, name string) (File, error)
 	// Open streams a file from a byte on.
 	Open(ctx context.Context, name string, offset int64) (Reader, error)
+	// OpenRange streams length bytes of a file from a byte on; a file that ends earlier ends the stream.
+	OpenRange(ctx context.Context, name string, offset, length int64) (Reader, error)
 	// OpenAt opens a file to be read at any place.
 	OpenAt(ctx context.Context, name string) (FileAt, error)
 	// Put makes a file of size bytes of content, unless there is one of that name: then the error is

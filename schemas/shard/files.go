@@ -40,6 +40,13 @@ type Sizer interface {
 	SizeOf(ctx context.Context, name string) (int64, error)
 }
 
+// BlockReader is what Files offer where a part of a file is had without the whole: object stores.
+type BlockReader interface {
+	// ReadBlock returns the bytes of a row group that begins at an offset of a file. The caller owns
+	// them, and compares them with the row group's hash.
+	ReadBlock(ctx context.Context, name string, offset int64, b schemas.Block) ([]byte, error)
+}
+
 // Streamer is what Files offer that have no row files but the rows themselves, in any order: a server.
 type Streamer interface {
 	// Sequences streams rows as Dataset.Sequences does; every option has its value.

@@ -213,12 +213,13 @@ func (r *sequenceReader) row(index int64) (arrow.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.prefetch()
 	group, err := r.groups.get(key, r.layout.size(key))
 	if err != nil {
 		return nil, fmt.Errorf("%s row group %d: %w", r.layout.name(key), key.group, err)
 	}
-	return group.NewSlice(inside, inside+1), nil
+	row := group.NewSlice(inside, inside+1)
+	r.prefetch() // last, so that the first row has the line for itself
+	return row, nil
 }
 
 // mostAhead is the number of rows that prefetch looks ahead.

@@ -27,6 +27,8 @@ type Cache struct {
 	mu      sync.Mutex
 	trusted map[string]bool        // files whose hash this process found right
 	busy    map[string]*sync.Mutex // of each file that was asked for
+
+	room room
 }
 
 // partSuffix ends the name of a file that is not whole yet; the next that needs it goes on with it.
@@ -61,7 +63,7 @@ func (c *Cache) File(ctx context.Context, key Key, fetch Fetch) (*os.File, error
 		return nil, fmt.Errorf("cache: %q is no SHA-256", key.SHA256) // nor may it lead out of the folder
 	}
 	if key.Size > c.limit {
-		return nil, fmt.Errorf("cache %s: a file has %d bytes, the cache at most %d; make it larger",
+		return nil, fmt.Errorf("cache %s: %d bytes are wanted, the cache holds at most %d; make it larger",
 			c.dir, key.Size, c.limit)
 	}
 	busy := c.lockOf(key)
@@ -87,6 +89,29 @@ func (c *Cache) File(ctx context.Context, key Key, fetch Fetch) (*os.File, error
 		err = fmt.Errorf("cache %s: others drop files faster than they are read; make it larger", c.dir)
 	}
 	return f, err
+}
+
+// Unchecked opens a file if the cache holds one of its name and size; its content may be damaged.
+func (c *Cache) Unchecked(key Key) (*os.File, error) {
+	f, err := os.Open(c.path(key))
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != key.Size {
+		err = os.ErrNotExist
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	c.use(key)
+	return f, nil
+}
+
+// use notes when a file was used, which decides what goes first.
+func (c *Cache) use(key Key) {
+	now := time.Now()
+	_ = os.Chtimes(c.path(key), now, now)
 }
 
 func (c *Cache) lockOf(key Key) *sync.Mutex {
@@ -116,8 +141,7 @@ func (c *Cache) held(key Key) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cache: %w", err), f.Close())
 	}
-	now := time.Now() // the time of use, which decides what goes first
-	_ = os.Chtimes(c.path(key), now, now)
+	c.use(key)
 	return f, nil
 }
 

@@ -201,6 +201,32 @@ func TestManyReadersFetchOnce(t *testing.T) {
 	}
 }
 
+// TestManySmallFiles fills a folder from two caches, as of two processes, beyond what one lists anew for
+// each file: the limit holds, but for what each may add between two listings, and what is used stays.
+func TestManySmallFiles(t *testing.T) {
+	const size, limit = 100, 64 * 300
+	dir, o := t.TempDir(), newOrigin()
+	caches := []*Cache{open(t, dir, limit), open(t, dir, limit)}
+	used := o.add(fmt.Sprintf("%*d", size, -1))
+	want(t, caches[0], o, used, 1)
+	for i := range 600 {
+		key := o.add(fmt.Sprintf("%*d", size, i))
+		if _, err := get(t, caches[i%2], o, key); err != nil {
+			t.Fatal(err)
+		}
+		if i%50 == 0 {
+			want(t, caches[i/50%2], o, used, 0)
+			_, total, err := caches[0].entries()
+			if most := int64(limit + 2*limit/staleShare); total > most || err != nil {
+				t.Fatalf("after %d files the cache holds %d bytes, want at most %d: %v", i, total, most, err)
+			}
+		}
+	}
+	if _, total, err := caches[0].entries(); total < limit/2 || err != nil {
+		t.Errorf("the cache holds %d bytes in the end, want about %d: %v", total, limit, err)
+	}
+}
+
 func TestOddKeys(t *testing.T) {
 	c, o := open(t, t.TempDir(), 100), newOrigin()
 	for _, sum := range []string{"", "../x", strings.Repeat("zz", 32)} {

@@ -73,7 +73,8 @@ func copyFrom(ctx context.Context, w io.Writer, size, at int64, fetch Fetch) (er
 	defer func() { err = errors.Join(err, r.Close()) }()
 	n, err := io.Copy(w, io.LimitReader(r, size-at+1))
 	if err == nil && at+n != size {
-		err = fmt.Errorf("%w: %d bytes came, want %d", errWrong, at+n, size)
+		err = fmt.Errorf("%w: %d bytes came, want %d: the object is damaged or was changed; publish the "+
+			"dataset again", errWrong, at+n, size)
 	}
 	return err
 }

@@ -61,6 +61,8 @@ func (x explain) request(err error) error {
 	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		return fmt.Errorf("%w (%v); %s, or ask for the right to do this", fs.ErrPermission, a,
 			x.credentials)
+	case a.status == http.StatusRequestedRangeNotSatisfiable:
+		return errors.New("the object is shorter than what is read of it: it is damaged or was changed")
 	case a.status == http.StatusMovedPermanently:
 		return fmt.Errorf("%v; the bucket lies in another region: set AWS_REGION to it", a)
 	case a.status == http.StatusRequestTimeout, a.status == http.StatusTooManyRequests,

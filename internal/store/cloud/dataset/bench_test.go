@@ -15,7 +15,7 @@ import (
 // BenchmarkFirstBatch opens a dataset and reads its first sequence, from the local folder, from an
 // empty cache and from a full one.
 func BenchmarkFirstBatch(b *testing.B) {
-	dir := buildLarge(b)
+	dir := buildLarge(b, 1, 512)
 	server := s3test.Start(b)
 	for _, e := range server.Env() {
 		name, value, _ := strings.Cut(e, "=")
@@ -48,39 +48,41 @@ func BenchmarkFirstBatch(b *testing.B) {
 	}
 }
 
-// buildLarge makes a dataset of one shard with 16 million tokens, about 28 MB.
-func buildLarge(b *testing.B) string {
-	b.Helper()
-	const rows, length = 512, 32768
-	dir := filepath.Join(b.TempDir(), "large")
+// buildLarge makes a dataset of random ids, 32,768 a row: row groups of 63 rows, of about 3.5 MB.
+func buildLarge(t testing.TB, files, rows int) string {
+	t.Helper()
+	const length = 32768
+	dir := filepath.Join(t.TempDir(), "large")
 	builder, err := shard.Create(dir, shard.Options{Kind: schemas.KindSequence, Name: "large"})
 	if err != nil {
-		b.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Sequence](builder, "train", 0)
-	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	for range rows {
-		ids := make([]int32, length)
-		for i := range ids {
-			ids[i] = rng.Int32N(32000)
-		}
-		err := w.Write(schemas.Sequence{
-			InputIDs: ids, DocLens: []int32{length}, NTokens: length, LossWeights: []float32{1},
-			LossSpans: []schemas.LossSpan{{Start: 1, End: length}},
-			Docs:      []schemas.DocRef{{SampleID: "s", Source: "x", Licence: "MIT", End: length}},
-		})
+	for file := range files {
+		w, err := shard.NewFile[schemas.Sequence](builder, "train", file)
 		if err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
-	}
-	if err := w.Close(); err != nil {
-		b.Fatal(err)
+		for range rows {
+			ids := make([]int32, length)
+			for i := range ids {
+				ids[i] = rng.Int32N(32000)
+			}
+			err := w.Write(schemas.Sequence{
+				InputIDs: ids, DocLens: []int32{length}, NTokens: length, LossWeights: []float32{1},
+				LossSpans: []schemas.LossSpan{{Start: 1, End: length}},
+				Docs:      []schemas.DocRef{{SampleID: "s", Source: "x", Licence: "MIT", End: length}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := builder.Publish(); err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return dir
 }

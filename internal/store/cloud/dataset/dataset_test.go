@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
-
 	"longlora/internal/store"
 	"longlora/internal/store/cloud"
 	"longlora/internal/store/cloud/s3test"
@@ -115,59 +113,6 @@ func ids(t *testing.T, d *shard.Dataset) (all [][]int32, err error) {
 		all = append(all, append([]int32(nil), shard.SequenceAt(r.Record(), 0).InputIDs...))
 	}
 	return all, r.Err()
-}
-
-// TestFirstBatchTakesTwoRequests lets a server answer nothing but the manifest and the first shard,
-// and wants one request of each.
-func TestFirstBatchTakesTwoRequests(t *testing.T) {
-	server := start(t)
-	dir := build(t, 1)
-	digest := upload(t, server, dir, "elsewhere")
-	upload(t, server, dir, "x/"+Folder(digest))
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	needed := []string{"/manifest.json", "/data/train-00000-of-00003.parquet"}
-	server.SetFault(func(_ http.ResponseWriter, r *http.Request, _ int) bool {
-		for _, name := range needed {
-			if strings.HasSuffix(r.URL.Path, name) {
-				return false
-			}
-		}
-		<-r.Context().Done() // what is read ahead
-		return true
-	})
-	d, err := Open(ctx, "s3://"+s3test.Bucket+"/x@sha256:"+digest, options(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := d.Sequences(ctx, shard.SequenceOptions{Split: "train"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Release()
-	if !r.Next() {
-		t.Fatal(r.Err())
-	}
-	checkIDs(t, r, "[0 0 1]")
-	for _, name := range needed {
-		var got []string
-		for _, request := range server.Requests() {
-			if strings.Contains(request, name) {
-				got = append(got, request)
-			}
-		}
-		if len(got) != 1 || !strings.HasPrefix(got[0], "GET ") {
-			t.Errorf("requests %q, want one GET of %s", got, name)
-		}
-	}
-	cancel()
-}
-
-func checkIDs(t *testing.T, r array.RecordReader, want string) {
-	t.Helper()
-	if got := fmt.Sprint(shard.SequenceAt(r.Record(), 0).InputIDs); got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
 }
 
 // TestRemoteEqualsLocal reads a dataset from its folder, plain and pinned URLs, with and without what

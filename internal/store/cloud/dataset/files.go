@@ -3,7 +3,10 @@ package dataset
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +28,8 @@ const (
 	ahead = 2
 )
 
-// files are those of a dataset in an object store. Shards come through the cache, the few others
-// through memory.
+// files are those of a dataset in an object store. Shards and their row groups come through the cache,
+// the few others through memory.
 type files struct {
 	store  store.Store
 	folder string // within the store; "": the store itself
@@ -41,7 +44,10 @@ type files struct {
 	fetching map[int]bool // shards that are fetched ahead right now
 }
 
-var _ shard.Files = (*files)(nil)
+var (
+	_ shard.Files       = (*files)(nil)
+	_ shard.BlockReader = (*files)(nil)
+)
 
 func newFiles(ctx context.Context, place string, o Options) (*files, error) {
 	s, err := store.Open(ctx, place, o.Stores)
@@ -108,6 +114,41 @@ func (f *files) shard(ctx context.Context, i int) (*os.File, error) {
 		func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 			return f.store.Open(ctx, f.name(s.Path), offset)
 		})
+}
+
+// ReadBlock returns a row group, by one range of its shard, which the cache keeps under the row group's
+// hash. A shard that the cache holds whole is read instead.
+func (f *files) ReadBlock(ctx context.Context, name string, offset int64, b schemas.Block) ([]byte,
+	error) {
+	data := make([]byte, b.Bytes)
+	if f.readHeld(data, name, offset, b) {
+		return data, nil
+	}
+	file, err := f.cache.File(ctx, cache.Key{SHA256: b.SHA256, Size: b.Bytes},
+		func(ctx context.Context, at int64) (io.ReadCloser, error) {
+			return f.store.OpenRange(ctx, f.name(name), offset+at, b.Bytes-at)
+		})
+	if err != nil {
+		return nil, err
+	}
+	_, err = file.ReadAt(data, 0)
+	return data, errors.Join(err, file.Close())
+}
+
+// readHeld reads a row group of a shard that the cache holds whole, and reports whether it is right.
+func (f *files) readHeld(data []byte, name string, offset int64, b schemas.Block) bool {
+	i, ok := f.numbers[name]
+	if !ok {
+		return false
+	}
+	file, err := f.cache.Unchecked(cache.Key{SHA256: f.shards[i].SHA256, Size: f.shards[i].Bytes})
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	_, err = file.ReadAt(data, offset)
+	sum := sha256.Sum256(data)
+	return err == nil && hex.EncodeToString(sum[:]) == b.SHA256
 }
 
 // fetchAhead begins to fetch the shards after one, of the same split, if they all fit into the cache.

@@ -29,6 +29,7 @@ type Server struct {
 	mu       sync.Mutex
 	fault    Fault
 	requests []string
+	bytes    int64
 }
 
 // Fault answers a request in the server's stead, and returns true; or it returns false. n counts the
@@ -45,12 +46,26 @@ func Start(t testing.TB) *Server {
 	s.handler = gofakes3.New(s.backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server()
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.intercept(w, r) {
-			s.handler.ServeHTTP(w, r)
+			s.handler.ServeHTTP(counted{w, s}, r)
 		}
 	}))
 	t.Cleanup(h.Close)
 	s.URL = h.URL
 	return s
+}
+
+// counted is an answer whose body is counted.
+type counted struct {
+	http.ResponseWriter
+	server *Server
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.ResponseWriter.Write(p)
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	c.server.bytes += int64(n)
+	return n, err
 }
 
 // intercept counts a request and lets the fault answer it.
@@ -91,7 +106,14 @@ func (s *Server) Use(t *testing.T) {
 func (s *Server) SetFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.fault, s.requests = f, nil
+	s.fault, s.requests, s.bytes = f, nil, 0
+}
+
+// Bytes returns the length of all bodies answered since SetFault, those of faults apart.
+func (s *Server) Bytes() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
 }
 
 // Requests returns the requests since SetFault, as "GET /shelf/key bytes=0-".
