@@ -63,8 +63,13 @@ var rules = []rule{
 	{"longlora/", "longlora/longqa/faketeacher", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "gorgonia.org/cu", []string{"longlora/kernels/cuda"},
 		"one package touches the GPU driver"},
-	{"longlora/", "gorgonia.org/gorgonia", []string{"longlora/trainer/oracle"},
-		"the autodiff oracle stays out of the product's dependencies"},
+	{"longlora/", "gorgonia.org/gorgonia", []string{"longlora/trainer/oracle", "longlora/trainer/graph"},
+		"one package of the product is written as graphs; the autodiff oracle is no part of it"},
+	{"longlora/", "gorgonia.org/tensor", []string{"longlora/trainer/oracle", "longlora/trainer/graph"},
+		"Gorgonia's tensors stay within its graphs"},
+	{"longlora/", "longlora/trainer/graph", []string{"longlora/trainer/run", "longlora/trainer/measure"},
+		"a run chooses its engine; nothing else knows that there is a choice"},
+	{"longlora/trainer/oracle", "longlora/trainer/graph", nil, independent},
 }
 
 // textEdge lists the trainer's packages that turn text into ids or back.
@@ -78,6 +83,7 @@ var textEdge = []string{
 var engines = []string{
 	"->longlora/kernels/pattern", "longlora/trainer/measure", "longlora/trainer/open",
 	"longlora/trainer/run",
+	"longlora/trainer/graph", // Gorgonia reads and writes the CPU backend's memory
 }
 
 const independent = "an oracle shares no arithmetic with what is held against it"

@@ -45,8 +45,8 @@ func Full(keys, heads, cached int) kernels.Segments {
 	}
 }
 
-// check refuses what the operators would not survive.
-func (m *Model) check(b *Batch) error {
+// Check refuses what the operators would not survive. Gradient, Losses and Logits call it.
+func (m *Model) Check(b *Batch) error {
 	n := len(b.IDs)
 	if n == 0 {
 		return fmt.Errorf("batch: no tokens")

@@ -1,10 +1,6 @@
 package model
 
-import (
-	"math"
-
-	"longlora/kernels"
-)
+import "longlora/kernels"
 
 // pass is what one forward (and backward) computation over T tokens has in common.
 type pass struct {
@@ -34,10 +30,6 @@ func (m *Model) f32(shape ...int) kernels.Tensor {
 	return m.work.arena.Alloc(kernels.F32, shape...)
 }
 
-func (m *Model) attentionScale() float32 {
-	return float32(1 / math.Sqrt(float64(m.config.HeadDim)))
-}
-
 // newKeyValues cuts a layer's keys and values for a pass without cache.
 func (m *Model) newKeyValues(tokens int) keyValues {
 	width := m.config.KVHeads * m.config.HeadDim
@@ -65,7 +57,7 @@ func (m *Model) forward(p *pass, y *layer, x kernels.Tensor, kv keyValues) *acti
 	m.b.RoPE(m.perHead(a.q), m.cos, m.sin, p.pos, false)
 	m.b.RoPE(m.perHead(a.kv.k), m.cos, m.sin, p.pos, false)
 	m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
-		p.segments, m.attentionScale())
+		p.segments, c.AttentionScale())
 	a.x1 = m.f32(t, c.Hidden)
 	m.b.Copy(a.x1, a.x)
 	m.apply(p, y, oProj, a, a.x1, a.o, true)
@@ -91,7 +83,7 @@ func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.
 	dq := m.f32(t, c.Heads*c.HeadDim)
 	dk, dv := m.f32(t, c.KVHeads*c.HeadDim), m.f32(t, c.KVHeads*c.HeadDim)
 	m.b.AttentionGrad(m.perHead(dq), m.perHead(dk), m.perHead(dv), m.perHead(do), m.perHead(a.o),
-		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, m.attentionScale())
+		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, c.AttentionScale())
 	m.b.RoPE(m.perHead(dq), m.cos, m.sin, p.pos, true)
 	m.b.RoPE(m.perHead(dk), m.cos, m.sin, p.pos, true)
 	dh := m.cleared(t, c.Hidden)

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Config is the shape of a model.
@@ -49,6 +50,9 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
+
+// AttentionScale is the factor of the attention's scores, 1/sqrt(HeadDim).
+func (c Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
 
 // The names, as in Hugging Face's LlamaForCausalLM, of the parameters outside the layers.
 const (

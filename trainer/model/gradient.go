@@ -10,7 +10,7 @@ import (
 // scale·Σ Weights[t]·loss[t] to every trained parameter's Grad. It returns Σ Weights[t]·loss[t],
 // summed in order of t, so that it does not depend on the number of threads.
 func (m *Model) Gradient(b *Batch, scale float32) (float64, error) {
-	if err := m.check(b); err != nil {
+	if err := m.Check(b); err != nil {
 		return 0, err
 	}
 	if !m.options.Training {
@@ -32,7 +32,7 @@ func (m *Model) Gradient(b *Batch, scale float32) (float64, error) {
 
 // Losses returns -log p(Targets[t]) of each token, 0 without a target.
 func (m *Model) Losses(b *Batch) ([]float32, error) {
-	if err := m.check(b); err != nil {
+	if err := m.Check(b); err != nil {
 		return nil, err
 	}
 	if err := m.reserve(useLosses, len(b.IDs)); err != nil {
@@ -45,7 +45,7 @@ func (m *Model) Losses(b *Batch) ([]float32, error) {
 // Logits computes the logits after each token and hands them over in order, one row [Vocab] a
 // token; the row is valid during the call only. Targets are ignored.
 func (m *Model) Logits(b *Batch, row func(token int, logits []float32) error) error {
-	if err := m.check(b); err != nil {
+	if err := m.Check(b); err != nil {
 		return err
 	}
 	if err := m.reserve(useLogits, len(b.IDs)); err != nil {

@@ -1,6 +1,11 @@
 package model
 
-import "longlora/kernels"
+import (
+	"slices"
+	"strings"
+
+	"longlora/kernels"
+)
 
 // linear is a linear layer with its adapter, if it has one.
 type linear struct {
@@ -24,6 +29,20 @@ func (l *linear) operand(seed uint64, from int) kernels.Linear {
 		k.Seed = mix(mix(seed, uint64(l.id)), uint64(from))
 	}
 	return k
+}
+
+// Operand returns the linear layer of a module, as "mlp.up_proj", as the backend takes it for rows
+// that begin at token from of a micro-batch with that seed.
+func (m *Model) Operand(layer int, module string, seed uint64, from int) kernels.Linear {
+	return m.layers[layer].linear[slices.Index(linearModules[:], module)].operand(seed, from)
+}
+
+// RowsAtOnce returns how many of a micro-batch's tokens share an Operand of a module.
+func RowsAtOnce(module string, tokens int) int {
+	if strings.HasPrefix(module, "mlp.") {
+		return defaultMLPRows
+	}
+	return tokens
 }
 
 func (l *linear) gradients() kernels.LinearGrad {

@@ -126,6 +126,9 @@ func (m *Model) Params() Params { return m.params }
 // Backend returns the backend that the model lives on.
 func (m *Model) Backend() kernels.Backend { return m.b }
 
+// Tables returns the cosines and sines of the rotary positions, [Context, HeadDim/2].
+func (m *Model) Tables() (cos, sin kernels.Tensor) { return m.cos, m.sin }
+
 // Close releases the model's memory.
 func (m *Model) Close() error {
 	errs := []error{m.work.close()}

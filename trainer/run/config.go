@@ -45,6 +45,9 @@ type Config struct {
 	LoRAAlpha   float64  `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
 	LoRADropout float64  `yaml:"lora_dropout" usage:"dropout of the adapters' input"`
 
+	// Engine is native, whose gradients are written by hand, or gorgonia, which derives them from a
+	// graph of the forward computation.
+	Engine string `yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
 	// Weights is the storage of frozen matrices, f32 or bf16.
 	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16"`
 	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
@@ -109,7 +112,7 @@ func Defaults() Config {
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
-		Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
+		Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 		Shuffle:       true,

@@ -23,8 +23,9 @@ var free = []string{
 func (r *Run) identity() (map[string]any, error) {
 	id := map[string]any{"command": r.Command, "dataset": r.dataset.Manifest().Digest}
 	for _, f := range r.Config.Fields() {
-		longer := f.Key == "steps" && r.Config.Schedule == "constant" // no step depends on their number
-		if !longer && !slices.Contains(free, f.Key) {
+		longer := f.Key == "steps" && r.Config.Schedule == "constant"  // no step depends on their number
+		native := f.Key == "engine" && r.Config.Engine == EngineNative // as before there was a choice
+		if !longer && !native && !slices.Contains(free, f.Key) {
 			id[f.Key] = reflect.ValueOf(f.Value).Elem().Interface()
 		}
 	}

@@ -72,7 +72,8 @@ func (r *Run) setMemory(context.Context) error {
 	if err := r.count(); err != nil {
 		return err
 	}
-	if auto && (r.need.Activations() > recomputeAbove || r.need.Total() > Limit()) {
+	large := r.need.Activations() > recomputeAbove || r.need.Total() > Limit()
+	if auto && large && c.Engine == EngineNative {
 		c.Recompute = RecomputeLayer
 		return r.count()
 	}
@@ -92,6 +93,9 @@ func (r *Run) checkMemory(limit int64) error {
 	way := "no context fits: choose a smaller model, a lower --lora-rank or --weights bf16"
 	if longest > 0 {
 		way = fmt.Sprintf("lower --context, and --micro-tokens, to %d, with --recompute layer", longest)
+		if r.Config.Engine == EngineGorgonia {
+			way = fmt.Sprintf("lower --context, and --micro-tokens, to %d, or use --engine native", longest)
+		}
 	}
 	return fmt.Errorf("a run at context %d takes %s, of %s that there are; %s", r.Config.Context,
 		mib(need), mib(limit), way)
@@ -104,7 +108,9 @@ func (r *Run) longest(limit int64) (int, error) {
 	fits := func(context int) (bool, error) {
 		t := *r
 		t.Config.Context, t.Config.MicroTokens = context, 1
-		t.Config.Recompute = RecomputeLayer
+		if t.Config.Engine == EngineNative {
+			t.Config.Recompute = RecomputeLayer
+		}
 		err := t.count()
 		return t.need.Total() <= limit, err
 	}
@@ -154,7 +160,7 @@ func (r *Run) count() (err error) {
 	n.Masters, n.Optimizer = training/3, training // gradient and two moments, as large as the value
 	n.Frozen = values - n.Masters
 	n.Tables = 2 * 4 * int64(r.Config.Context) * int64(half)
-	all, kept, err := m.GradientBytes(r.Config.microTokens())
+	all, kept, err := r.Config.stepBytes(m)
 	n.Kept, n.Workspace = kept, all-kept
 	n.Process = r.process(m)
 	return err

@@ -69,7 +69,11 @@ func (r *Run) table(w io.Writer, limit int64, longest int) error {
 		}
 	}
 	if err == nil {
-		_, err = fmt.Fprintf(w, "longest context that fits, layers computed again: %d\n", longest)
+		how := ", layers computed again"
+		if r.Config.Engine == EngineGorgonia {
+			how = ""
+		}
+		_, err = fmt.Fprintf(w, "longest context that fits%s: %d\n", how, longest)
 	}
 	return err
 }

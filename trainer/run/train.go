@@ -120,7 +120,12 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	if err := r.record(); err != nil {
 		return err
 	}
-	if err := m.ReserveGradient(c.microTokens()); err != nil {
+	e, err := c.openEngine(m)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	if err := e.reserve(c.microTokens()); err != nil {
 		return fmt.Errorf("%w; lower --micro-tokens or --context, or use --recompute layer", err)
 	}
 	stream, err := r.openStream(context.WithoutCancel(ctx), r.source(c.Split), state.Position)
@@ -135,7 +140,7 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	defer func() { err = errors.Join(err, log.Close()) }()
 	l := &train.Loop{
 		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream, Layout: r.layout(),
-		State: state,
+		State: state, Gradient: e.gradient,
 		Observe: func(x train.Metrics) error {
 			_, err := fmt.Fprintln(o.Progress, x.Line(c.Steps))
 			return errors.Join(err, log.Write(x))

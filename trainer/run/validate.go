@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf("attention", c.Attention, AttentionAuto, AttentionS2, AttentionFull)
 	oneOf("method", c.Method, MethodLoRA, MethodFull)
+	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
 	oneOf("weights", c.Weights, "f32", "bf16")
 	oneOf("precision", c.Precision, "f32", "bf16")
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
@@ -41,6 +42,7 @@ func (c *Config) Validate() error {
 		bad("epochs is %d, eval_sequences %d, threads %d, want 0 or more",
 			c.Epochs, c.EvalSequences, c.Threads)
 	}
+	all = append(all, c.validateEngine())
 	if c.Method == MethodLoRA {
 		all = append(all, c.lora().Validate())
 		for _, g := range c.Train { // PEFT has no way to save an adapter on what is trained in full

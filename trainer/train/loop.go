@@ -27,6 +27,9 @@ type Loop struct {
 	// Data stands at State.Position.
 	Data   *data.Stream
 	Layout data.Layout
+	// Gradient adds the gradient of scale·Σ weights·losses to the parameters' and returns the sum
+	// without scale; nil: the model's own.
+	Gradient func(b *model.Batch, scale float32) (float64, error)
 	// State is where the run starts: zero but for Backend and Config, or a checkpoint's.
 	State checkpoint.State
 	// Validate returns the validation loss; nil: there is none.
@@ -44,6 +47,9 @@ type Loop struct {
 func (l *Loop) Run(ctx context.Context) error {
 	if err := l.Options.Validate(); err != nil {
 		return err
+	}
+	if l.Gradient == nil {
+		l.Gradient = l.Model.Gradient
 	}
 	l.saved = -1
 	if l.State.Step > 0 {
@@ -174,7 +180,7 @@ func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
 	for i, group := range data.Groups(rows, l.MicroTokens) {
 		b := l.Layout.Join(group)
 		b.Seed = l.dropoutSeed(i)
-		s, err := l.Model.Gradient(b, float32(1/weight))
+		s, err := l.Gradient(b, float32(1/weight))
 		if err != nil {
 			return 0, err
 		}
