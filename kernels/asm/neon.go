@@ -83,41 +83,39 @@ func (s *source) op2(o vector3, d, n int) {
 // zero clears a register.
 func (s *source) zero(v int) { s.line("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v) }
 
-// neonRows are the heights of tiles.
-var neonRows = []int{12, 4, 1}
+// neonRows is the height of tiles.
+const neonRows = 12
 
 func neonTiles() *source {
 	s := neonPackage("gemm")
-	for _, n := range []int{2, 1} {
-		for _, rows := range neonRows {
-			s.tile(rows, n)
-		}
-	}
+	s.tile(2)
+	s.tile(1)
 	return s
 }
 
 // tile writes C[rows, 4n] (+)= A·B, as the tiles of amd64: rows of A are broadcast from where they
 // lie, row r by pointer R1+r.
-func (s *source) tile(rows, n int) {
-	name := fmt.Sprintf("neon%dx%d", rows, 4*n)
+func (s *source) tile(n int) {
+	name := fmt.Sprintf("neonx%d", 4*n)
 	s.function(name, "(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, "+
-		"c *float32, ldc, accumulate int64)",
-		fmt.Sprintf("computes C[%d, %d] = A·B, or adds it to C.", rows, 4*n), 72)
+		"c *float32, ldc, accumulate, rows, cols int64)",
+		fmt.Sprintf("computes C[rows, %d] = A·B, or adds it to C, for up to %d rows.", 4*n, neonRows),
+		88)
 	for i, p := range []struct {
 		name string
 		reg  int
 	}{{"k", 0}, {"a", 1}, {"rowStride", 19}, {"kStride", 13}, {"b", 14}, {"ldb", 15}, {"c", 16},
-		{"ldc", 17}, {"accumulate", 20}} {
+		{"ldc", 17}, {"accumulate", 20}, {"rows", 21}} {
 		s.line("MOVD %s+%d(FP), R%d", p.name, 8*i, p.reg)
 	}
 	for _, r := range []int{19, 13, 15, 17} {
 		s.line("LSL $2, R%d, R%d", r, r)
 	}
-	for r := 1; r < rows; r++ {
+	for r := 1; r < neonRows; r++ {
 		s.line("ADD R19, R%d, R%d", r, r+1)
 	}
 	sum := func(r, j int) int { return 8 + r*n + j }
-	for v := 8; v < 8+rows*n; v++ {
+	for v := 8; v < 8+neonRows*n; v++ {
 		s.zero(v)
 	}
 	b, c := "[V0.S4]", func(r int) string { return fmt.Sprintf("[V%d.S4]", sum(r, 0)) }
@@ -128,29 +126,43 @@ func (s *source) tile(rows, n int) {
 	s.label(name + "_loop")
 	s.line("VLD1 (R14), %s", b)
 	s.line("ADD R15, R14, R14")
-	for r := range rows {
+	s.eachRow(name+"_next", func(r int) {
 		t := 2 + r%6
 		s.line("VLD1R.P (R%d)(R13), [V%d.S4]", 1+r, t)
 		for j := range n {
 			s.op(fmla, sum(r, j), j, t)
 		}
-	}
+	})
+	s.label(name + "_next")
 	s.line("SUBS $1, R0, R0")
 	s.line("BNE %s_loop", name)
 	s.line("CBZ R20, %s_overwrite", name)
-	for r := range rows {
-		s.line("VLD1 (R16), %s", b)
-		for j := range n {
-			s.op(fadd, sum(r, j), j, sum(r, j))
+	for _, end := range []string{"_added", "_end"} {
+		s.eachRow(name+end, func(r int) {
+			if end == "_added" {
+				s.line("VLD1 (R16), %s", b)
+				for j := range n {
+					s.op(fadd, sum(r, j), j, sum(r, j))
+				}
+			}
+			s.line("VST1 %s, (R16)", c(r))
+			s.line("ADD R17, R16, R16")
+		})
+		s.label(name + end)
+		s.line("RET")
+		if end == "_added" {
+			s.label(name + "_overwrite")
 		}
-		s.line("VST1 %s, (R16)", c(r))
-		s.line("ADD R17, R16, R16")
 	}
-	s.line("RET")
-	s.label(name + "_overwrite")
-	for r := range rows {
-		s.line("VST1 %s, (R16)", c(r))
-		s.line("ADD R17, R16, R16")
+}
+
+// eachRow writes body for each row, and a jump to where the last wanted row, R21, ends.
+func (s *source) eachRow(end string, body func(r int)) {
+	for r := range neonRows {
+		body(r)
+		if r+1 < neonRows {
+			s.line("CMP $%d, R21", r+1)
+			s.line("BEQ %s", end)
+		}
 	}
-	s.line("RET")
 }

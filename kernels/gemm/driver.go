@@ -48,11 +48,11 @@ type Driver struct {
 	shared []float32
 	own    []workspace // one a worker
 
-	brain   bool     // operands are brain floats
-	heights []height // the tiles
-	pair    int      // elements of a word that the tiles take, along k: 1 or 2
-	blockK  int      // words
-	blockN  int
+	brain  bool   // operands are brain floats
+	tile   widths // the tiles
+	pair   int    // elements of a word that the tiles take, along k: 1 or 2
+	blockK int    // words
+	blockN int
 }
 
 // workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of a
@@ -66,9 +66,9 @@ type workspace struct {
 func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
 	d := &Driver{pool: pool, tiles: For(t), ops: simd.For(t), own: make([]workspace, pool.Threads()),
 		brain: p == Brain, pair: 1, blockK: blockK, blockN: blockN}
-	d.heights = d.tiles.heights
-	if d.brain && d.tiles.brain != nil {
-		d.heights, d.pair, d.blockK, d.blockN = d.tiles.brain, 2, wordsK, wordsN
+	d.tile = d.tiles.floats
+	if d.brain && d.tiles.brain.wide != nil {
+		d.tile, d.pair, d.blockK, d.blockN = d.tiles.brain, 2, wordsK, wordsN
 	}
 	for i := range d.own {
 		d.own[i].edge = buffer.Floats(d.tiles.Rows * d.tiles.Wide)
@@ -220,12 +220,13 @@ func (p *product) strip(w *workspace, a A, i, rows, from, to, k, kc int, packed 
 	for j := from; j < to; j += g.Wide {
 		width := g.Width(p.n - j)
 		b, c := Panel{packed[j*depth+skip*width:], width}, C{p.c.Data[i*p.c.Row+j:], p.c.Row}
-		if cols := p.n - j; cols < width {
-			g.tile(p.heights, rows, width, words, a, b, C{w.edge, width}, false)
+		cols := min(width, p.n-j)
+		if cols < width && !g.masks {
+			g.tile(p.tile, rows, width, width, words, a, b, C{w.edge, width}, false)
 			c.store(w.edge, rows, cols, width, add)
 			continue
 		}
-		g.tile(p.heights, rows, width, words, a, b, c, add)
+		g.tile(p.tile, rows, width, cols, words, a, b, c, add)
 	}
 }
 

@@ -4,125 +4,35 @@
 
 package gemm
 
-// zmm14x32 computes C[14, 32] = A·B, or adds it to C.
+// zmmx32 computes C[rows, cols] = A·B, or adds it to C, for up to 14 rows.
 //
 //go:noescape
-func zmm14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func zmmx32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
-// zmm8x32 computes C[8, 32] = A·B, or adds it to C.
+// ymmx16 computes C[rows, cols] = A·B, or adds it to C, for up to 6 rows.
 //
 //go:noescape
-func zmm8x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func ymmx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
-// zmm4x32 computes C[4, 32] = A·B, or adds it to C.
+// brainx32 computes C[rows, cols] = A·B, or adds it to C, for up to 14 rows.
 //
 //go:noescape
-func zmm4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func brainx32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
-// zmm2x32 computes C[2, 32] = A·B, or adds it to C.
+// zmmx16 computes C[rows, cols] = A·B, or adds it to C, for up to 14 rows.
 //
 //go:noescape
-func zmm2x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func zmmx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
-// zmm1x32 computes C[1, 32] = A·B, or adds it to C.
+// ymmx8 computes C[rows, cols] = A·B, or adds it to C, for up to 6 rows.
 //
 //go:noescape
-func zmm1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func ymmx8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
-// ymm6x16 computes C[6, 16] = A·B, or adds it to C.
+// brainx16 computes C[rows, cols] = A·B, or adds it to C, for up to 14 rows.
 //
 //go:noescape
-func ymm6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm4x16 computes C[4, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm2x16 computes C[2, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm1x16 computes C[1, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain14x32 computes C[14, 32] = A·B, or adds it to C.
-//
-//go:noescape
-func brain14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain4x32 computes C[4, 32] = A·B, or adds it to C.
-//
-//go:noescape
-func brain4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain1x32 computes C[1, 32] = A·B, or adds it to C.
-//
-//go:noescape
-func brain1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// zmm14x16 computes C[14, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// zmm8x16 computes C[8, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func zmm8x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// zmm4x16 computes C[4, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func zmm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// zmm2x16 computes C[2, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func zmm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// zmm1x16 computes C[1, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func zmm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm6x8 computes C[6, 8] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm6x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm4x8 computes C[4, 8] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm4x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm2x8 computes C[2, 8] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// ymm1x8 computes C[1, 8] = A·B, or adds it to C.
-//
-//go:noescape
-func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain14x16 computes C[14, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func brain14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain4x16 computes C[4, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func brain4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-
-// brain1x16 computes C[1, 16] = A·B, or adds it to C.
-//
-//go:noescape
-func brain1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+func brainx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 
 // zmmTranspose transposes n square blocks of one vector's width, one below the other.
 //

@@ -4,21 +4,19 @@
 
 #include "textflag.h"
 
-// func zmm14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm14x32(SB), NOSPLIT, $0-72
+// func zmmx32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·zmmx32(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	LEAQ   (R10)(SI*2), R11
@@ -55,553 +53,245 @@ TEXT ·zmm14x32(SB), NOSPLIT, $0-72
 	VPXORD Z29, Z29, Z29
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm14x32_store
 
-zmm14x32_loop:
+zmmx32_loop:
 	VMOVUPS      (DI), Z0
 	VMOVUPS      64(DI), Z1
 	VBROADCASTSS (AX), Z2
 	VFMADD231PS  Z2, Z0, Z4
 	VFMADD231PS  Z2, Z1, Z5
+	CMPQ         R14, $0x01
+	JEQ          zmmx32_next
 	VBROADCASTSS (AX)(SI*1), Z3
 	VFMADD231PS  Z3, Z0, Z6
 	VFMADD231PS  Z3, Z1, Z7
+	CMPQ         R14, $0x02
+	JEQ          zmmx32_next
 	VBROADCASTSS (AX)(SI*2), Z2
 	VFMADD231PS  Z2, Z0, Z8
 	VFMADD231PS  Z2, Z1, Z9
+	CMPQ         R14, $0x03
+	JEQ          zmmx32_next
 	VBROADCASTSS (R10), Z3
 	VFMADD231PS  Z3, Z0, Z10
 	VFMADD231PS  Z3, Z1, Z11
+	CMPQ         R14, $0x04
+	JEQ          zmmx32_next
 	VBROADCASTSS (R10)(SI*1), Z2
 	VFMADD231PS  Z2, Z0, Z12
 	VFMADD231PS  Z2, Z1, Z13
+	CMPQ         R14, $0x05
+	JEQ          zmmx32_next
 	VBROADCASTSS (R10)(SI*2), Z3
 	VFMADD231PS  Z3, Z0, Z14
 	VFMADD231PS  Z3, Z1, Z15
+	CMPQ         R14, $0x06
+	JEQ          zmmx32_next
 	VBROADCASTSS (R11), Z2
 	VFMADD231PS  Z2, Z0, Z16
 	VFMADD231PS  Z2, Z1, Z17
+	CMPQ         R14, $0x07
+	JEQ          zmmx32_next
 	VBROADCASTSS (R11)(SI*1), Z3
 	VFMADD231PS  Z3, Z0, Z18
 	VFMADD231PS  Z3, Z1, Z19
+	CMPQ         R14, $0x08
+	JEQ          zmmx32_next
 	VBROADCASTSS (R11)(SI*2), Z2
 	VFMADD231PS  Z2, Z0, Z20
 	VFMADD231PS  Z2, Z1, Z21
+	CMPQ         R14, $0x09
+	JEQ          zmmx32_next
 	VBROADCASTSS (R12), Z3
 	VFMADD231PS  Z3, Z0, Z22
 	VFMADD231PS  Z3, Z1, Z23
+	CMPQ         R14, $0x0a
+	JEQ          zmmx32_next
 	VBROADCASTSS (R12)(SI*1), Z2
 	VFMADD231PS  Z2, Z0, Z24
 	VFMADD231PS  Z2, Z1, Z25
+	CMPQ         R14, $0x0b
+	JEQ          zmmx32_next
 	VBROADCASTSS (R12)(SI*2), Z3
 	VFMADD231PS  Z3, Z0, Z26
 	VFMADD231PS  Z3, Z1, Z27
+	CMPQ         R14, $0x0c
+	JEQ          zmmx32_next
 	VBROADCASTSS (R13), Z2
 	VFMADD231PS  Z2, Z0, Z28
 	VFMADD231PS  Z2, Z1, Z29
+	CMPQ         R14, $0x0d
+	JEQ          zmmx32_next
 	VBROADCASTSS (R13)(SI*1), Z3
 	VFMADD231PS  Z3, Z0, Z30
 	VFMADD231PS  Z3, Z1, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         DX, R12
-	ADDQ         DX, R13
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm14x32_loop
 
-zmm14x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm14x32_overwrite
-	VADDPS  (R8), Z4, Z4
-	VMOVUPS Z4, (R8)
-	VADDPS  64(R8), Z5, Z5
-	VMOVUPS Z5, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z6, Z6
-	VMOVUPS Z6, (R8)
-	VADDPS  64(R8), Z7, Z7
-	VMOVUPS Z7, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z8, Z8
-	VMOVUPS Z8, (R8)
-	VADDPS  64(R8), Z9, Z9
-	VMOVUPS Z9, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z10, Z10
-	VMOVUPS Z10, (R8)
-	VADDPS  64(R8), Z11, Z11
-	VMOVUPS Z11, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z12, Z12
-	VMOVUPS Z12, (R8)
-	VADDPS  64(R8), Z13, Z13
-	VMOVUPS Z13, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z14, Z14
-	VMOVUPS Z14, (R8)
-	VADDPS  64(R8), Z15, Z15
-	VMOVUPS Z15, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z16, Z16
-	VMOVUPS Z16, (R8)
-	VADDPS  64(R8), Z17, Z17
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z18, Z18
-	VMOVUPS Z18, (R8)
-	VADDPS  64(R8), Z19, Z19
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z20, Z20
-	VMOVUPS Z20, (R8)
-	VADDPS  64(R8), Z21, Z21
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z22, Z22
-	VMOVUPS Z22, (R8)
-	VADDPS  64(R8), Z23, Z23
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	VADDPS  64(R8), Z25, Z25
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	VADDPS  64(R8), Z27, Z27
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
+zmmx32_next:
+	ADDQ      DX, AX
+	ADDQ      DX, R10
+	ADDQ      DX, R11
+	ADDQ      DX, R12
+	ADDQ      DX, R13
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       zmmx32_loop
+	MOVQ      c+48(FP), R8
+	MOVQ      ldc+56(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      accumulate+64(FP), AX
+	MOVQ      cols+80(FP), DX
+	MOVQ      $-1, CX
+	BZHIQ     DX, CX, CX
+	NEGQ      AX
+	ANDQ      CX, AX
+	KMOVW     CX, K1
+	KMOVW     AX, K3
+	SHRQ      $0x10, CX
+	SHRQ      $0x10, AX
+	KMOVW     CX, K2
+	KMOVW     AX, K4
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z5, Z5
+	VMOVUPS   Z5, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x01
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z6, Z6
+	VMOVUPS   Z6, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z7, Z7
+	VMOVUPS   Z7, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x02
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z8, Z8
+	VMOVUPS   Z8, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z9, Z9
+	VMOVUPS   Z9, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x03
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z10, Z10
+	VMOVUPS   Z10, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z11, Z11
+	VMOVUPS   Z11, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x04
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z12, Z12
+	VMOVUPS   Z12, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x05
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z14, Z14
+	VMOVUPS   Z14, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z15, Z15
+	VMOVUPS   Z15, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x06
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z16, Z16
+	VMOVUPS   Z16, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z17, Z17
+	VMOVUPS   Z17, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x07
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z18, Z18
+	VMOVUPS   Z18, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z19, Z19
+	VMOVUPS   Z19, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x08
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z20, Z20
+	VMOVUPS   Z20, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z21, Z21
+	VMOVUPS   Z21, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x09
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z22, Z22
+	VMOVUPS   Z22, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z23, Z23
+	VMOVUPS   Z23, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0a
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z24, Z24
+	VMOVUPS   Z24, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z25, Z25
+	VMOVUPS   Z25, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0b
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z26, Z26
+	VMOVUPS   Z26, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z27, Z27
+	VMOVUPS   Z27, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0c
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z28, Z28
+	VMOVUPS   Z28, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z29, Z29
+	VMOVUPS   Z29, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0d
+	JEQ       zmmx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z30, Z30
+	VMOVUPS   Z30, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z31, Z31
+	VMOVUPS   Z31, K2, 64(R8)
+	ADDQ      R9, R8
+
+zmmx32_end:
 	VZEROUPPER
 	RET
 
-zmm14x32_overwrite:
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z10, (R8)
-	VMOVUPS Z11, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z14, (R8)
-	VMOVUPS Z15, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z16, (R8)
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z18, (R8)
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z20, (R8)
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z22, (R8)
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z24, (R8)
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm8x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm8x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	VPXORD Z16, Z16, Z16
-	VPXORD Z17, Z17, Z17
-	VPXORD Z18, Z18, Z18
-	VPXORD Z19, Z19, Z19
-	VPXORD Z20, Z20, Z20
-	VPXORD Z21, Z21, Z21
-	VPXORD Z22, Z22, Z22
-	VPXORD Z23, Z23, Z23
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm8x32_store
-
-zmm8x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	VFMADD231PS  Z2, Z0, Z16
-	VFMADD231PS  Z2, Z1, Z17
-	VBROADCASTSS (AX)(SI*1), Z3
-	VFMADD231PS  Z3, Z0, Z18
-	VFMADD231PS  Z3, Z1, Z19
-	VBROADCASTSS (AX)(SI*2), Z4
-	VFMADD231PS  Z4, Z0, Z20
-	VFMADD231PS  Z4, Z1, Z21
-	VBROADCASTSS (R10), Z5
-	VFMADD231PS  Z5, Z0, Z22
-	VFMADD231PS  Z5, Z1, Z23
-	VBROADCASTSS (R10)(SI*1), Z6
-	VFMADD231PS  Z6, Z0, Z24
-	VFMADD231PS  Z6, Z1, Z25
-	VBROADCASTSS (R10)(SI*2), Z7
-	VFMADD231PS  Z7, Z0, Z26
-	VFMADD231PS  Z7, Z1, Z27
-	VBROADCASTSS (R11), Z8
-	VFMADD231PS  Z8, Z0, Z28
-	VFMADD231PS  Z8, Z1, Z29
-	VBROADCASTSS (R11)(SI*1), Z9
-	VFMADD231PS  Z9, Z0, Z30
-	VFMADD231PS  Z9, Z1, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm8x32_loop
-
-zmm8x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm8x32_overwrite
-	VADDPS  (R8), Z16, Z16
-	VMOVUPS Z16, (R8)
-	VADDPS  64(R8), Z17, Z17
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z18, Z18
-	VMOVUPS Z18, (R8)
-	VADDPS  64(R8), Z19, Z19
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z20, Z20
-	VMOVUPS Z20, (R8)
-	VADDPS  64(R8), Z21, Z21
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z22, Z22
-	VMOVUPS Z22, (R8)
-	VADDPS  64(R8), Z23, Z23
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	VADDPS  64(R8), Z25, Z25
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	VADDPS  64(R8), Z27, Z27
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm8x32_overwrite:
-	VMOVUPS Z16, (R8)
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z18, (R8)
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z20, (R8)
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z22, (R8)
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z24, (R8)
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm4x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm4x32_store
-
-zmm4x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	VFMADD231PS  Z2, Z0, Z24
-	VFMADD231PS  Z2, Z1, Z25
-	VBROADCASTSS (AX)(SI*1), Z3
-	VFMADD231PS  Z3, Z0, Z26
-	VFMADD231PS  Z3, Z1, Z27
-	VBROADCASTSS (AX)(SI*2), Z4
-	VFMADD231PS  Z4, Z0, Z28
-	VFMADD231PS  Z4, Z1, Z29
-	VBROADCASTSS (R10), Z5
-	VFMADD231PS  Z5, Z0, Z30
-	VFMADD231PS  Z5, Z1, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm4x32_loop
-
-zmm4x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm4x32_overwrite
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	VADDPS  64(R8), Z25, Z25
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	VADDPS  64(R8), Z27, Z27
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm4x32_overwrite:
-	VMOVUPS Z24, (R8)
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm2x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm2x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm2x32_store
-
-zmm2x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	VFMADD231PS  Z2, Z0, Z28
-	VFMADD231PS  Z2, Z1, Z29
-	VBROADCASTSS (AX)(SI*1), Z3
-	VFMADD231PS  Z3, Z0, Z30
-	VFMADD231PS  Z3, Z1, Z31
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm2x32_loop
-
-zmm2x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm2x32_overwrite
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm2x32_overwrite:
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm1x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm1x32_store
-
-zmm1x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	VFMADD231PS  Z2, Z0, Z30
-	VFMADD231PS  Z2, Z1, Z31
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm1x32_loop
-
-zmm1x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm1x32_overwrite
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm1x32_overwrite:
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm6x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// func ymmx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 // Requires: AVX, FMA3
-TEXT ·ymm6x16(SB), NOSPLIT, $0-72
+TEXT ·ymmx16(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	VXORPS Y4, Y4, Y4
@@ -616,315 +306,143 @@ TEXT ·ymm6x16(SB), NOSPLIT, $0-72
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm6x16_store
 
-ymm6x16_loop:
+ymmx16_loop:
 	VMOVUPS      (DI), Y0
 	VMOVUPS      32(DI), Y1
 	VBROADCASTSS (AX), Y2
 	VFMADD231PS  Y2, Y0, Y4
 	VFMADD231PS  Y2, Y1, Y5
+	CMPQ         R14, $0x01
+	JEQ          ymmx16_next
 	VBROADCASTSS (AX)(SI*1), Y3
 	VFMADD231PS  Y3, Y0, Y6
 	VFMADD231PS  Y3, Y1, Y7
+	CMPQ         R14, $0x02
+	JEQ          ymmx16_next
 	VBROADCASTSS (AX)(SI*2), Y2
 	VFMADD231PS  Y2, Y0, Y8
 	VFMADD231PS  Y2, Y1, Y9
+	CMPQ         R14, $0x03
+	JEQ          ymmx16_next
 	VBROADCASTSS (R10), Y3
 	VFMADD231PS  Y3, Y0, Y10
 	VFMADD231PS  Y3, Y1, Y11
+	CMPQ         R14, $0x04
+	JEQ          ymmx16_next
 	VBROADCASTSS (R10)(SI*1), Y2
 	VFMADD231PS  Y2, Y0, Y12
 	VFMADD231PS  Y2, Y1, Y13
+	CMPQ         R14, $0x05
+	JEQ          ymmx16_next
 	VBROADCASTSS (R10)(SI*2), Y3
 	VFMADD231PS  Y3, Y0, Y14
 	VFMADD231PS  Y3, Y1, Y15
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm6x16_loop
 
-ymm6x16_store:
+ymmx16_next:
+	ADDQ    DX, AX
+	ADDQ    DX, R10
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     ymmx16_loop
+	MOVQ    c+48(FP), R8
+	MOVQ    ldc+56(FP), R9
+	SHLQ    $0x02, R9
 	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
-	JZ      ymm6x16_overwrite
+	JZ      ymmx16_overwrite
 	VADDPS  (R8), Y4, Y4
 	VMOVUPS Y4, (R8)
 	VADDPS  32(R8), Y5, Y5
 	VMOVUPS Y5, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x01
+	JEQ     ymmx16_added
 	VADDPS  (R8), Y6, Y6
 	VMOVUPS Y6, (R8)
 	VADDPS  32(R8), Y7, Y7
 	VMOVUPS Y7, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x02
+	JEQ     ymmx16_added
 	VADDPS  (R8), Y8, Y8
 	VMOVUPS Y8, (R8)
 	VADDPS  32(R8), Y9, Y9
 	VMOVUPS Y9, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x03
+	JEQ     ymmx16_added
 	VADDPS  (R8), Y10, Y10
 	VMOVUPS Y10, (R8)
 	VADDPS  32(R8), Y11, Y11
 	VMOVUPS Y11, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x04
+	JEQ     ymmx16_added
 	VADDPS  (R8), Y12, Y12
 	VMOVUPS Y12, (R8)
 	VADDPS  32(R8), Y13, Y13
 	VMOVUPS Y13, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x05
+	JEQ     ymmx16_added
 	VADDPS  (R8), Y14, Y14
 	VMOVUPS Y14, (R8)
 	VADDPS  32(R8), Y15, Y15
 	VMOVUPS Y15, 32(R8)
 	ADDQ    R9, R8
+
+ymmx16_added:
 	VZEROUPPER
 	RET
 
-ymm6x16_overwrite:
+ymmx16_overwrite:
 	VMOVUPS Y4, (R8)
 	VMOVUPS Y5, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x01
+	JEQ     ymmx16_end
 	VMOVUPS Y6, (R8)
 	VMOVUPS Y7, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x02
+	JEQ     ymmx16_end
 	VMOVUPS Y8, (R8)
 	VMOVUPS Y9, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x03
+	JEQ     ymmx16_end
 	VMOVUPS Y10, (R8)
 	VMOVUPS Y11, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x04
+	JEQ     ymmx16_end
 	VMOVUPS Y12, (R8)
 	VMOVUPS Y13, 32(R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x05
+	JEQ     ymmx16_end
 	VMOVUPS Y14, (R8)
 	VMOVUPS Y15, 32(R8)
 	ADDQ    R9, R8
+
+ymmx16_end:
 	VZEROUPPER
 	RET
 
-// func ymm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm4x16(SB), NOSPLIT, $0-72
+// func brainx32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·brainx32(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	VXORPS Y14, Y14, Y14
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm4x16_store
-
-ymm4x16_loop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	VBROADCASTSS (AX), Y2
-	VFMADD231PS  Y2, Y0, Y8
-	VFMADD231PS  Y2, Y1, Y9
-	VBROADCASTSS (AX)(SI*1), Y3
-	VFMADD231PS  Y3, Y0, Y10
-	VFMADD231PS  Y3, Y1, Y11
-	VBROADCASTSS (AX)(SI*2), Y4
-	VFMADD231PS  Y4, Y0, Y12
-	VFMADD231PS  Y4, Y1, Y13
-	VBROADCASTSS (R10), Y5
-	VFMADD231PS  Y5, Y0, Y14
-	VFMADD231PS  Y5, Y1, Y15
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm4x16_loop
-
-ymm4x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm4x16_overwrite
-	VADDPS  (R8), Y8, Y8
-	VMOVUPS Y8, (R8)
-	VADDPS  32(R8), Y9, Y9
-	VMOVUPS Y9, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y10, Y10
-	VMOVUPS Y10, (R8)
-	VADDPS  32(R8), Y11, Y11
-	VMOVUPS Y11, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y12, Y12
-	VMOVUPS Y12, (R8)
-	VADDPS  32(R8), Y13, Y13
-	VMOVUPS Y13, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y14, Y14
-	VMOVUPS Y14, (R8)
-	VADDPS  32(R8), Y15, Y15
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm4x16_overwrite:
-	VMOVUPS Y8, (R8)
-	VMOVUPS Y9, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y10, (R8)
-	VMOVUPS Y11, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y12, (R8)
-	VMOVUPS Y13, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y14, (R8)
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm2x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	VXORPS Y14, Y14, Y14
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm2x16_store
-
-ymm2x16_loop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	VBROADCASTSS (AX), Y2
-	VFMADD231PS  Y2, Y0, Y12
-	VFMADD231PS  Y2, Y1, Y13
-	VBROADCASTSS (AX)(SI*1), Y3
-	VFMADD231PS  Y3, Y0, Y14
-	VFMADD231PS  Y3, Y1, Y15
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm2x16_loop
-
-ymm2x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm2x16_overwrite
-	VADDPS  (R8), Y12, Y12
-	VMOVUPS Y12, (R8)
-	VADDPS  32(R8), Y13, Y13
-	VMOVUPS Y13, 32(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y14, Y14
-	VMOVUPS Y14, (R8)
-	VADDPS  32(R8), Y15, Y15
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm2x16_overwrite:
-	VMOVUPS Y12, (R8)
-	VMOVUPS Y13, 32(R8)
-	ADDQ    R9, R8
-	VMOVUPS Y14, (R8)
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm1x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VXORPS Y14, Y14, Y14
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm1x16_store
-
-ymm1x16_loop:
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	VBROADCASTSS (AX), Y2
-	VFMADD231PS  Y2, Y0, Y14
-	VFMADD231PS  Y2, Y1, Y15
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm1x16_loop
-
-ymm1x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm1x16_overwrite
-	VADDPS  (R8), Y14, Y14
-	VMOVUPS Y14, (R8)
-	VADDPS  32(R8), Y15, Y15
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm1x16_overwrite:
-	VMOVUPS Y14, (R8)
-	VMOVUPS Y15, 32(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain14x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain14x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	LEAQ   (R10)(SI*2), R11
@@ -961,10 +479,8 @@ TEXT ·brain14x32(SB), NOSPLIT, $0-72
 	VPXORD Z29, Z29, Z29
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain14x32_store
 
-brain14x32_loop:
+brainx32_loop:
 	VMOVUPS      (DI), Z0
 	VMOVUPS      64(DI), Z1
 	VBROADCASTSS (AX), Z2
@@ -972,370 +488,264 @@ brain14x32_loop:
 	WORD         $0xe252
 	LONG         $0x4876f262
 	WORD         $0xea52
+	CMPQ         R14, $0x01
+	JEQ          brainx32_next
 	VBROADCASTSS (AX)(SI*1), Z3
 	LONG         $0x487ef262
 	WORD         $0xf352
 	LONG         $0x4876f262
 	WORD         $0xfb52
+	CMPQ         R14, $0x02
+	JEQ          brainx32_next
 	VBROADCASTSS (AX)(SI*2), Z2
 	LONG         $0x487e7262
 	WORD         $0xc252
 	LONG         $0x48767262
 	WORD         $0xca52
+	CMPQ         R14, $0x03
+	JEQ          brainx32_next
 	VBROADCASTSS (R10), Z3
 	LONG         $0x487e7262
 	WORD         $0xd352
 	LONG         $0x48767262
 	WORD         $0xdb52
+	CMPQ         R14, $0x04
+	JEQ          brainx32_next
 	VBROADCASTSS (R10)(SI*1), Z2
 	LONG         $0x487e7262
 	WORD         $0xe252
 	LONG         $0x48767262
 	WORD         $0xea52
+	CMPQ         R14, $0x05
+	JEQ          brainx32_next
 	VBROADCASTSS (R10)(SI*2), Z3
 	LONG         $0x487e7262
 	WORD         $0xf352
 	LONG         $0x48767262
 	WORD         $0xfb52
+	CMPQ         R14, $0x06
+	JEQ          brainx32_next
 	VBROADCASTSS (R11), Z2
 	LONG         $0x487ee262
 	WORD         $0xc252
 	LONG         $0x4876e262
 	WORD         $0xca52
+	CMPQ         R14, $0x07
+	JEQ          brainx32_next
 	VBROADCASTSS (R11)(SI*1), Z3
 	LONG         $0x487ee262
 	WORD         $0xd352
 	LONG         $0x4876e262
 	WORD         $0xdb52
+	CMPQ         R14, $0x08
+	JEQ          brainx32_next
 	VBROADCASTSS (R11)(SI*2), Z2
 	LONG         $0x487ee262
 	WORD         $0xe252
 	LONG         $0x4876e262
 	WORD         $0xea52
+	CMPQ         R14, $0x09
+	JEQ          brainx32_next
 	VBROADCASTSS (R12), Z3
 	LONG         $0x487ee262
 	WORD         $0xf352
 	LONG         $0x4876e262
 	WORD         $0xfb52
+	CMPQ         R14, $0x0a
+	JEQ          brainx32_next
 	VBROADCASTSS (R12)(SI*1), Z2
 	LONG         $0x487e6262
 	WORD         $0xc252
 	LONG         $0x48766262
 	WORD         $0xca52
+	CMPQ         R14, $0x0b
+	JEQ          brainx32_next
 	VBROADCASTSS (R12)(SI*2), Z3
 	LONG         $0x487e6262
 	WORD         $0xd352
 	LONG         $0x48766262
 	WORD         $0xdb52
+	CMPQ         R14, $0x0c
+	JEQ          brainx32_next
 	VBROADCASTSS (R13), Z2
 	LONG         $0x487e6262
 	WORD         $0xe252
 	LONG         $0x48766262
 	WORD         $0xea52
+	CMPQ         R14, $0x0d
+	JEQ          brainx32_next
 	VBROADCASTSS (R13)(SI*1), Z3
 	LONG         $0x487e6262
 	WORD         $0xf352
 	LONG         $0x48766262
 	WORD         $0xfb52
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         DX, R12
-	ADDQ         DX, R13
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain14x32_loop
 
-brain14x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain14x32_overwrite
-	VADDPS  (R8), Z4, Z4
-	VMOVUPS Z4, (R8)
-	VADDPS  64(R8), Z5, Z5
-	VMOVUPS Z5, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z6, Z6
-	VMOVUPS Z6, (R8)
-	VADDPS  64(R8), Z7, Z7
-	VMOVUPS Z7, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z8, Z8
-	VMOVUPS Z8, (R8)
-	VADDPS  64(R8), Z9, Z9
-	VMOVUPS Z9, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z10, Z10
-	VMOVUPS Z10, (R8)
-	VADDPS  64(R8), Z11, Z11
-	VMOVUPS Z11, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z12, Z12
-	VMOVUPS Z12, (R8)
-	VADDPS  64(R8), Z13, Z13
-	VMOVUPS Z13, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z14, Z14
-	VMOVUPS Z14, (R8)
-	VADDPS  64(R8), Z15, Z15
-	VMOVUPS Z15, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z16, Z16
-	VMOVUPS Z16, (R8)
-	VADDPS  64(R8), Z17, Z17
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z18, Z18
-	VMOVUPS Z18, (R8)
-	VADDPS  64(R8), Z19, Z19
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z20, Z20
-	VMOVUPS Z20, (R8)
-	VADDPS  64(R8), Z21, Z21
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z22, Z22
-	VMOVUPS Z22, (R8)
-	VADDPS  64(R8), Z23, Z23
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	VADDPS  64(R8), Z25, Z25
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	VADDPS  64(R8), Z27, Z27
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
+brainx32_next:
+	ADDQ      DX, AX
+	ADDQ      DX, R10
+	ADDQ      DX, R11
+	ADDQ      DX, R12
+	ADDQ      DX, R13
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       brainx32_loop
+	MOVQ      c+48(FP), R8
+	MOVQ      ldc+56(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      accumulate+64(FP), AX
+	MOVQ      cols+80(FP), DX
+	MOVQ      $-1, CX
+	BZHIQ     DX, CX, CX
+	NEGQ      AX
+	ANDQ      CX, AX
+	KMOVW     CX, K1
+	KMOVW     AX, K3
+	SHRQ      $0x10, CX
+	SHRQ      $0x10, AX
+	KMOVW     CX, K2
+	KMOVW     AX, K4
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z4, Z4
+	VMOVUPS   Z4, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z5, Z5
+	VMOVUPS   Z5, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x01
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z6, Z6
+	VMOVUPS   Z6, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z7, Z7
+	VMOVUPS   Z7, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x02
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z8, Z8
+	VMOVUPS   Z8, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z9, Z9
+	VMOVUPS   Z9, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x03
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z10, Z10
+	VMOVUPS   Z10, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z11, Z11
+	VMOVUPS   Z11, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x04
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z12, Z12
+	VMOVUPS   Z12, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z13, Z13
+	VMOVUPS   Z13, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x05
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z14, Z14
+	VMOVUPS   Z14, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z15, Z15
+	VMOVUPS   Z15, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x06
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z16, Z16
+	VMOVUPS   Z16, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z17, Z17
+	VMOVUPS   Z17, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x07
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z18, Z18
+	VMOVUPS   Z18, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z19, Z19
+	VMOVUPS   Z19, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x08
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z20, Z20
+	VMOVUPS   Z20, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z21, Z21
+	VMOVUPS   Z21, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x09
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z22, Z22
+	VMOVUPS   Z22, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z23, Z23
+	VMOVUPS   Z23, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0a
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z24, Z24
+	VMOVUPS   Z24, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z25, Z25
+	VMOVUPS   Z25, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0b
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z26, Z26
+	VMOVUPS   Z26, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z27, Z27
+	VMOVUPS   Z27, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0c
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z28, Z28
+	VMOVUPS   Z28, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z29, Z29
+	VMOVUPS   Z29, K2, 64(R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0d
+	JEQ       brainx32_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z30, Z30
+	VMOVUPS   Z30, K1, (R8)
+	VMOVUPS.Z 64(R8), K4, Z1
+	VADDPS    Z1, Z31, Z31
+	VMOVUPS   Z31, K2, 64(R8)
+	ADDQ      R9, R8
+
+brainx32_end:
 	VZEROUPPER
 	RET
 
-brain14x32_overwrite:
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z6, (R8)
-	VMOVUPS Z7, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z8, (R8)
-	VMOVUPS Z9, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z10, (R8)
-	VMOVUPS Z11, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z14, (R8)
-	VMOVUPS Z15, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z16, (R8)
-	VMOVUPS Z17, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z18, (R8)
-	VMOVUPS Z19, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z20, (R8)
-	VMOVUPS Z21, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z22, (R8)
-	VMOVUPS Z23, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z24, (R8)
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain4x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain4x32(SB), NOSPLIT, $0-72
+// func zmmx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·zmmx16(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain4x32_store
-
-brain4x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	LONG         $0x487e6262
-	WORD         $0xc252
-	LONG         $0x48766262
-	WORD         $0xca52
-	VBROADCASTSS (AX)(SI*1), Z3
-	LONG         $0x487e6262
-	WORD         $0xd352
-	LONG         $0x48766262
-	WORD         $0xdb52
-	VBROADCASTSS (AX)(SI*2), Z4
-	LONG         $0x487e6262
-	WORD         $0xe452
-	LONG         $0x48766262
-	WORD         $0xec52
-	VBROADCASTSS (R10), Z5
-	LONG         $0x487e6262
-	WORD         $0xf552
-	LONG         $0x48766262
-	WORD         $0xfd52
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain4x32_loop
-
-brain4x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain4x32_overwrite
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	VADDPS  64(R8), Z25, Z25
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	VADDPS  64(R8), Z27, Z27
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	VADDPS  64(R8), Z29, Z29
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-brain4x32_overwrite:
-	VMOVUPS Z24, (R8)
-	VMOVUPS Z25, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	VMOVUPS Z27, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	VMOVUPS Z29, 64(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain1x32(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain1x32(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain1x32_store
-
-brain1x32_loop:
-	VMOVUPS      (DI), Z0
-	VMOVUPS      64(DI), Z1
-	VBROADCASTSS (AX), Z2
-	LONG         $0x487e6262
-	WORD         $0xf252
-	LONG         $0x48766262
-	WORD         $0xfa52
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain1x32_loop
-
-brain1x32_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain1x32_overwrite
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	VADDPS  64(R8), Z31, Z31
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-brain1x32_overwrite:
-	VMOVUPS Z30, (R8)
-	VMOVUPS Z31, 64(R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm14x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	LEAQ   (R10)(SI*2), R11
@@ -1358,417 +768,184 @@ TEXT ·zmm14x16(SB), NOSPLIT, $0-72
 	VPXORD Z29, Z29, Z29
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm14x16_store
 
-zmm14x16_loop:
+zmmx16_loop:
 	VMOVUPS      (DI), Z0
 	VBROADCASTSS (AX), Z1
 	VFMADD231PS  Z1, Z0, Z18
+	CMPQ         R14, $0x01
+	JEQ          zmmx16_next
 	VBROADCASTSS (AX)(SI*1), Z2
 	VFMADD231PS  Z2, Z0, Z19
+	CMPQ         R14, $0x02
+	JEQ          zmmx16_next
 	VBROADCASTSS (AX)(SI*2), Z3
 	VFMADD231PS  Z3, Z0, Z20
+	CMPQ         R14, $0x03
+	JEQ          zmmx16_next
 	VBROADCASTSS (R10), Z4
 	VFMADD231PS  Z4, Z0, Z21
+	CMPQ         R14, $0x04
+	JEQ          zmmx16_next
 	VBROADCASTSS (R10)(SI*1), Z5
 	VFMADD231PS  Z5, Z0, Z22
+	CMPQ         R14, $0x05
+	JEQ          zmmx16_next
 	VBROADCASTSS (R10)(SI*2), Z6
 	VFMADD231PS  Z6, Z0, Z23
+	CMPQ         R14, $0x06
+	JEQ          zmmx16_next
 	VBROADCASTSS (R11), Z7
 	VFMADD231PS  Z7, Z0, Z24
+	CMPQ         R14, $0x07
+	JEQ          zmmx16_next
 	VBROADCASTSS (R11)(SI*1), Z8
 	VFMADD231PS  Z8, Z0, Z25
+	CMPQ         R14, $0x08
+	JEQ          zmmx16_next
 	VBROADCASTSS (R11)(SI*2), Z9
 	VFMADD231PS  Z9, Z0, Z26
+	CMPQ         R14, $0x09
+	JEQ          zmmx16_next
 	VBROADCASTSS (R12), Z10
 	VFMADD231PS  Z10, Z0, Z27
+	CMPQ         R14, $0x0a
+	JEQ          zmmx16_next
 	VBROADCASTSS (R12)(SI*1), Z11
 	VFMADD231PS  Z11, Z0, Z28
+	CMPQ         R14, $0x0b
+	JEQ          zmmx16_next
 	VBROADCASTSS (R12)(SI*2), Z12
 	VFMADD231PS  Z12, Z0, Z29
+	CMPQ         R14, $0x0c
+	JEQ          zmmx16_next
 	VBROADCASTSS (R13), Z13
 	VFMADD231PS  Z13, Z0, Z30
+	CMPQ         R14, $0x0d
+	JEQ          zmmx16_next
 	VBROADCASTSS (R13)(SI*1), Z14
 	VFMADD231PS  Z14, Z0, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         DX, R12
-	ADDQ         DX, R13
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm14x16_loop
 
-zmm14x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm14x16_overwrite
-	VADDPS  (R8), Z18, Z18
-	VMOVUPS Z18, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z19, Z19
-	VMOVUPS Z19, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z20, Z20
-	VMOVUPS Z20, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z21, Z21
-	VMOVUPS Z21, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z22, Z22
-	VMOVUPS Z22, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z23, Z23
-	VMOVUPS Z23, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z25, Z25
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z27, Z27
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z29, Z29
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
+zmmx16_next:
+	ADDQ      DX, AX
+	ADDQ      DX, R10
+	ADDQ      DX, R11
+	ADDQ      DX, R12
+	ADDQ      DX, R13
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       zmmx16_loop
+	MOVQ      c+48(FP), R8
+	MOVQ      ldc+56(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      accumulate+64(FP), AX
+	MOVQ      cols+80(FP), DX
+	MOVQ      $-1, CX
+	BZHIQ     DX, CX, CX
+	NEGQ      AX
+	ANDQ      CX, AX
+	KMOVW     CX, K1
+	KMOVW     AX, K3
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z18, Z18
+	VMOVUPS   Z18, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x01
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z19, Z19
+	VMOVUPS   Z19, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x02
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z20, Z20
+	VMOVUPS   Z20, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x03
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z21, Z21
+	VMOVUPS   Z21, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x04
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z22, Z22
+	VMOVUPS   Z22, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x05
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z23, Z23
+	VMOVUPS   Z23, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x06
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z24, Z24
+	VMOVUPS   Z24, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x07
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z25, Z25
+	VMOVUPS   Z25, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x08
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z26, Z26
+	VMOVUPS   Z26, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x09
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z27, Z27
+	VMOVUPS   Z27, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0a
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z28, Z28
+	VMOVUPS   Z28, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0b
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z29, Z29
+	VMOVUPS   Z29, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0c
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z30, Z30
+	VMOVUPS   Z30, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0d
+	JEQ       zmmx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z31, Z31
+	VMOVUPS   Z31, K1, (R8)
+	ADDQ      R9, R8
+
+zmmx16_end:
 	VZEROUPPER
 	RET
 
-zmm14x16_overwrite:
-	VMOVUPS Z18, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z19, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z20, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z21, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z22, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z23, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm8x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm8x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	LEAQ   (R10)(SI*2), R11
-	ADDQ   SI, R11
-	VPXORD Z24, Z24, Z24
-	VPXORD Z25, Z25, Z25
-	VPXORD Z26, Z26, Z26
-	VPXORD Z27, Z27, Z27
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm8x16_store
-
-zmm8x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	VFMADD231PS  Z1, Z0, Z24
-	VBROADCASTSS (AX)(SI*1), Z2
-	VFMADD231PS  Z2, Z0, Z25
-	VBROADCASTSS (AX)(SI*2), Z3
-	VFMADD231PS  Z3, Z0, Z26
-	VBROADCASTSS (R10), Z4
-	VFMADD231PS  Z4, Z0, Z27
-	VBROADCASTSS (R10)(SI*1), Z5
-	VFMADD231PS  Z5, Z0, Z28
-	VBROADCASTSS (R10)(SI*2), Z6
-	VFMADD231PS  Z6, Z0, Z29
-	VBROADCASTSS (R11), Z7
-	VFMADD231PS  Z7, Z0, Z30
-	VBROADCASTSS (R11)(SI*1), Z8
-	VFMADD231PS  Z8, Z0, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm8x16_loop
-
-zmm8x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm8x16_overwrite
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z25, Z25
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z27, Z27
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z29, Z29
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm8x16_overwrite:
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm4x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm4x16_store
-
-zmm4x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	VFMADD231PS  Z1, Z0, Z28
-	VBROADCASTSS (AX)(SI*1), Z2
-	VFMADD231PS  Z2, Z0, Z29
-	VBROADCASTSS (AX)(SI*2), Z3
-	VFMADD231PS  Z3, Z0, Z30
-	VBROADCASTSS (R10), Z4
-	VFMADD231PS  Z4, Z0, Z31
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm4x16_loop
-
-zmm4x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm4x16_overwrite
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z29, Z29
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm4x16_overwrite:
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm2x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm2x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm2x16_store
-
-zmm2x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	VFMADD231PS  Z1, Z0, Z30
-	VBROADCASTSS (AX)(SI*1), Z2
-	VFMADD231PS  Z2, Z0, Z31
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm2x16_loop
-
-zmm2x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm2x16_overwrite
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm2x16_overwrite:
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func zmm1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·zmm1x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     zmm1x16_store
-
-zmm1x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	VFMADD231PS  Z1, Z0, Z31
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          zmm1x16_loop
-
-zmm1x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      zmm1x16_overwrite
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-zmm1x16_overwrite:
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm6x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
+// func ymmx8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
 // Requires: AVX, FMA3
-TEXT ·ymm6x8(SB), NOSPLIT, $0-72
+TEXT ·ymmx8(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	VXORPS Y10, Y10, Y10
@@ -1777,252 +954,118 @@ TEXT ·ymm6x8(SB), NOSPLIT, $0-72
 	VXORPS Y13, Y13, Y13
 	VXORPS Y14, Y14, Y14
 	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm6x8_store
 
-ymm6x8_loop:
+ymmx8_loop:
 	VMOVUPS      (DI), Y0
 	VBROADCASTSS (AX), Y1
 	VFMADD231PS  Y1, Y0, Y10
+	CMPQ         R14, $0x01
+	JEQ          ymmx8_next
 	VBROADCASTSS (AX)(SI*1), Y2
 	VFMADD231PS  Y2, Y0, Y11
+	CMPQ         R14, $0x02
+	JEQ          ymmx8_next
 	VBROADCASTSS (AX)(SI*2), Y3
 	VFMADD231PS  Y3, Y0, Y12
+	CMPQ         R14, $0x03
+	JEQ          ymmx8_next
 	VBROADCASTSS (R10), Y4
 	VFMADD231PS  Y4, Y0, Y13
+	CMPQ         R14, $0x04
+	JEQ          ymmx8_next
 	VBROADCASTSS (R10)(SI*1), Y5
 	VFMADD231PS  Y5, Y0, Y14
+	CMPQ         R14, $0x05
+	JEQ          ymmx8_next
 	VBROADCASTSS (R10)(SI*2), Y6
 	VFMADD231PS  Y6, Y0, Y15
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm6x8_loop
 
-ymm6x8_store:
+ymmx8_next:
+	ADDQ    DX, AX
+	ADDQ    DX, R10
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     ymmx8_loop
+	MOVQ    c+48(FP), R8
+	MOVQ    ldc+56(FP), R9
+	SHLQ    $0x02, R9
 	MOVQ    accumulate+64(FP), AX
 	TESTQ   AX, AX
-	JZ      ymm6x8_overwrite
+	JZ      ymmx8_overwrite
 	VADDPS  (R8), Y10, Y10
 	VMOVUPS Y10, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x01
+	JEQ     ymmx8_added
 	VADDPS  (R8), Y11, Y11
 	VMOVUPS Y11, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x02
+	JEQ     ymmx8_added
 	VADDPS  (R8), Y12, Y12
 	VMOVUPS Y12, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x03
+	JEQ     ymmx8_added
 	VADDPS  (R8), Y13, Y13
 	VMOVUPS Y13, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x04
+	JEQ     ymmx8_added
 	VADDPS  (R8), Y14, Y14
 	VMOVUPS Y14, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x05
+	JEQ     ymmx8_added
 	VADDPS  (R8), Y15, Y15
 	VMOVUPS Y15, (R8)
 	ADDQ    R9, R8
+
+ymmx8_added:
 	VZEROUPPER
 	RET
 
-ymm6x8_overwrite:
+ymmx8_overwrite:
 	VMOVUPS Y10, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x01
+	JEQ     ymmx8_end
 	VMOVUPS Y11, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x02
+	JEQ     ymmx8_end
 	VMOVUPS Y12, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x03
+	JEQ     ymmx8_end
 	VMOVUPS Y13, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x04
+	JEQ     ymmx8_end
 	VMOVUPS Y14, (R8)
 	ADDQ    R9, R8
+	CMPQ    R14, $0x05
+	JEQ     ymmx8_end
 	VMOVUPS Y15, (R8)
 	ADDQ    R9, R8
+
+ymmx8_end:
 	VZEROUPPER
 	RET
 
-// func ymm4x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm4x8(SB), NOSPLIT, $0-72
+// func brainx16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64, rows int64, cols int64)
+// Requires: AVX, AVX512F, BMI2
+TEXT ·brainx16(SB), NOSPLIT, $0-88
 	MOVQ   k+0(FP), CX
 	MOVQ   a+8(FP), AX
 	MOVQ   rowStride+16(FP), SI
 	MOVQ   kStride+24(FP), DX
 	MOVQ   b+32(FP), DI
 	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
+	MOVQ   rows+72(FP), R14
 	SHLQ   $0x02, SI
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VXORPS Y12, Y12, Y12
-	VXORPS Y13, Y13, Y13
-	VXORPS Y14, Y14, Y14
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm4x8_store
-
-ymm4x8_loop:
-	VMOVUPS      (DI), Y0
-	VBROADCASTSS (AX), Y1
-	VFMADD231PS  Y1, Y0, Y12
-	VBROADCASTSS (AX)(SI*1), Y2
-	VFMADD231PS  Y2, Y0, Y13
-	VBROADCASTSS (AX)(SI*2), Y3
-	VFMADD231PS  Y3, Y0, Y14
-	VBROADCASTSS (R10), Y4
-	VFMADD231PS  Y4, Y0, Y15
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm4x8_loop
-
-ymm4x8_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm4x8_overwrite
-	VADDPS  (R8), Y12, Y12
-	VMOVUPS Y12, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y13, Y13
-	VMOVUPS Y13, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y14, Y14
-	VMOVUPS Y14, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y15, Y15
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm4x8_overwrite:
-	VMOVUPS Y12, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Y13, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Y14, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm2x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm2x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VXORPS Y14, Y14, Y14
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm2x8_store
-
-ymm2x8_loop:
-	VMOVUPS      (DI), Y0
-	VBROADCASTSS (AX), Y1
-	VFMADD231PS  Y1, Y0, Y14
-	VBROADCASTSS (AX)(SI*1), Y2
-	VFMADD231PS  Y2, Y0, Y15
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm2x8_loop
-
-ymm2x8_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm2x8_overwrite
-	VADDPS  (R8), Y14, Y14
-	VMOVUPS Y14, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Y15, Y15
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm2x8_overwrite:
-	VMOVUPS Y14, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func ymm1x8(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, FMA3
-TEXT ·ymm1x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VXORPS Y15, Y15, Y15
-	TESTQ  CX, CX
-	JZ     ymm1x8_store
-
-ymm1x8_loop:
-	VMOVUPS      (DI), Y0
-	VBROADCASTSS (AX), Y1
-	VFMADD231PS  Y1, Y0, Y15
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          ymm1x8_loop
-
-ymm1x8_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      ymm1x8_overwrite
-	VADDPS  (R8), Y15, Y15
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-ymm1x8_overwrite:
-	VMOVUPS Y15, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain14x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain14x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
 	LEAQ   (AX)(SI*2), R10
 	ADDQ   SI, R10
 	LEAQ   (R10)(SI*2), R11
@@ -2045,260 +1088,182 @@ TEXT ·brain14x16(SB), NOSPLIT, $0-72
 	VPXORD Z29, Z29, Z29
 	VPXORD Z30, Z30, Z30
 	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain14x16_store
 
-brain14x16_loop:
+brainx16_loop:
 	VMOVUPS      (DI), Z0
 	VBROADCASTSS (AX), Z1
 	LONG         $0x487ee262
 	WORD         $0xd152
+	CMPQ         R14, $0x01
+	JEQ          brainx16_next
 	VBROADCASTSS (AX)(SI*1), Z2
 	LONG         $0x487ee262
 	WORD         $0xda52
+	CMPQ         R14, $0x02
+	JEQ          brainx16_next
 	VBROADCASTSS (AX)(SI*2), Z3
 	LONG         $0x487ee262
 	WORD         $0xe352
+	CMPQ         R14, $0x03
+	JEQ          brainx16_next
 	VBROADCASTSS (R10), Z4
 	LONG         $0x487ee262
 	WORD         $0xec52
+	CMPQ         R14, $0x04
+	JEQ          brainx16_next
 	VBROADCASTSS (R10)(SI*1), Z5
 	LONG         $0x487ee262
 	WORD         $0xf552
+	CMPQ         R14, $0x05
+	JEQ          brainx16_next
 	VBROADCASTSS (R10)(SI*2), Z6
 	LONG         $0x487ee262
 	WORD         $0xfe52
+	CMPQ         R14, $0x06
+	JEQ          brainx16_next
 	VBROADCASTSS (R11), Z7
 	LONG         $0x487e6262
 	WORD         $0xc752
+	CMPQ         R14, $0x07
+	JEQ          brainx16_next
 	VBROADCASTSS (R11)(SI*1), Z8
 	LONG         $0x487e4262
 	WORD         $0xc852
+	CMPQ         R14, $0x08
+	JEQ          brainx16_next
 	VBROADCASTSS (R11)(SI*2), Z9
 	LONG         $0x487e4262
 	WORD         $0xd152
+	CMPQ         R14, $0x09
+	JEQ          brainx16_next
 	VBROADCASTSS (R12), Z10
 	LONG         $0x487e4262
 	WORD         $0xda52
+	CMPQ         R14, $0x0a
+	JEQ          brainx16_next
 	VBROADCASTSS (R12)(SI*1), Z11
 	LONG         $0x487e4262
 	WORD         $0xe352
+	CMPQ         R14, $0x0b
+	JEQ          brainx16_next
 	VBROADCASTSS (R12)(SI*2), Z12
 	LONG         $0x487e4262
 	WORD         $0xec52
+	CMPQ         R14, $0x0c
+	JEQ          brainx16_next
 	VBROADCASTSS (R13), Z13
 	LONG         $0x487e4262
 	WORD         $0xf552
+	CMPQ         R14, $0x0d
+	JEQ          brainx16_next
 	VBROADCASTSS (R13)(SI*1), Z14
 	LONG         $0x487e4262
 	WORD         $0xfe52
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         DX, R11
-	ADDQ         DX, R12
-	ADDQ         DX, R13
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain14x16_loop
 
-brain14x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain14x16_overwrite
-	VADDPS  (R8), Z18, Z18
-	VMOVUPS Z18, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z19, Z19
-	VMOVUPS Z19, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z20, Z20
-	VMOVUPS Z20, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z21, Z21
-	VMOVUPS Z21, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z22, Z22
-	VMOVUPS Z22, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z23, Z23
-	VMOVUPS Z23, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z24, Z24
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z25, Z25
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z26, Z26
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z27, Z27
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z29, Z29
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
+brainx16_next:
+	ADDQ      DX, AX
+	ADDQ      DX, R10
+	ADDQ      DX, R11
+	ADDQ      DX, R12
+	ADDQ      DX, R13
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       brainx16_loop
+	MOVQ      c+48(FP), R8
+	MOVQ      ldc+56(FP), R9
+	SHLQ      $0x02, R9
+	MOVQ      accumulate+64(FP), AX
+	MOVQ      cols+80(FP), DX
+	MOVQ      $-1, CX
+	BZHIQ     DX, CX, CX
+	NEGQ      AX
+	ANDQ      CX, AX
+	KMOVW     CX, K1
+	KMOVW     AX, K3
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z18, Z18
+	VMOVUPS   Z18, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x01
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z19, Z19
+	VMOVUPS   Z19, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x02
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z20, Z20
+	VMOVUPS   Z20, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x03
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z21, Z21
+	VMOVUPS   Z21, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x04
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z22, Z22
+	VMOVUPS   Z22, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x05
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z23, Z23
+	VMOVUPS   Z23, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x06
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z24, Z24
+	VMOVUPS   Z24, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x07
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z25, Z25
+	VMOVUPS   Z25, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x08
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z26, Z26
+	VMOVUPS   Z26, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x09
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z27, Z27
+	VMOVUPS   Z27, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0a
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z28, Z28
+	VMOVUPS   Z28, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0b
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z29, Z29
+	VMOVUPS   Z29, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0c
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z30, Z30
+	VMOVUPS   Z30, K1, (R8)
+	ADDQ      R9, R8
+	CMPQ      R14, $0x0d
+	JEQ       brainx16_end
+	VMOVUPS.Z (R8), K3, Z0
+	VADDPS    Z0, Z31, Z31
+	VMOVUPS   Z31, K1, (R8)
+	ADDQ      R9, R8
 
-brain14x16_overwrite:
-	VMOVUPS Z18, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z19, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z20, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z21, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z22, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z23, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z24, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z25, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z26, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z27, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain4x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain4x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	LEAQ   (AX)(SI*2), R10
-	ADDQ   SI, R10
-	VPXORD Z28, Z28, Z28
-	VPXORD Z29, Z29, Z29
-	VPXORD Z30, Z30, Z30
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain4x16_store
-
-brain4x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	LONG         $0x487e6262
-	WORD         $0xe152
-	VBROADCASTSS (AX)(SI*1), Z2
-	LONG         $0x487e6262
-	WORD         $0xea52
-	VBROADCASTSS (AX)(SI*2), Z3
-	LONG         $0x487e6262
-	WORD         $0xf352
-	VBROADCASTSS (R10), Z4
-	LONG         $0x487e6262
-	WORD         $0xfc52
-	ADDQ         DX, AX
-	ADDQ         DX, R10
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain4x16_loop
-
-brain4x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain4x16_overwrite
-	VADDPS  (R8), Z28, Z28
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z29, Z29
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z30, Z30
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-brain4x16_overwrite:
-	VMOVUPS Z28, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z29, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z30, (R8)
-	ADDQ    R9, R8
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func brain1x16(k int64, a *float32, rowStride int64, kStride int64, b *float32, ldb int64, c *float32, ldc int64, accumulate int64)
-// Requires: AVX, AVX512F
-TEXT ·brain1x16(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), CX
-	MOVQ   a+8(FP), AX
-	MOVQ   rowStride+16(FP), SI
-	MOVQ   kStride+24(FP), DX
-	MOVQ   b+32(FP), DI
-	MOVQ   ldb+40(FP), BX
-	MOVQ   c+48(FP), R8
-	MOVQ   ldc+56(FP), R9
-	SHLQ   $0x02, SI
-	SHLQ   $0x02, DX
-	SHLQ   $0x02, BX
-	SHLQ   $0x02, R9
-	VPXORD Z31, Z31, Z31
-	TESTQ  CX, CX
-	JZ     brain1x16_store
-
-brain1x16_loop:
-	VMOVUPS      (DI), Z0
-	VBROADCASTSS (AX), Z1
-	LONG         $0x487e6262
-	WORD         $0xf952
-	ADDQ         DX, AX
-	ADDQ         BX, DI
-	DECQ         CX
-	JNZ          brain1x16_loop
-
-brain1x16_store:
-	MOVQ    accumulate+64(FP), AX
-	TESTQ   AX, AX
-	JZ      brain1x16_overwrite
-	VADDPS  (R8), Z31, Z31
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-brain1x16_overwrite:
-	VMOVUPS Z31, (R8)
-	ADDQ    R9, R8
+brainx16_end:
 	VZEROUPPER
 	RET
 

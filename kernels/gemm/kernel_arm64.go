@@ -4,32 +4,12 @@
 
 package gemm
 
-// neon12x8 computes C[12, 8] = A·B, or adds it to C.
+// neonx8 computes C[rows, 8] = A·B, or adds it to C, for up to 12 rows.
 //
 //go:noescape
-func neon12x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
+func neonx8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate, rows, cols int64)
 
-// neon4x8 computes C[4, 8] = A·B, or adds it to C.
+// neonx4 computes C[rows, 4] = A·B, or adds it to C, for up to 12 rows.
 //
 //go:noescape
-func neon4x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-
-// neon1x8 computes C[1, 8] = A·B, or adds it to C.
-//
-//go:noescape
-func neon1x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-
-// neon12x4 computes C[12, 4] = A·B, or adds it to C.
-//
-//go:noescape
-func neon12x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-
-// neon4x4 computes C[4, 4] = A·B, or adds it to C.
-//
-//go:noescape
-func neon4x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-
-// neon1x4 computes C[1, 4] = A·B, or adds it to C.
-//
-//go:noescape
-func neon1x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
+func neonx4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate, rows, cols int64)

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func neon12x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon12x8(SB), NOSPLIT, $0-72
+// func neonx8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate, rows, cols int64)
+TEXT ·neonx8(SB), NOSPLIT, $0-88
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD rowStride+16(FP), R19
@@ -15,6 +15,7 @@ TEXT ·neon12x8(SB), NOSPLIT, $0-72
 	MOVD c+48(FP), R16
 	MOVD ldc+56(FP), R17
 	MOVD accumulate+64(FP), R20
+	MOVD rows+72(FP), R21
 	LSL $2, R19, R19
 	LSL $2, R13, R13
 	LSL $2, R15, R15
@@ -54,138 +55,207 @@ TEXT ·neon12x8(SB), NOSPLIT, $0-72
 	VEOR V29.B16, V29.B16, V29.B16
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
-neon12x8_loop:
+neonx8_loop:
 	VLD1 (R14), [V0.S4, V1.S4]
 	ADD R15, R14, R14
 	VLD1R.P (R1)(R13), [V2.S4]
 	WORD $0x4e22cc08 // FMLA V8, V0, V2
 	WORD $0x4e22cc29 // FMLA V9, V1, V2
+	CMP $1, R21
+	BEQ neonx8_next
 	VLD1R.P (R2)(R13), [V3.S4]
 	WORD $0x4e23cc0a // FMLA V10, V0, V3
 	WORD $0x4e23cc2b // FMLA V11, V1, V3
+	CMP $2, R21
+	BEQ neonx8_next
 	VLD1R.P (R3)(R13), [V4.S4]
 	WORD $0x4e24cc0c // FMLA V12, V0, V4
 	WORD $0x4e24cc2d // FMLA V13, V1, V4
+	CMP $3, R21
+	BEQ neonx8_next
 	VLD1R.P (R4)(R13), [V5.S4]
 	WORD $0x4e25cc0e // FMLA V14, V0, V5
 	WORD $0x4e25cc2f // FMLA V15, V1, V5
+	CMP $4, R21
+	BEQ neonx8_next
 	VLD1R.P (R5)(R13), [V6.S4]
 	WORD $0x4e26cc10 // FMLA V16, V0, V6
 	WORD $0x4e26cc31 // FMLA V17, V1, V6
+	CMP $5, R21
+	BEQ neonx8_next
 	VLD1R.P (R6)(R13), [V7.S4]
 	WORD $0x4e27cc12 // FMLA V18, V0, V7
 	WORD $0x4e27cc33 // FMLA V19, V1, V7
+	CMP $6, R21
+	BEQ neonx8_next
 	VLD1R.P (R7)(R13), [V2.S4]
 	WORD $0x4e22cc14 // FMLA V20, V0, V2
 	WORD $0x4e22cc35 // FMLA V21, V1, V2
+	CMP $7, R21
+	BEQ neonx8_next
 	VLD1R.P (R8)(R13), [V3.S4]
 	WORD $0x4e23cc16 // FMLA V22, V0, V3
 	WORD $0x4e23cc37 // FMLA V23, V1, V3
+	CMP $8, R21
+	BEQ neonx8_next
 	VLD1R.P (R9)(R13), [V4.S4]
 	WORD $0x4e24cc18 // FMLA V24, V0, V4
 	WORD $0x4e24cc39 // FMLA V25, V1, V4
+	CMP $9, R21
+	BEQ neonx8_next
 	VLD1R.P (R10)(R13), [V5.S4]
 	WORD $0x4e25cc1a // FMLA V26, V0, V5
 	WORD $0x4e25cc3b // FMLA V27, V1, V5
+	CMP $10, R21
+	BEQ neonx8_next
 	VLD1R.P (R11)(R13), [V6.S4]
 	WORD $0x4e26cc1c // FMLA V28, V0, V6
 	WORD $0x4e26cc3d // FMLA V29, V1, V6
+	CMP $11, R21
+	BEQ neonx8_next
 	VLD1R.P (R12)(R13), [V7.S4]
 	WORD $0x4e27cc1e // FMLA V30, V0, V7
 	WORD $0x4e27cc3f // FMLA V31, V1, V7
+neonx8_next:
 	SUBS $1, R0, R0
-	BNE neon12x8_loop
-	CBZ R20, neon12x8_overwrite
+	BNE neonx8_loop
+	CBZ R20, neonx8_overwrite
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e28d408 // FADD V8, V0, V8
 	WORD $0x4e29d429 // FADD V9, V1, V9
 	VST1 [V8.S4, V9.S4], (R16)
 	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e2ad40a // FADD V10, V0, V10
 	WORD $0x4e2bd42b // FADD V11, V1, V11
 	VST1 [V10.S4, V11.S4], (R16)
 	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e2cd40c // FADD V12, V0, V12
 	WORD $0x4e2dd42d // FADD V13, V1, V13
 	VST1 [V12.S4, V13.S4], (R16)
 	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e2ed40e // FADD V14, V0, V14
 	WORD $0x4e2fd42f // FADD V15, V1, V15
 	VST1 [V14.S4, V15.S4], (R16)
 	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e30d410 // FADD V16, V0, V16
 	WORD $0x4e31d431 // FADD V17, V1, V17
 	VST1 [V16.S4, V17.S4], (R16)
 	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e32d412 // FADD V18, V0, V18
 	WORD $0x4e33d433 // FADD V19, V1, V19
 	VST1 [V18.S4, V19.S4], (R16)
 	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e34d414 // FADD V20, V0, V20
 	WORD $0x4e35d435 // FADD V21, V1, V21
 	VST1 [V20.S4, V21.S4], (R16)
 	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e36d416 // FADD V22, V0, V22
 	WORD $0x4e37d437 // FADD V23, V1, V23
 	VST1 [V22.S4, V23.S4], (R16)
 	ADD R17, R16, R16
+	CMP $8, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e38d418 // FADD V24, V0, V24
 	WORD $0x4e39d439 // FADD V25, V1, V25
 	VST1 [V24.S4, V25.S4], (R16)
 	ADD R17, R16, R16
+	CMP $9, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e3ad41a // FADD V26, V0, V26
 	WORD $0x4e3bd43b // FADD V27, V1, V27
 	VST1 [V26.S4, V27.S4], (R16)
 	ADD R17, R16, R16
+	CMP $10, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e3cd41c // FADD V28, V0, V28
 	WORD $0x4e3dd43d // FADD V29, V1, V29
 	VST1 [V28.S4, V29.S4], (R16)
 	ADD R17, R16, R16
+	CMP $11, R21
+	BEQ neonx8_added
 	VLD1 (R16), [V0.S4, V1.S4]
 	WORD $0x4e3ed41e // FADD V30, V0, V30
 	WORD $0x4e3fd43f // FADD V31, V1, V31
 	VST1 [V30.S4, V31.S4], (R16)
 	ADD R17, R16, R16
+neonx8_added:
 	RET
-neon12x8_overwrite:
+neonx8_overwrite:
 	VST1 [V8.S4, V9.S4], (R16)
 	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonx8_end
 	VST1 [V10.S4, V11.S4], (R16)
 	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonx8_end
 	VST1 [V12.S4, V13.S4], (R16)
 	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonx8_end
 	VST1 [V14.S4, V15.S4], (R16)
 	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonx8_end
 	VST1 [V16.S4, V17.S4], (R16)
 	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonx8_end
 	VST1 [V18.S4, V19.S4], (R16)
 	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonx8_end
 	VST1 [V20.S4, V21.S4], (R16)
 	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonx8_end
 	VST1 [V22.S4, V23.S4], (R16)
 	ADD R17, R16, R16
+	CMP $8, R21
+	BEQ neonx8_end
 	VST1 [V24.S4, V25.S4], (R16)
 	ADD R17, R16, R16
+	CMP $9, R21
+	BEQ neonx8_end
 	VST1 [V26.S4, V27.S4], (R16)
 	ADD R17, R16, R16
+	CMP $10, R21
+	BEQ neonx8_end
 	VST1 [V28.S4, V29.S4], (R16)
 	ADD R17, R16, R16
+	CMP $11, R21
+	BEQ neonx8_end
 	VST1 [V30.S4, V31.S4], (R16)
 	ADD R17, R16, R16
+neonx8_end:
 	RET
 
-// func neon4x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon4x8(SB), NOSPLIT, $0-72
+// func neonx4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate, rows, cols int64)
+TEXT ·neonx4(SB), NOSPLIT, $0-88
 	MOVD k+0(FP), R0
 	MOVD a+8(FP), R1
 	MOVD rowStride+16(FP), R19
@@ -195,119 +265,7 @@ TEXT ·neon4x8(SB), NOSPLIT, $0-72
 	MOVD c+48(FP), R16
 	MOVD ldc+56(FP), R17
 	MOVD accumulate+64(FP), R20
-	LSL $2, R19, R19
-	LSL $2, R13, R13
-	LSL $2, R15, R15
-	LSL $2, R17, R17
-	ADD R19, R1, R2
-	ADD R19, R2, R3
-	ADD R19, R3, R4
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-	VEOR V12.B16, V12.B16, V12.B16
-	VEOR V13.B16, V13.B16, V13.B16
-	VEOR V14.B16, V14.B16, V14.B16
-	VEOR V15.B16, V15.B16, V15.B16
-neon4x8_loop:
-	VLD1 (R14), [V0.S4, V1.S4]
-	ADD R15, R14, R14
-	VLD1R.P (R1)(R13), [V2.S4]
-	WORD $0x4e22cc08 // FMLA V8, V0, V2
-	WORD $0x4e22cc29 // FMLA V9, V1, V2
-	VLD1R.P (R2)(R13), [V3.S4]
-	WORD $0x4e23cc0a // FMLA V10, V0, V3
-	WORD $0x4e23cc2b // FMLA V11, V1, V3
-	VLD1R.P (R3)(R13), [V4.S4]
-	WORD $0x4e24cc0c // FMLA V12, V0, V4
-	WORD $0x4e24cc2d // FMLA V13, V1, V4
-	VLD1R.P (R4)(R13), [V5.S4]
-	WORD $0x4e25cc0e // FMLA V14, V0, V5
-	WORD $0x4e25cc2f // FMLA V15, V1, V5
-	SUBS $1, R0, R0
-	BNE neon4x8_loop
-	CBZ R20, neon4x8_overwrite
-	VLD1 (R16), [V0.S4, V1.S4]
-	WORD $0x4e28d408 // FADD V8, V0, V8
-	WORD $0x4e29d429 // FADD V9, V1, V9
-	VST1 [V8.S4, V9.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4, V1.S4]
-	WORD $0x4e2ad40a // FADD V10, V0, V10
-	WORD $0x4e2bd42b // FADD V11, V1, V11
-	VST1 [V10.S4, V11.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4, V1.S4]
-	WORD $0x4e2cd40c // FADD V12, V0, V12
-	WORD $0x4e2dd42d // FADD V13, V1, V13
-	VST1 [V12.S4, V13.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4, V1.S4]
-	WORD $0x4e2ed40e // FADD V14, V0, V14
-	WORD $0x4e2fd42f // FADD V15, V1, V15
-	VST1 [V14.S4, V15.S4], (R16)
-	ADD R17, R16, R16
-	RET
-neon4x8_overwrite:
-	VST1 [V8.S4, V9.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V10.S4, V11.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V12.S4, V13.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V14.S4, V15.S4], (R16)
-	ADD R17, R16, R16
-	RET
-
-// func neon1x8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon1x8(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rowStride+16(FP), R19
-	MOVD kStride+24(FP), R13
-	MOVD b+32(FP), R14
-	MOVD ldb+40(FP), R15
-	MOVD c+48(FP), R16
-	MOVD ldc+56(FP), R17
-	MOVD accumulate+64(FP), R20
-	LSL $2, R19, R19
-	LSL $2, R13, R13
-	LSL $2, R15, R15
-	LSL $2, R17, R17
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-neon1x8_loop:
-	VLD1 (R14), [V0.S4, V1.S4]
-	ADD R15, R14, R14
-	VLD1R.P (R1)(R13), [V2.S4]
-	WORD $0x4e22cc08 // FMLA V8, V0, V2
-	WORD $0x4e22cc29 // FMLA V9, V1, V2
-	SUBS $1, R0, R0
-	BNE neon1x8_loop
-	CBZ R20, neon1x8_overwrite
-	VLD1 (R16), [V0.S4, V1.S4]
-	WORD $0x4e28d408 // FADD V8, V0, V8
-	WORD $0x4e29d429 // FADD V9, V1, V9
-	VST1 [V8.S4, V9.S4], (R16)
-	ADD R17, R16, R16
-	RET
-neon1x8_overwrite:
-	VST1 [V8.S4, V9.S4], (R16)
-	ADD R17, R16, R16
-	RET
-
-// func neon12x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon12x4(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rowStride+16(FP), R19
-	MOVD kStride+24(FP), R13
-	MOVD b+32(FP), R14
-	MOVD ldb+40(FP), R15
-	MOVD c+48(FP), R16
-	MOVD ldc+56(FP), R17
-	MOVD accumulate+64(FP), R20
+	MOVD rows+72(FP), R21
 	LSL $2, R19, R19
 	LSL $2, R13, R13
 	LSL $2, R15, R15
@@ -335,206 +293,177 @@ TEXT ·neon12x4(SB), NOSPLIT, $0-72
 	VEOR V17.B16, V17.B16, V17.B16
 	VEOR V18.B16, V18.B16, V18.B16
 	VEOR V19.B16, V19.B16, V19.B16
-neon12x4_loop:
+neonx4_loop:
 	VLD1 (R14), [V0.S4]
 	ADD R15, R14, R14
 	VLD1R.P (R1)(R13), [V2.S4]
 	WORD $0x4e22cc08 // FMLA V8, V0, V2
+	CMP $1, R21
+	BEQ neonx4_next
 	VLD1R.P (R2)(R13), [V3.S4]
 	WORD $0x4e23cc09 // FMLA V9, V0, V3
+	CMP $2, R21
+	BEQ neonx4_next
 	VLD1R.P (R3)(R13), [V4.S4]
 	WORD $0x4e24cc0a // FMLA V10, V0, V4
+	CMP $3, R21
+	BEQ neonx4_next
 	VLD1R.P (R4)(R13), [V5.S4]
 	WORD $0x4e25cc0b // FMLA V11, V0, V5
+	CMP $4, R21
+	BEQ neonx4_next
 	VLD1R.P (R5)(R13), [V6.S4]
 	WORD $0x4e26cc0c // FMLA V12, V0, V6
+	CMP $5, R21
+	BEQ neonx4_next
 	VLD1R.P (R6)(R13), [V7.S4]
 	WORD $0x4e27cc0d // FMLA V13, V0, V7
+	CMP $6, R21
+	BEQ neonx4_next
 	VLD1R.P (R7)(R13), [V2.S4]
 	WORD $0x4e22cc0e // FMLA V14, V0, V2
+	CMP $7, R21
+	BEQ neonx4_next
 	VLD1R.P (R8)(R13), [V3.S4]
 	WORD $0x4e23cc0f // FMLA V15, V0, V3
+	CMP $8, R21
+	BEQ neonx4_next
 	VLD1R.P (R9)(R13), [V4.S4]
 	WORD $0x4e24cc10 // FMLA V16, V0, V4
+	CMP $9, R21
+	BEQ neonx4_next
 	VLD1R.P (R10)(R13), [V5.S4]
 	WORD $0x4e25cc11 // FMLA V17, V0, V5
+	CMP $10, R21
+	BEQ neonx4_next
 	VLD1R.P (R11)(R13), [V6.S4]
 	WORD $0x4e26cc12 // FMLA V18, V0, V6
+	CMP $11, R21
+	BEQ neonx4_next
 	VLD1R.P (R12)(R13), [V7.S4]
 	WORD $0x4e27cc13 // FMLA V19, V0, V7
+neonx4_next:
 	SUBS $1, R0, R0
-	BNE neon12x4_loop
-	CBZ R20, neon12x4_overwrite
+	BNE neonx4_loop
+	CBZ R20, neonx4_overwrite
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e28d408 // FADD V8, V0, V8
 	VST1 [V8.S4], (R16)
 	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e29d409 // FADD V9, V0, V9
 	VST1 [V9.S4], (R16)
 	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2ad40a // FADD V10, V0, V10
 	VST1 [V10.S4], (R16)
 	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2bd40b // FADD V11, V0, V11
 	VST1 [V11.S4], (R16)
 	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2cd40c // FADD V12, V0, V12
 	VST1 [V12.S4], (R16)
 	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2dd40d // FADD V13, V0, V13
 	VST1 [V13.S4], (R16)
 	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2ed40e // FADD V14, V0, V14
 	VST1 [V14.S4], (R16)
 	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e2fd40f // FADD V15, V0, V15
 	VST1 [V15.S4], (R16)
 	ADD R17, R16, R16
+	CMP $8, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e30d410 // FADD V16, V0, V16
 	VST1 [V16.S4], (R16)
 	ADD R17, R16, R16
+	CMP $9, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e31d411 // FADD V17, V0, V17
 	VST1 [V17.S4], (R16)
 	ADD R17, R16, R16
+	CMP $10, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e32d412 // FADD V18, V0, V18
 	VST1 [V18.S4], (R16)
 	ADD R17, R16, R16
+	CMP $11, R21
+	BEQ neonx4_added
 	VLD1 (R16), [V0.S4]
 	WORD $0x4e33d413 // FADD V19, V0, V19
 	VST1 [V19.S4], (R16)
 	ADD R17, R16, R16
+neonx4_added:
 	RET
-neon12x4_overwrite:
+neonx4_overwrite:
 	VST1 [V8.S4], (R16)
 	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonx4_end
 	VST1 [V9.S4], (R16)
 	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonx4_end
 	VST1 [V10.S4], (R16)
 	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonx4_end
 	VST1 [V11.S4], (R16)
 	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonx4_end
 	VST1 [V12.S4], (R16)
 	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonx4_end
 	VST1 [V13.S4], (R16)
 	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonx4_end
 	VST1 [V14.S4], (R16)
 	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonx4_end
 	VST1 [V15.S4], (R16)
 	ADD R17, R16, R16
+	CMP $8, R21
+	BEQ neonx4_end
 	VST1 [V16.S4], (R16)
 	ADD R17, R16, R16
+	CMP $9, R21
+	BEQ neonx4_end
 	VST1 [V17.S4], (R16)
 	ADD R17, R16, R16
+	CMP $10, R21
+	BEQ neonx4_end
 	VST1 [V18.S4], (R16)
 	ADD R17, R16, R16
+	CMP $11, R21
+	BEQ neonx4_end
 	VST1 [V19.S4], (R16)
 	ADD R17, R16, R16
-	RET
-
-// func neon4x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon4x4(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rowStride+16(FP), R19
-	MOVD kStride+24(FP), R13
-	MOVD b+32(FP), R14
-	MOVD ldb+40(FP), R15
-	MOVD c+48(FP), R16
-	MOVD ldc+56(FP), R17
-	MOVD accumulate+64(FP), R20
-	LSL $2, R19, R19
-	LSL $2, R13, R13
-	LSL $2, R15, R15
-	LSL $2, R17, R17
-	ADD R19, R1, R2
-	ADD R19, R2, R3
-	ADD R19, R3, R4
-	VEOR V8.B16, V8.B16, V8.B16
-	VEOR V9.B16, V9.B16, V9.B16
-	VEOR V10.B16, V10.B16, V10.B16
-	VEOR V11.B16, V11.B16, V11.B16
-neon4x4_loop:
-	VLD1 (R14), [V0.S4]
-	ADD R15, R14, R14
-	VLD1R.P (R1)(R13), [V2.S4]
-	WORD $0x4e22cc08 // FMLA V8, V0, V2
-	VLD1R.P (R2)(R13), [V3.S4]
-	WORD $0x4e23cc09 // FMLA V9, V0, V3
-	VLD1R.P (R3)(R13), [V4.S4]
-	WORD $0x4e24cc0a // FMLA V10, V0, V4
-	VLD1R.P (R4)(R13), [V5.S4]
-	WORD $0x4e25cc0b // FMLA V11, V0, V5
-	SUBS $1, R0, R0
-	BNE neon4x4_loop
-	CBZ R20, neon4x4_overwrite
-	VLD1 (R16), [V0.S4]
-	WORD $0x4e28d408 // FADD V8, V0, V8
-	VST1 [V8.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4]
-	WORD $0x4e29d409 // FADD V9, V0, V9
-	VST1 [V9.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4]
-	WORD $0x4e2ad40a // FADD V10, V0, V10
-	VST1 [V10.S4], (R16)
-	ADD R17, R16, R16
-	VLD1 (R16), [V0.S4]
-	WORD $0x4e2bd40b // FADD V11, V0, V11
-	VST1 [V11.S4], (R16)
-	ADD R17, R16, R16
-	RET
-neon4x4_overwrite:
-	VST1 [V8.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V9.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V10.S4], (R16)
-	ADD R17, R16, R16
-	VST1 [V11.S4], (R16)
-	ADD R17, R16, R16
-	RET
-
-// func neon1x4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate int64)
-TEXT ·neon1x4(SB), NOSPLIT, $0-72
-	MOVD k+0(FP), R0
-	MOVD a+8(FP), R1
-	MOVD rowStride+16(FP), R19
-	MOVD kStride+24(FP), R13
-	MOVD b+32(FP), R14
-	MOVD ldb+40(FP), R15
-	MOVD c+48(FP), R16
-	MOVD ldc+56(FP), R17
-	MOVD accumulate+64(FP), R20
-	LSL $2, R19, R19
-	LSL $2, R13, R13
-	LSL $2, R15, R15
-	LSL $2, R17, R17
-	VEOR V8.B16, V8.B16, V8.B16
-neon1x4_loop:
-	VLD1 (R14), [V0.S4]
-	ADD R15, R14, R14
-	VLD1R.P (R1)(R13), [V2.S4]
-	WORD $0x4e22cc08 // FMLA V8, V0, V2
-	SUBS $1, R0, R0
-	BNE neon1x4_loop
-	CBZ R20, neon1x4_overwrite
-	VLD1 (R16), [V0.S4]
-	WORD $0x4e28d408 // FADD V8, V0, V8
-	VST1 [V8.S4], (R16)
-	ADD R17, R16, R16
-	RET
-neon1x4_overwrite:
-	VST1 [V8.S4], (R16)
-	ADD R17, R16, R16
+neonx4_end:
 	RET

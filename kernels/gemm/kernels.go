@@ -2,26 +2,25 @@ package gemm
 
 import "longlora/kernels/simd"
 
-// tile computes C (+)= A·B for a fixed number of rows and columns. Element (r, k) of A is at
-// a[r*rowStride+k*kStride], row k of B at b[k*ldb], row r of C at c[r*ldc].
+// tile computes C (+)= A·B for up to so many rows and columns. Element (r, k) of A is at
+// a[r*rowStride+k*kStride], row k of B at b[k*ldb], row r of C at c[r*ldc]. A tile without masks
+// writes whole vectors whatever cols says.
 type tile func(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32,
-	ldc, accumulate int64)
+	ldc, accumulate, rows, cols int64)
 
-// height is the pair of tiles that compute a number of rows.
-type height struct {
-	rows         int
-	wide, narrow tile
-}
+// widths are the tiles of two widths.
+type widths struct{ wide, narrow tile }
 
 // Kernels are the tiles of one SIMD tier.
 type Kernels struct {
-	// Rows is the height of the tallest tile, Wide and Narrow are the widths of panels of B:
-	// Wide is twice Narrow.
+	// Rows is the height of a tile, Wide and Narrow are the widths of panels of B: Wide is twice
+	// Narrow.
 	Rows, Wide, Narrow int
 
-	heights []height // descending, down to 1
-	pack    packers
-	brain   []height // the same over words of two brain floats; nil if there are none
+	floats widths
+	brain  widths // the same over words of two brain floats; nil if there are none
+	masks  bool   // tiles write no more columns than they should
+	pack   packers
 }
 
 // packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other,
@@ -41,8 +40,7 @@ type packers struct {
 func For(t simd.Tier) *Kernels {
 	k := assembly(t)
 	if k == nil {
-		k = &Kernels{Rows: 4, Wide: 8, Narrow: 4, heights: []height{
-			{4, portable4x8, portable4x4}, {1, portable1x8, portable1x4}}}
+		k = &Kernels{Rows: 4, Wide: 8, Narrow: 4, floats: widths{portable, portable}, masks: true}
 	}
 	return k
 }
@@ -73,28 +71,22 @@ type Panel struct {
 // Tile computes C[rows, width] (+)= A[rows, k]·B[k, width]. rows is at most Rows, width is Wide or
 // Narrow, and k is positive.
 func (g *Kernels) Tile(rows, width, k int, a A, b Panel, c C, accumulate bool) {
-	g.tile(g.heights, rows, width, k, a, b, c, accumulate)
+	g.tile(g.floats, rows, width, width, k, a, b, c, accumulate)
 }
 
-func (g *Kernels) tile(heights []height, rows, width, k int, a A, b Panel, c C, accumulate bool) {
+// tile is Tile for tiles of some elements, of which only the first cols columns are written if the
+// tier masks.
+func (g *Kernels) tile(w widths, rows, width, cols, k int, a A, b Panel, c C, accumulate bool) {
 	_, _ = a.Data[(rows-1)*a.Row+(k-1)*a.Col], b.Data[(k-1)*b.Row+width-1]
-	_ = c.Data[(rows-1)*c.Row+width-1]
+	_ = c.Data[(rows-1)*c.Row+cols-1]
 	add := int64(0)
 	if accumulate {
 		add = 1
 	}
-	for _, h := range heights {
-		for rows >= h.rows {
-			run := h.wide
-			if width == g.Narrow {
-				run = h.narrow
-			}
-			run(int64(k), &a.Data[0], int64(a.Row), int64(a.Col), &b.Data[0], int64(b.Row),
-				&c.Data[0], int64(c.Row), add)
-			if rows -= h.rows; rows == 0 {
-				return
-			}
-			a.Data, c.Data = a.Data[h.rows*a.Row:], c.Data[h.rows*c.Row:]
-		}
+	run := w.wide
+	if width == g.Narrow {
+		run = w.narrow
 	}
+	run(int64(k), &a.Data[0], int64(a.Row), int64(a.Col), &b.Data[0], int64(b.Row), &c.Data[0],
+		int64(c.Row), add, int64(rows), int64(cols))
 }
