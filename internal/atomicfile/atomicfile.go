@@ -61,6 +61,14 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// Flush makes what was written readable at the path that it returns, the temporary name.
+func (f *File) Flush() (string, error) {
+	if err := f.w.Flush(); err != nil {
+		return "", fmt.Errorf("write %s: %w", f.path, err)
+	}
+	return f.file.Name(), nil
+}
+
 // Commit syncs the file and gives it its name. On an error nothing is at the target that was not
 // there before.
 func (f *File) Commit() error {

@@ -19,6 +19,6 @@ func New() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newSFT(), newPretrain(), evalCommand(), generateCommand(), predictCommand(),
-		mergeCommand(), inspectCommand(), planCommand(), reportCommand(),
+		mergeCommand(), exportCommand(), inspectCommand(), planCommand(), reportCommand(),
 	}
 }

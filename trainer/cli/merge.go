@@ -8,16 +8,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"longlora/internal/command"
-	"longlora/trainer/hf"
 	"longlora/trainer/merge"
-	"longlora/trainer/open"
+	"longlora/trainer/rope"
 	"longlora/trainer/safetensors"
 )
 
 // mergeFlags are those of merge.
 type mergeFlags struct {
-	model, adapter, out, dtype string
-	overwrite                  bool
+	model, adapter, out, dtype, rope string
+	context                          int
+	overwrite                        bool
 }
 
 func mergeCommand() *cobra.Command {
@@ -34,6 +34,9 @@ func mergeCommand() *cobra.Command {
 	flags.StringVar(&f.adapter, "adapter", "", "adapter, or the run that made it (required)")
 	flags.StringVar(&f.out, "out", "", "directory of the merged model (required)")
 	flags.StringVar(&f.dtype, "dtype", "", "storage type, f32, bf16 or f16; default: the base's")
+	flags.IntVar(&f.context, "context", 0,
+		"positions that the adapter was trained for, if it does not say; RoPE is extended to them")
+	flags.StringVar(&f.rope, "rope", string(rope.Linear), "kind of that extension")
 	flags.BoolVar(&f.overwrite, "overwrite", false, "replace a directory that is there")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c) }
 	return c
@@ -43,27 +46,18 @@ func (f *mergeFlags) run(c *cobra.Command) error {
 	if f.adapter == "" || f.out == "" {
 		return command.Usagef("--adapter and --out are required")
 	}
-	o := merge.Options{Overwrite: f.overwrite, DType: safetensors.DType(strings.ToUpper(f.dtype))}
+	o := merge.Options{Overwrite: f.overwrite, DType: safetensors.DType(strings.ToUpper(f.dtype)),
+		Context: f.context, Rope: rope.Kind(f.rope)}
 	switch o.DType {
 	case "", safetensors.F32, safetensors.BF16, safetensors.F16:
 	default:
 		return command.Usagef("--dtype is %q, want f32, bf16 or f16", f.dtype)
 	}
-	var r merge.Result
-	a, err := open.Adapter(f.adapter)
+	base, a, err := openPair(f.model, f.adapter, f.context)
 	if err != nil {
 		return err
 	}
-	if f.model == "" {
-		f.model = a.Base
-	}
-	base, err := hf.Open(open.Folder(f.model), f.model)
-	if err != nil {
-		return errors.Join(err, a.Close())
-	}
-	if err = a.Fit(base.Config.Model); err == nil {
-		r, err = merge.Merge(f.out, base, a, o)
-	}
+	r, err := merge.Merge(f.out, base, a, o)
 	if err = errors.Join(err, base.Close(), a.Close()); err != nil {
 		return err
 	}

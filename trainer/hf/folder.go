@@ -23,6 +23,8 @@ type Folder struct {
 	weights Weights
 	// alias is the stored name of a tied embedding's other name.
 	alias map[string]string
+	// rows is the number of tokens that are stored; Grow leaves it behind Config.Model.Vocab.
+	rows int
 }
 
 // Open opens the model folder fsys. It checks config.json, and that the weights are those of such a
@@ -49,6 +51,7 @@ func (f *Folder) open() error {
 	if f.Config, err = ParseConfig(data); err != nil {
 		return err
 	}
+	f.rows = f.Config.Model.Vocab
 	if f.Notes, err = ReadNotes(f.fsys); err != nil {
 		return err
 	}
@@ -117,7 +120,7 @@ func (f *Folder) check(name string, shape []int) error {
 		}
 		return fmt.Errorf("%w%s", err, hint)
 	}
-	if !slices.Equal(info.Shape, shape) {
+	if !slices.Equal(info.Shape, f.storedShape(name, shape)) {
 		return fmt.Errorf("tensor %q has shape %v, %s asks for %v", info.Name, info.Shape, ConfigName,
 			shape)
 	}
@@ -163,7 +166,10 @@ func (f *Folder) tensor(name string, shape []int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return values, safetensors.CheckFinite(name, values)
+	if err := safetensors.CheckFinite(name, values); err != nil {
+		return nil, err
+	}
+	return f.grown(name, values), nil
 }
 
 // DType returns the storage type of a tensor.

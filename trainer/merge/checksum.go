@@ -7,10 +7,11 @@ import (
 	"slices"
 )
 
-type checksum [sha256.Size]byte
+// Checksum is that of a tensor's values.
+type Checksum [sha256.Size]byte
 
-// sum returns the SHA-256 of the values' bits.
-func sum(values []float32) checksum {
+// Sum returns the SHA-256 of the values' bits.
+func Sum(values []float32) Checksum {
 	h := sha256.New()
 	var buffer []byte
 	for part := range slices.Chunk(values, 4096) {
@@ -20,5 +21,5 @@ func sum(values []float32) checksum {
 		}
 		h.Write(buffer) // never fails
 	}
-	return checksum(h.Sum(nil))
+	return Checksum(h.Sum(nil))
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"longlora/internal/atomicfile"
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
 	"longlora/trainer/peft"
+	"longlora/trainer/rope"
 	"longlora/trainer/safetensors"
 )
 
@@ -22,6 +22,13 @@ type Options struct {
 	MaxFile int64
 	// Overwrite replaces an output directory that is not empty.
 	Overwrite bool
+	// Context extends the rotary embedding to so many positions, by kind Rope, where the adapter
+	// does not say how far its training did; 0: as adapter and base say.
+	Context int
+	Rope    rope.Kind
+	// WithoutLoRA only puts the adapter's full parameters into the base: LoRA alone then makes it the
+	// trained model.
+	WithoutLoRA bool
 }
 
 // Result counts what a merge did.
@@ -36,43 +43,47 @@ type Result struct {
 // Merge writes the model folder out: base's weights with a's LoRA added and its full parameters
 // in their place, the rotary embedding of a's training, a tied embedding still tied, and the
 // base's tokenizer files. The folder appears only after what was written has been read again and
-// found to be what was computed. a must have been checked by Fit.
+// found to be what was computed. a must have been checked by Fit; nil writes the base alone.
 func Merge(out string, base *hf.Folder, a *peft.Adapter, o Options) (Result, error) {
 	dir, err := atomicfile.CreateDir(out, o.Overwrite)
 	if err != nil {
 		return Result{}, err
 	}
 	defer dir.Abort() //nolint:errcheck // the first error is the one to tell
-	m := &merger{base: base, adapter: a, options: o, sums: map[string]checksum{}}
-	if err := m.write(dir.Path()); err != nil {
+	r, err := Fill(dir.Path(), base, a, o)
+	if err != nil {
 		return Result{}, fmt.Errorf("merge into %s: %w", out, err)
 	}
-	if err := m.verify(dir.Path()); err != nil {
-		return Result{}, fmt.Errorf("merge into %s: verify: %w", out, err)
+	return r, dir.Commit()
+}
+
+// Fill is Merge into a directory that is there.
+func Fill(dir string, base *hf.Folder, a *peft.Adapter, o Options) (Result, error) {
+	combined, err := Combine(base, a, o.Context, o.Rope)
+	if err != nil {
+		return Result{}, err
 	}
-	return m.result, dir.Commit()
+	m := &merger{base: base, combined: combined, options: o, sums: map[string]Checksum{}}
+	if err := m.write(dir); err != nil {
+		return Result{}, err
+	}
+	if err := m.verify(dir); err != nil {
+		return Result{}, fmt.Errorf("verify: %w", err)
+	}
+	return m.result, nil
 }
 
 type merger struct {
-	base    *hf.Folder
-	adapter *peft.Adapter
-	options Options
-	result  Result
+	base     *hf.Folder
+	combined *Combined
+	options  Options
+	result   Result
 	// sums are those of the values of each tensor, after rounding to its storage type.
-	sums map[string]checksum
+	sums map[string]Checksum
 }
 
 func (m *merger) write(dir string) error {
-	config, notes := m.base.Config, m.adapter.Notes
-	if m.adapter.Config != nil {
-		config.RoPE = m.adapter.Config.RoPE
-	}
-	if notes.Context == 0 {
-		notes.Context = config.RoPE.Max
-	}
-	if notes.Base == "" {
-		notes.Base = m.base.Name
-	}
+	config := m.combined.Config
 	if err := m.declare(&config); err != nil {
 		return err
 	}
@@ -80,9 +91,9 @@ func (m *merger) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	m.result.Context = notes.Context
+	m.result.Context = m.combined.Notes.Context
 	return errors.Join(
-		hf.Write(dir, config, notes, tensors, m.options.MaxFile),
+		hf.Write(dir, config, m.combined.Notes, tensors, m.options.MaxFile),
 		m.base.CopyCompanions(dir),
 	)
 }
@@ -130,18 +141,18 @@ func (m *merger) tensors() ([]safetensors.Tensor, error) {
 
 // value computes one tensor and keeps its sum.
 func (m *merger) value(p *model.Param, d safetensors.DType) ([]float32, error) {
-	w, err := m.adapter.Over(m.base.Tensor)(p.Name, p.Shape())
+	source := m.combined.Merged
+	if m.options.WithoutLoRA {
+		source = m.combined.Patched
+	}
+	w, err := source(p.Name, p.Shape())
 	if err != nil {
 		return nil, err
 	}
-	module := strings.TrimSuffix(p.Name, ".weight")
 	switch {
-	case m.adapter.Has(module + model.LoRAA):
-		if err := m.add(w, p, module); err != nil {
-			return nil, err
-		}
+	case m.combined.Adapts(p.Name) && !m.options.WithoutLoRA:
 		m.result.Adapted++
-	case m.adapter.Has(p.Name):
+	case m.combined.Replaces(p.Name):
 		m.result.Replaced++
 	}
 	for i, v := range w {
@@ -150,42 +161,8 @@ func (m *merger) value(p *model.Param, d safetensors.DType) ([]float32, error) {
 	if safetensors.CheckFinite(p.Name, w) != nil {
 		return nil, fmt.Errorf("a value is beyond the range of %s; store it as F32 or BF16", d)
 	}
-	m.sums[p.Name] = sum(w)
+	m.sums[p.Name] = Sum(w)
 	return w, nil
-}
-
-// add adds s·B·A to w [out, in].
-func (m *merger) add(w []float32, p *model.Param, module string) error {
-	rank, out, in := m.adapter.LoRA.Rank, p.Shape()[0], p.Shape()[1]
-	a, err := m.adapter.Tensor(module+model.LoRAA, []int{rank, in})
-	if err != nil {
-		return err
-	}
-	b, err := m.adapter.Tensor(module+model.LoRAB, []int{out, rank})
-	if err != nil {
-		return err
-	}
-	addProduct(w, b, a, rank, m.adapter.LoRA.Alpha/float64(rank))
-	return nil
-}
-
-// addProduct computes w += s·b·a, w [out, in], b [out, rank], a [rank, in]. Sums are in float64 and
-// rounded once.
-func addProduct(w, b, a []float32, rank int, s float64) {
-	in := len(a) / rank
-	row := make([]float64, in)
-	for o := range len(b) / rank {
-		clear(row)
-		for r := range rank {
-			x := s * float64(b[o*rank+r])
-			for i, y := range a[r*in : (r+1)*in] {
-				row[i] += x * float64(y)
-			}
-		}
-		for i, d := range row {
-			w[o*in+i] = float32(float64(w[o*in+i]) + d)
-		}
-	}
 }
 
 // verify opens the folder as any reader would and compares every value.
@@ -195,12 +172,16 @@ func (m *merger) verify(dir string) error {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was only read
+	if f.Config.RoPE.Factor != m.combined.Config.RoPE.Factor || f.Context() != m.result.Context {
+		return fmt.Errorf("the RoPE factor is %g for %d positions, want %g for %d", f.Config.RoPE.Factor,
+			f.Context(), m.combined.Config.RoPE.Factor, m.result.Context)
+	}
 	for _, p := range model.Describe(f.Config.Model, model.Options{}) {
 		values, err := f.Tensor(p.Name, p.Shape())
 		if err != nil {
 			return err
 		}
-		if sum(values) != m.sums[p.Name] {
+		if Sum(values) != m.sums[p.Name] {
 			return fmt.Errorf("tensor %q is not what was written; the disk may be failing", p.Name)
 		}
 	}

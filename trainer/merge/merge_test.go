@@ -223,7 +223,11 @@ func hasOutput(entries []fs.DirEntry) bool {
 // TestVerifyFindsDamage flips a bit of the written weights before they are read again.
 func TestVerifyFindsDamage(t *testing.T) {
 	p := open(t, tiny(true), safetensors.F32)
-	m := &merger{base: p.base, adapter: p.adapter, sums: map[string]checksum{}}
+	c, err := Combine(p.base, p.adapter, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &merger{base: p.base, combined: c, sums: map[string]Checksum{}}
 	dir := t.TempDir()
 	if err := m.write(dir); err != nil {
 		t.Fatal(err)

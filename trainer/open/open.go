@@ -14,6 +14,7 @@ import (
 	"longlora/kernels/plan"
 	"longlora/trainer/base"
 	"longlora/trainer/hf"
+	"longlora/trainer/llamacpp"
 	"longlora/trainer/model"
 	"longlora/trainer/peft"
 	"longlora/trainer/rope"
@@ -24,7 +25,7 @@ const Base = "base"
 
 // Options says what to open.
 type Options struct {
-	// Model is a model's folder, the output directory of a run that made one, or Base. Empty: the
+	// Model is a model's folder, the output directory of a run that made one, a GGUF file, or Base. Empty: the
 	// adapter's own base, or else Base.
 	Model string
 	// Adapter is the folder of a PEFT adapter or the output directory of a run that made one; empty:
@@ -55,8 +56,11 @@ type Model struct {
 
 // Folder returns the file system of a model.
 func Folder(name string) fs.FS {
-	if name == Base {
+	switch {
+	case name == Base:
 		return base.FS()
+	case llamacpp.IsFile(name):
+		return llamacpp.NewFolder(name)
 	}
 	return os.DirFS(inside(name, hf.ConfigName, "model"))
 }
@@ -69,8 +73,8 @@ func Adapter(name string) (*peft.Adapter, error) {
 
 // Any returns the file system of a model or an adapter.
 func Any(name string) fs.FS {
-	if name == Base {
-		return base.FS()
+	if name == Base || llamacpp.IsFile(name) {
+		return Folder(name)
 	}
 	dir := inside(name, hf.ConfigName, "model")
 	return os.DirFS(inside(dir, peft.ConfigName, "adapter"))
@@ -124,9 +128,11 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	c, context, source := f.Config.Model, f.Context(), model.Source(f.Tensor)
 	options := model.Options{Planner: func() kernels.Backend { return plan.New() }}
 	if a != nil {
-		if err := a.Fit(c); err != nil {
+		if err := Fit(a, f, o.Context); err != nil {
 			return err
 		}
+		c = f.Config.Model
+		m.Config.Model = c
 		options.LoRA, source = &a.LoRA, a.Over(source)
 		context = m.adopt(a, context)
 	}
@@ -149,6 +155,22 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 		return fmt.Errorf("model %s: %w", m.Name, err)
 	}
 	return m.Load(m.Params(), source)
+}
+
+// Fit checks that an adapter is one for the base f, as Adapter.Fit does, and gives the base the
+// tokens that LongLoRA's scripts added. Those scripts do not record how far they extended RoPE: then
+// context, the number of positions, must not be 0.
+func Fit(a *peft.Adapter, f *hf.Folder, context int) error {
+	if a.Upstream && a.Config == nil && context == 0 {
+		return fmt.Errorf("adapter %s: it does not say for how many positions it was trained; give "+
+			"--context", a.Name)
+	}
+	if a.Upstream && a.Vocab() > f.Config.Model.Vocab {
+		if err := f.Grow(a.Vocab()); err != nil {
+			return err
+		}
+	}
+	return a.Fit(f.Config.Model)
 }
 
 // adopt takes over the RoPE of an adapter's training and returns its context.

@@ -34,19 +34,34 @@ type Adapter struct {
 	// Notes is the folder's longlora.json, zero if it has none.
 	Notes hf.Notes
 
-	file *safetensors.File
-	// stored maps the names of package model to those in the file.
-	stored map[string]string
+	// Upstream says that the folder is one of LongLoRA's own scripts: trainable_params.bin beside
+	// adapter_model.bin. It does not say how far RoPE was extended.
+	Upstream bool
+
+	files []file
+	// stored maps the names of package model to where the tensors are.
+	stored map[string]place
+}
+
+// file holds tensors: one of packages safetensors and torchfile.
+type file interface {
+	Tensors() []safetensors.Info
+	Info(name string) (safetensors.Info, error)
+	Floats(name string) ([]float32, []int, error)
+	Close() error
+}
+
+// place is where a tensor is, and its name there.
+type place struct {
+	file file
+	name string
 }
 
 // Open opens the adapter folder fsys.
 func Open(fsys fs.FS, name string) (*Adapter, error) {
-	a := &Adapter{Name: name, stored: map[string]string{}}
+	a := &Adapter{Name: name, stored: map[string]place{}}
 	if err := a.open(fsys); err != nil {
-		if a.file != nil {
-			err = errors.Join(err, a.file.Close())
-		}
-		return nil, fmt.Errorf("adapter %s: %w", name, err)
+		return nil, fmt.Errorf("adapter %s: %w", name, errors.Join(err, a.Close()))
 	}
 	return a, nil
 }
@@ -98,28 +113,8 @@ func (a *Adapter) openBeside(fsys fs.FS) error {
 	return err
 }
 
-func (a *Adapter) openWeights(fsys fs.FS) error {
-	file, err := safetensors.Open(fsys, WeightsName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no %s; save the adapter with safe_serialization", WeightsName)
-	}
-	if err != nil {
-		return err
-	}
-	a.file = file
-	for _, t := range file.Tensors() {
-		name, ok := strings.CutPrefix(t.Name, prefix)
-		if !ok {
-			return fmt.Errorf("%s: tensor %q does not begin with %s", WeightsName, t.Name, prefix)
-		}
-		a.stored[strings.Replace(name, oldPart, "", 1)] = t.Name
-	}
-	a.Train = groupsOf(a.stored)
-	return nil
-}
-
 // groupsOf returns the groups that full parameters among names belong to.
-func groupsOf(names map[string]string) []string {
+func groupsOf(names map[string]place) []string {
 	found := map[model.Group]bool{}
 	for name := range names {
 		found[groupOf(name)] = true
@@ -158,7 +153,7 @@ type Tensor struct {
 func (a *Adapter) Tensors() []Tensor {
 	var all []Tensor
 	for name, stored := range a.stored {
-		info, err := a.file.Info(stored)
+		info, err := stored.file.Info(stored.name)
 		if err != nil {
 			panic(err) // stored comes from the file's own list
 		}
@@ -183,6 +178,10 @@ func (a *Adapter) fit(c model.Config) error {
 		return fmt.Errorf("it was trained on a model of another shape: %+v, this one is %+v; give its "+
 			"own base, %s", a.Config.Model, c, a.Base)
 	}
+	if rows := a.Vocab(); rows > 0 && rows != c.Vocab {
+		return fmt.Errorf("its embedding has %d rows, the base has a vocabulary of %d: give the base that "+
+			"it was trained on", rows, c.Vocab)
+	}
 	if err := a.tie(c); err != nil {
 		return err
 	}
@@ -193,7 +192,7 @@ func (a *Adapter) fit(c model.Config) error {
 	for _, p := range model.Describe(c, model.Options{LoRA: &a.LoRA, Train: a.Train}) {
 		known[p.Name] = true
 		if !p.Trainable {
-			if a.stored[p.Name] != "" {
+			if a.Has(p.Name) {
 				return fmt.Errorf("tensor %q is there, other %s tensors are not", p.Name, p.Group)
 			}
 			continue
@@ -204,7 +203,7 @@ func (a *Adapter) fit(c model.Config) error {
 	}
 	for name, stored := range a.stored {
 		if !known[name] {
-			return fmt.Errorf("tensor %q is no part of such an adapter", stored)
+			return fmt.Errorf("tensor %q is no part of such an adapter", stored.name)
 		}
 	}
 	return nil
@@ -212,7 +211,7 @@ func (a *Adapter) fit(c model.Config) error {
 
 // tie settles what a stored head means in a tied model.
 func (a *Adapter) tie(c model.Config) error {
-	if !c.Tied || a.stored[model.HeadName] == "" {
+	if !c.Tied || !a.Has(model.HeadName) {
 		return nil
 	}
 	shape := []int{c.Vocab, c.Hidden}
@@ -233,23 +232,26 @@ func (a *Adapter) tie(c model.Config) error {
 }
 
 func (a *Adapter) check(name string, shape []int) error {
-	stored := a.stored[name]
-	if stored == "" {
-		return fmt.Errorf("%s: %w %q", WeightsName, safetensors.ErrMissing, prefix+name)
+	stored, ok := a.stored[name]
+	if !ok {
+		return fmt.Errorf("%w %q", safetensors.ErrMissing, prefix+name)
 	}
-	info, err := a.file.Info(stored)
+	info, err := stored.file.Info(stored.name)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(info.Shape, shape) {
-		return fmt.Errorf("%s: tensor %q has shape %v, the base and %s ask for %v", WeightsName, stored,
-			info.Shape, ConfigName, shape)
+		return fmt.Errorf("tensor %q has shape %v, the base and %s ask for %v", stored.name, info.Shape,
+			ConfigName, shape)
 	}
 	return nil
 }
 
 // Has reports whether the adapter holds the parameter name, of LoRA or in full.
-func (a *Adapter) Has(name string) bool { return a.stored[name] != "" }
+func (a *Adapter) Has(name string) bool {
+	_, ok := a.stored[name]
+	return ok
+}
 
 // Tensor returns a tensor's values, row-major, by its name in package model. It is a
 // model.Source: a tensor that is missing, has another shape or holds a NaN or an infinity is an
@@ -266,7 +268,7 @@ func (a *Adapter) tensor(name string, shape []int) ([]float32, error) {
 	if err := a.check(name, shape); err != nil {
 		return nil, err
 	}
-	values, _, err := a.file.Floats(a.stored[name])
+	values, _, err := a.stored[name].file.Floats(a.stored[name].name)
 	if err != nil {
 		return nil, err
 	}
@@ -284,5 +286,11 @@ func (a *Adapter) Over(base model.Source) model.Source {
 	}
 }
 
-// Close closes the weights' file.
-func (a *Adapter) Close() error { return a.file.Close() }
+// Close closes the weights' files.
+func (a *Adapter) Close() error {
+	var errs []error
+	for _, f := range a.files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}

@@ -118,8 +118,8 @@ func TestOpenOfPEFT(t *testing.T) {
 		// The script gives element i of the k-th tensor, in order of names, the value (k+1) +
 		// i/1024.
 		k := 0
-		for _, info := range a.file.Tensors() {
-			values, _, err := a.file.Floats(info.Name)
+		for _, info := range a.files[0].Tensors() {
+			values, _, err := a.files[0].Floats(info.Name)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -302,7 +302,7 @@ func TestOpenRefuses(t *testing.T) {
 		want string
 	}{
 		{fstest.MapFS{}, "no adapter_config.json"},
-		{fstest.MapFS{ConfigName: config}, "no adapter_model.safetensors"},
+		{fstest.MapFS{ConfigName: config}, "neither adapter_model.safetensors"},
 		{fstest.MapFS{ConfigName: config, WeightsName: {Data: foreign.Bytes()}},
 			"does not begin with base_model.model."},
 	} {

@@ -165,3 +165,14 @@ func (s Spec) Tables(headDim, length int) (cos, sin []float32) {
 func (s Spec) Rotary(headDim int) func(length int) (cos, sin []float32) {
 	return func(length int) (cos, sin []float32) { return s.Tables(headDim, length) }
 }
+
+// AttentionScale returns the factor of cosine and sine.
+func (s Spec) AttentionScale() float64 {
+	switch s.Kind {
+	case YaRN:
+		return s.yarnScale()
+	case LongRoPE:
+		return s.longRoPEScale()
+	}
+	return 1
+}

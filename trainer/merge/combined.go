@@ -1,0 +1,108 @@
+package merge
+
+import (
+	"fmt"
+	"strings"
+
+	"longlora/trainer/hf"
+	"longlora/trainer/model"
+	"longlora/trainer/peft"
+	"longlora/trainer/rope"
+)
+
+// Combined is a base with an adapter over it, tensor by tensor. It may be used concurrently.
+type Combined struct {
+	// Config is the base's with the rotary embedding of the adapter's training.
+	Config hf.Config
+	Notes  hf.Notes
+
+	base    *hf.Folder
+	adapter *peft.Adapter
+}
+
+// Combine lays a, which Fit has checked, over base; a may be nil. context extends the rotary
+// embedding by kind, as Options says.
+func Combine(base *hf.Folder, a *peft.Adapter, context int, kind rope.Kind) (*Combined, error) {
+	c := &Combined{Config: base.Config, Notes: base.Notes, base: base, adapter: a}
+	current := base.Context()
+	if a != nil {
+		c.Notes = a.Notes
+		if a.Config != nil {
+			c.Config.RoPE, current = a.Config.RoPE, a.Config.RoPE.Max
+		}
+		if a.Notes.Context > 0 {
+			current = a.Notes.Context
+		}
+		if c.Notes.Base == "" {
+			c.Notes.Base = base.Name
+		}
+	}
+	if context > 0 {
+		var err error
+		c.Config.RoPE, err = rope.Extend(c.Config.RoPE, kind, current, context)
+		if err != nil {
+			return nil, err
+		}
+		current = context
+	}
+	c.Notes.Context = current
+	return c, nil
+}
+
+// Adapts reports whether the adapter has LoRA matrices for the parameter name.
+func (c *Combined) Adapts(name string) bool {
+	return c.adapter != nil && c.adapter.Has(strings.TrimSuffix(name, ".weight")+model.LoRAA)
+}
+
+// Replaces reports whether the adapter holds the parameter name in full.
+func (c *Combined) Replaces(name string) bool { return c.adapter != nil && c.adapter.Has(name) }
+
+// Patched is the source of the base with what the adapter holds in full in its place, without LoRA.
+func (c *Combined) Patched(name string, shape []int) ([]float32, error) {
+	if c.Replaces(name) {
+		return c.adapter.Tensor(name, shape)
+	}
+	return c.base.Tensor(name, shape)
+}
+
+// Merged is the source of Patched with LoRA added.
+func (c *Combined) Merged(name string, shape []int) ([]float32, error) {
+	w, err := c.Patched(name, shape)
+	if err != nil || !c.Adapts(name) {
+		return w, err
+	}
+	if len(shape) != 2 {
+		return nil, fmt.Errorf("tensor %q has LoRA and shape %v", name, shape)
+	}
+	module := strings.TrimSuffix(name, ".weight")
+	rank := c.adapter.LoRA.Rank
+	a, err := c.adapter.Tensor(module+model.LoRAA, []int{rank, shape[1]})
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.adapter.Tensor(module+model.LoRAB, []int{shape[0], rank})
+	if err != nil {
+		return nil, err
+	}
+	addProduct(w, b, a, rank, c.adapter.LoRA.Alpha/float64(rank))
+	return w, nil
+}
+
+// addProduct computes w += s·b·a, w [out, in], b [out, rank], a [rank, in]. Sums are in float64 and
+// rounded once.
+func addProduct(w, b, a []float32, rank int, s float64) {
+	in := len(a) / rank
+	row := make([]float64, in)
+	for o := range len(b) / rank {
+		clear(row)
+		for r := range rank {
+			x := s * float64(b[o*rank+r])
+			for i, y := range a[r*in : (r+1)*in] {
+				row[i] += x * float64(y)
+			}
+		}
+		for i, d := range row {
+			w[o*in+i] = float32(float64(w[o*in+i]) + d)
+		}
+	}
+}
