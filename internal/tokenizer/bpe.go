@@ -26,11 +26,12 @@ type bpe struct {
 	byteFallback bool
 
 	pairs   pairTable
-	merged  []int32  // by rank: the id that the merge makes
-	charIDs []int32  // bytes: of the characters up to U+FFFF that merge into one token, else -1
-	joints  *joints  // bytes: nil: not known
-	classes []uint32 // by rank: what merges are ordered by, if several are equal; nil: the rank
-	firsts  []uint32 // the shifted orders of pairs of ASCII characters
+	merged  []int32              // by rank: the id that the merge makes
+	charIDs []int32              // bytes: of the characters up to U+FFFF that merge into one token, else -1
+	joints  *joints              // bytes: nil: not known
+	classes []uint32             // by rank: what merges are ordered by, if several are equal; nil: the rank
+	firsts  []uint32             // the shifted orders of pairs of ASCII characters
+	singles [utf8.RuneSelf]int32 // with firsts: of ASCII characters that are one symbol always, else -1
 }
 
 // The limits that the tables' packing sets.
@@ -77,6 +78,9 @@ func (m *bpe) indexFirsts() {
 	}
 	m.firsts = make([]uint32, utf8.RuneSelf*utf8.RuneSelf)
 	for a := range byte(utf8.RuneSelf) {
+		if m.singles[a] = m.asciiSymbol(a); m.singles[a] == m.unknown {
+			m.singles[a] = -1 // neighbours may be one symbol
+		}
 		for b := range byte(utf8.RuneSelf) {
 			m.firsts[int(a)<<7|int(b)] = m.shifted(m.asciiSymbol(a), m.asciiSymbol(b))
 		}
@@ -96,6 +100,18 @@ func (m *bpe) asciiSymbol(c byte) int32 {
 		id = m.unknown
 	}
 	return id
+}
+
+// asciiSymbols appends the symbols of an ASCII word; ok is false if not each character is one.
+func (m *bpe) asciiSymbols(ids []int32, word string) (_ []int32, ok bool) {
+	for i := range len(word) {
+		id := m.singles[word[i]&(utf8.RuneSelf-1)]
+		if id < 0 {
+			return ids, false
+		}
+		ids = append(ids, id)
+	}
+	return ids, true
 }
 
 // setTokens fills the tables by id.

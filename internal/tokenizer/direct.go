@@ -51,7 +51,10 @@ func onlyScanner(steps []step) (scanner, bool) {
 // scanned encodes text as a scanner cuts it.
 func (e *Encoder) scanned(text string) {
 	dst, sc := e.ids, e.t.scan
-	for i := 0; i < len(text); {
+	for i, stop := 0, 0; i < len(text); {
+		if i >= stop {
+			dst, stop = e.makeRoom(dst, i, len(text))
+		}
 		if i+windowSize <= len(text) {
 			w := windowAt(text, i)
 			if n := sc.plain(w); n > 0 {
@@ -69,6 +72,25 @@ func (e *Encoder) scanned(text string) {
 		i = j
 	}
 	e.ids = dst
+}
+
+// roomSize is the number of bytes of text after which makeRoom looks again.
+const roomSize = 64 << 10
+
+// makeRoom makes room in dst for what the rest of a text, of which done of total bytes are encoded, is
+// likely to take, judged by what has been encoded: a long text's ids are moved once or a few times.
+// It returns where to look again.
+func (e *Encoder) makeRoom(dst []int32, done, total int) (_ []int32, stop int) {
+	if done > 0 {
+		const margin = 1.25 // as append grows long slices
+		rest := float64(len(dst)-len(e.ids)) / float64(done) * float64(total-done)
+		if float64(cap(dst)-len(dst)) < rest {
+			grown := make([]int32, len(dst), len(dst)+int(margin*rest)) // append would clear it
+			copy(grown, dst)
+			dst = grown
+		}
+	}
+	return dst, done + roomSize
 }
 
 // wideWord reports whether the word s[i:j] begins with a character of three bytes or more, with or
@@ -185,7 +207,10 @@ func (e *Encoder) direct(p piece) {
 // marked encodes text by cutting it where no merge joins.
 func (e *Encoder) marked(text string) {
 	dst, m := e.ids, &e.t.marks
-	for i := 0; i < len(text); {
+	for i, stop := 0, 0; i < len(text); {
+		if i >= stop {
+			dst, stop = e.makeRoom(dst, i, len(text))
+		}
 		if i+windowSize <= len(text) {
 			w := windowAt(text, i)
 			if n := m.plain(w); n > 0 {

@@ -34,7 +34,7 @@ const bytesPerToken = 3
 
 // Encode is Tokenizer.Encode.
 func (e *Encoder) Encode(dst []int32, text string, special bool) []int32 {
-	e.ids, e.track = slices.Grow(dst, len(text)/bytesPerToken+8), false
+	e.ids, e.track = slices.Grow(dst, min(len(text), roomSize)/bytesPerToken+8), false
 	e.encode(replaceInvalid(text), special)
 	dst, e.ids = e.ids, nil
 	return dst

@@ -29,13 +29,18 @@ func (g *merger) merge(dst []int32, m *bpe, word string) []int32 {
 
 // findSymbols finds the ids that merging starts from.
 func (g *merger) findSymbols(m *bpe, word string) {
-	if m.joints != nil && !isASCII(word) {
-		var ok bool
+	var ok bool
+	switch ascii := isASCII(word); {
+	case ascii && m.firsts != nil:
+		if g.ids, ok = m.asciiSymbols(g.ids[:0], word); ok {
+			return
+		}
+	case !ascii && m.joints != nil:
 		if g.ids, ok = m.wholeSymbols(g.ids[:0], word); ok {
 			return
 		}
 	}
-	g.ids, _ = m.symbols(g.ids[:0], nil, word, false)
+	g.ids, g.widths = m.symbols(g.ids[:0], g.widths[:0], word, false)
 }
 
 // unmergeable is above every order of a merge that is shifted to make room for a place.
