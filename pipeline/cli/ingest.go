@@ -36,9 +36,13 @@ func newIngest() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.kind, "source", "", "where documents come from: "+kindNames())
-	fs.StringVar(&f.source.Path, "path", "", "file or folder to read, or its URL: s3://, gs://, azblob://")
+	fs.StringVar(&f.source.Path, "path", "", "file or folder to read, or its URL: s3://, gs://, azblob://; "+
+		"of git: a repository or a folder of some, as REPO or REPO@REVISION")
 	fs.StringVar(&f.source.Licence, "licence", "", "SPDX expression of documents that name none")
 	fs.StringVar(&f.source.Language, "language", "und", "BCP 47 tag of documents that name none")
+	fs.StringVar(&f.source.Encoding, "encoding", "", "character set of text, markdown and git: auto (UTF-8, "+
+		"or as a byte order mark says) or a name, as windows-1252; default: auto")
+	fs.StringVar(&f.source.Per, "per", "", "what becomes a document: "+perHelp())
 	addFieldFlags(c, &f.source.Fields)
 	fs.StringVar(&f.source.Goroot, "goroot", "", "Go tree to read; default: that of the go command")
 	fs.StringVar(&f.source.GOOS, "goos", "", "operating system whose files of the Go tree are read")
@@ -124,6 +128,17 @@ func filterList(s string) []string {
 		return []string{}
 	}
 	return strings.Split(s, ",")
+}
+
+// perHelp lists what documents can be made of, the default first.
+func perHelp() string {
+	var kinds []string
+	for _, k := range source.Kinds() {
+		if len(k.Per) > 0 {
+			kinds = append(kinds, k.Name+": "+strings.Join(k.Per, " or "))
+		}
+	}
+	return strings.Join(kinds, "; ")
 }
 
 func kindNames() string {

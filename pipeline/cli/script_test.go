@@ -9,7 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"longlora/internal/command"
@@ -33,6 +36,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"lock": lock, "flip": flip, "fill": fill, "bytes": writeBytes, "exits": exits,
+			"commit": commit,
 		},
 	})
 }
@@ -83,6 +87,23 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := strconv.Unquote(`"` + strings.ReplaceAll(args[1], `"`, `\"`) + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o666))
+}
+
+// commit DIR commits all files of a folder, which becomes a repository.
+func commit(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	r, err := git.PlainOpen(dir)
+	if err != nil {
+		r, err = git.PlainInit(dir, false)
+	}
+	ts.Check(err)
+	w, err := r.Worktree()
+	ts.Check(err)
+	ts.Check(w.AddWithOptions(&git.AddOptions{All: true}))
+	_, err = w.Commit("m", &git.CommitOptions{
+		Author: &object.Signature{Name: "a", Email: "a@example.org", When: time.Unix(1e9, 0).UTC()},
+	})
+	ts.Check(err)
 }
 
 // TestHelp shows every command's help, so that no flag panics.

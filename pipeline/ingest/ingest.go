@@ -185,13 +185,14 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 	if err = errors.Join(err, f.close()); err != nil {
 		return nil, err
 	}
+	reasons := s.inputReasons(b.Rejected())
 	if err := o.MaxDropped.Check("inputs were dropped", "--max-dropped", s.inputs-w.Documents, s.inputs,
-		b.Rejected()); err != nil {
+		reasons); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}
 	if w.Documents == 0 {
 		return nil, fmt.Errorf("ingest: no document is left of %d inputs: %s", s.inputs,
-			limit.Reasons(b.Rejected()))
+			limit.Reasons(reasons))
 	}
 	if err := s.report(o, b); err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)

@@ -43,6 +43,7 @@ type counts struct {
 	cleaned      map[string]changed // by cleaner
 	hits         int64              // passages of evaluation sets
 	contaminated int64              // documents with hits
+	within       map[string]int64   // parts of inputs that were left out, by reason
 }
 
 // changed is what a cleaner did.
@@ -53,6 +54,12 @@ type changed struct {
 
 func (c *counts) add(o counts) {
 	c.hits += o.hits
+	for reason, n := range o.within {
+		if c.within == nil {
+			c.within = map[string]int64{}
+		}
+		c.within[reason] += n
+	}
 	c.contaminated += o.contaminated
 	for name, n := range o.cleaned {
 		if c.cleaned == nil {
@@ -61,6 +68,17 @@ func (c *counts) add(o counts) {
 		m := c.cleaned[name]
 		c.cleaned[name] = changed{m.Documents + n.Documents, m.Places + n.Places}
 	}
+}
+
+// inputReasons takes parts of inputs off the reasons of all that was rejected.
+func (c *counts) inputReasons(all map[string]int64) map[string]int64 {
+	inputs := map[string]int64{}
+	for reason, n := range all {
+		if n -= c.within[reason]; n > 0 {
+			inputs[reason] = n
+		}
+	}
+	return inputs
 }
 
 // numbered is a unit with its place in source order.
@@ -153,7 +171,11 @@ func (w *unitScanner) run(ctx context.Context, unit numbered) (err error) {
 		if err = failed; err != nil {
 			break
 		}
-		w.inputs++
+		if item.Within {
+			w.counts.add(counts{within: map[string]int64{item.Reason: 1}})
+		} else {
+			w.inputs++
+		}
 		if err = w.item(item); err != nil {
 			break
 		}

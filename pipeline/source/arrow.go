@@ -32,7 +32,7 @@ func (s *arrowSource) Config() map[string]any { return rowConfig(s.o) }
 func (s *arrowSource) Languages() []string { return []string{s.o.Language} }
 
 func (s *arrowSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	return fileUnits(ctx, s.files, []string{".arrow", ".arrows", ".feather", ".ipc"}, whole)
+	return fileUnits(ctx, s.files, "arrow", whole)
 }
 
 func (s *arrowSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {

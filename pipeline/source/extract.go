@@ -14,6 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
+	"longlora/pipeline/licence"
 	"longlora/pipeline/page"
 	"longlora/pipeline/pdf"
 	"longlora/schemas"
@@ -32,48 +34,64 @@ const (
 
 // extractSource reads a folder in which each file is a document, whose text may have to be taken out.
 type extractSource struct {
-	kind     string
-	format   string // of the text, if it has structure
-	suffixes []string
-	o        Options
-	files    store.Store
-	origins  map[string]Origin
+	kind    string
+	format  string // of the text, if it has structure
+	o       Options
+	files   store.Store
+	origins map[string]Origin
 	// extract fills in what a file says; a reason rejects it, an error ends the run.
 	extract func(ctx context.Context, data []byte, it *Item) error
 }
 
-func openExtract(kind, format string, suffixes []string,
+func openExtract(kind, format string,
 	extract func(context.Context, []byte, *Item) error) func(context.Context, Options) (Source, error) {
 	return func(ctx context.Context, o Options) (Source, error) {
 		files, origins, err := openFiles(ctx, o)
-		return &extractSource{kind, format, suffixes, o, files, origins, extract}, err
+		return &extractSource{kind, format, o, files, origins, extract}, err
 	}
 }
 
 func openPDF(ctx context.Context, o Options) (Source, error) {
 	r := pdf.NewReader(pdf.Options{})
-	return openExtract("pdf", inMarkdown, []string{".pdf", ".PDF"},
+	return openExtract("pdf", inMarkdown,
 		func(ctx context.Context, data []byte, it *Item) error {
 			return extractPDF(ctx, r, data, it)
 		})(ctx, o)
 }
 
 func openHTML(ctx context.Context, o Options) (Source, error) {
-	return openExtract("html", inMarkdown, []string{".html", ".htm", ".xhtml"}, extractHTML)(ctx, o)
+	return openExtract("html", inMarkdown, extractHTML)(ctx, o)
 }
 
 func openMarkdown(ctx context.Context, o Options) (Source, error) {
-	return openExtract("markdown", inMarkdown, []string{".md", ".markdown"}, extractMarkdown)(ctx, o)
+	decode, err := decoder(o)
+	if err != nil {
+		return nil, err
+	}
+	return openExtract("markdown", inMarkdown, func(ctx context.Context, data []byte, it *Item) error {
+		if err := decode(ctx, data, it); err != nil || it.Reason != "" {
+			return err
+		}
+		readMarkdown(it)
+		return nil
+	})(ctx, o)
 }
 
-func (s *extractSource) Config() map[string]any {
-	return map[string]any{"licence": s.o.Licence, "language": s.o.Language}
+func (s *extractSource) Config() map[string]any { return fileConfig(s.o) }
+
+// fileConfig is the Config of sources whose documents are files.
+func fileConfig(o Options) map[string]any {
+	c := map[string]any{"licence": o.Licence, "language": o.Language}
+	if charset, err := charset.Find(o.Encoding); err == nil && o.Encoding != "" {
+		c["encoding"] = charset.Name()
+	}
+	return c
 }
 
 func (s *extractSource) Languages() []string { return []string{s.o.Language} }
 
 func (s *extractSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	return fileUnits(ctx, s.files, s.suffixes, whole)
+	return fileUnits(ctx, s.files, s.kind, whole)
 }
 
 func (s *extractSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
@@ -116,8 +134,21 @@ func (s *extractSource) item(ctx context.Context, p Part) (Item, error) {
 	return it, nil
 }
 
-// fillIn takes from the corpus and the options what the file does not say.
+// namedLicence is the entry of Meta that keeps what a file names as its licence in its own words.
+const namedLicence = "licence_named"
+
+// fillIn takes from the corpus and the options what the file does not say. A licence that is no SPDX
+// expression says less than those that name one.
 func (it *Item) fillIn(origin Origin, o Options, name string) {
+	if it.Licence != "" && !licence.IsExpression(it.Licence) {
+		if o.Licence == "" {
+			it.Reason = ReasonNoLicence
+			it.Detail = fmt.Sprintf("it names %q, which is no SPDX expression; --licence says what counts",
+				it.Licence)
+			return
+		}
+		it.Meta[namedLicence], it.Licence = it.Licence, ""
+	}
 	for _, x := range []struct {
 		to   *string
 		from []string
@@ -134,9 +165,6 @@ func (it *Item) fillIn(origin Origin, o Options, name string) {
 	}
 	if it.Licence == "" {
 		it.Reason, it.Detail = ReasonNoLicence, "neither it nor --licence nor "+OriginsName+" names one"
-	} else if !isLicence(it.Licence) {
-		it.Reason = ReasonNoLicence
-		it.Detail = fmt.Sprintf("it names %q, which is no SPDX expression", it.Licence)
 	}
 }
 
@@ -206,26 +234,21 @@ var frontMatter = regexp.MustCompile(`(?s)^---[ \t]*\r?\n(.*?)\r?\n(?:---|\.\.\.
 // firstHeading is a title in either of Markdown's forms.
 var firstHeading = regexp.MustCompile(`(?m)^(?:# +(.+?)[ #]*|(.+)\r?\n=+[ \t]*)\r?$`)
 
-func extractMarkdown(ctx context.Context, data []byte, it *Item) error {
-	if err := extractText(ctx, data, it); err != nil || it.Reason != "" {
-		return err
-	}
-	data = []byte(it.Text)
-	if m := frontMatter.FindSubmatch(data); m != nil {
+// readMarkdown takes front matter off a text, and looks for its title.
+func readMarkdown(it *Item) {
+	if m := frontMatter.FindStringSubmatch(it.Text); m != nil {
 		var front map[string]any
-		if yaml.Unmarshal(m[1], &front) == nil && front != nil { // else it is a rule and a text
+		if yaml.Unmarshal([]byte(m[1]), &front) == nil && front != nil { // else it is a rule and a text
 			it.front(front)
-			data = data[len(m[0]):]
+			it.Text = it.Text[len(m[0]):]
 		}
 	}
-	it.Text = string(data)
 	if m := firstHeading.FindStringSubmatch(it.Text); m != nil && it.Title == "" {
 		it.Title = strings.TrimSpace(m[1] + m[2])
 	}
 	if strings.TrimSpace(it.Text) == "" {
 		it.Reason = ReasonNoText
 	}
-	return nil
 }
 
 // front takes what front matter says; the first of two names of one thing counts.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"longlora/internal/testdata"
+	"longlora/pipeline/charset"
 )
 
 // TestExtractRejects holds the reasons of files that give no text.
@@ -16,7 +17,7 @@ func TestExtractRejects(t *testing.T) {
 		"html/empty.html": "", "html/bin.html": "\x00\x01", "html/frame.html": "<nav>menu</nav>",
 		"html/deep.html":    strings.Repeat("<div>", 5000) + "x",
 		"html/licence.html": `<link rel=license href="https://creativecommons.org/licenses/by-sa/4.0/"><p>x`,
-		"md/latin.md":       "caf\xe9", "md/front.md": "---\ntitle: T\nlicense: own terms\n---\ntext",
+		"md/latin.md":       "caf\xe9", "md/empty.md": "---\ntitle: T\n---\n",
 	})
 	got := map[string]map[string]string{}
 	for _, kind := range []string{"pdf", "html", "markdown"} {
@@ -28,11 +29,37 @@ func TestExtractRejects(t *testing.T) {
 		{"pdf", "pdf/good.pdf", "good"}, {"html", "html/empty.html", ReasonNoText},
 		{"html", "html/bin.html", ReasonBroken}, {"html", "html/frame.html", ReasonNoText},
 		{"html", "html/deep.html", ReasonBroken}, {"html", "html/licence.html", "x"},
-		{"markdown", "md/latin.md", ReasonInvalidUTF8}, {"markdown", "md/front.md", ReasonNoLicence},
+		{"markdown", "md/latin.md", charset.Reason}, {"markdown", "md/empty.md", ReasonNoText},
 	} {
 		if text := got[c.kind][c.kind+":"+c.name]; !strings.HasPrefix(text, c.want) {
 			t.Errorf("%s: got %q, want %q", c.name, text, c.want)
 		}
+	}
+}
+
+// TestNamedLicence holds what becomes of licences that are no SPDX expressions: they are kept beside the
+// one that was given, and reject the document if none was.
+func TestNamedLicence(t *testing.T) {
+	root := t.TempDir()
+	const terms = "https://example.org/terms"
+	put(t, root, map[string]string{
+		"a.html": "<link rel=license href=" + terms + "><p>text",
+		"a.md":   "---\nlicense: " + terms + "\n---\ntext", "b.md": "---\nlicense: CC0-1.0\n---\ntext",
+	})
+	for _, kind := range []string{"html", "markdown"} {
+		for _, given := range []string{"", "MIT"} {
+			s := open(t, kind, Options{Path: root, Licence: given})
+			it := read(t, s, units(t, s)[0])[0]
+			if given == "" && (it.Reason != ReasonNoLicence || !strings.Contains(it.Detail, terms)) ||
+				given != "" && (it.Reason != "" || it.Licence != given || it.Meta[namedLicence] != terms) {
+				t.Errorf("%s, licence %q: %q under %q: %s %s, %v", kind, given, it.Text, it.Licence, it.Reason,
+					it.Detail, it.Meta)
+			}
+		}
+	}
+	s := open(t, "markdown", Options{Path: root, Licence: "MIT"})
+	if it := read(t, s, units(t, s)[0])[1]; it.Licence != "CC0-1.0" || it.Meta[namedLicence] != "" {
+		t.Errorf("b.md: licence %q, %v", it.Licence, it.Meta)
 	}
 }
 

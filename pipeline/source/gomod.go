@@ -10,16 +10,17 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/google/licensecheck"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"longlora/internal/store"
+	"longlora/pipeline/licence"
 	"longlora/schemas"
 )
 
@@ -29,10 +30,17 @@ const (
 	ReasonWrongHash     = "wrong hash"
 )
 
-// gomodSource reads the Go modules that a go.sum pins, from the module cache of this machine. A module
-// is a document: its Go files, each after a line that names it.
+// What a document of the gomod source is.
+const (
+	perModule  = "module"
+	perPackage = "package"
+)
+
+// gomodSource reads the Go modules that a go.sum pins, from the module cache of this machine. A module,
+// or each package of it, is a document: its Go files, each after a line that names it.
 type gomodSource struct {
 	cache   string
+	per     string
 	modules []pinned
 }
 
@@ -43,26 +51,26 @@ type pinned struct {
 }
 
 func openGomod(ctx context.Context, o Options) (Source, error) {
-	path, ok := store.Local(o.Path)
+	file, ok := store.Local(o.Path)
 	if !ok {
 		return nil, errors.New("the module cache is read on this machine; --path names a go.sum here")
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		path = filepath.Join(path, "go.sum")
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		file = filepath.Join(file, "go.sum")
 	}
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, err
 	}
 	modules, err := parseSum(data)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
 	out, err := exec.CommandContext(ctx, "go", "env", "GOMODCACHE").Output()
 	if err != nil {
 		return nil, fmt.Errorf("ask the go command for GOMODCACHE: %w", err)
 	}
-	return &gomodSource{strings.TrimSpace(string(out)), modules}, nil
+	return &gomodSource{strings.TrimSpace(string(out)), o.Per, modules}, nil
 }
 
 // parseSum reads the modules of a go.sum whose content is pinned, sorted.
@@ -90,7 +98,11 @@ func (s *gomodSource) Config() map[string]any {
 	for _, m := range s.modules {
 		sums = append(sums, m.String()+" "+m.Hash)
 	}
-	return map[string]any{"modules": sums}
+	c := map[string]any{"modules": sums}
+	if s.per != perModule {
+		c["per"] = s.per
+	}
+	return c
 }
 
 func (s *gomodSource) Languages() []string { return []string{"en"} }
@@ -119,51 +131,95 @@ func (s *gomodSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
 				yield(Item{}, err)
 				return
 			}
-			if !yield(s.item(s.modules[p.From]), nil) {
-				return
+			for _, it := range s.items(s.modules[p.From]) {
+				if !yield(it, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func (s *gomodSource) item(m pinned) Item {
+// items returns the documents of a module, or the one item that says why there are none.
+func (s *gomodSource) items(m pinned) []Item {
 	it := Item{Document: schemas.Document{
 		DocID: "gomod:" + m.String(), Source: "gomod", Language: "en", Title: "module " + m.Path,
 		URL:  "https://pkg.go.dev/" + m.String(),
 		Meta: map[string]string{"module": m.Path, "version": m.Version.Version, "h1": m.Hash},
 	}}
+	tree := s.check(m, &it)
+	if it.Reason != "" {
+		return []Item{it}
+	}
+	packages, err := goPackages(tree)
+	switch {
+	case err != nil:
+		it.Reason, it.Detail = ReasonUnreadable, store.Cause(err)
+	case len(packages) == 0:
+		it.Reason, it.Detail = ReasonNoText, "it has no Go files that people wrote"
+	case s.per == perPackage:
+		return packageItems(it, m, packages)
+	default:
+		var b strings.Builder
+		for _, p := range packages {
+			b.Write(p.text)
+		}
+		it.setText(b.String())
+	}
+	return []Item{it}
+}
+
+// packageItems makes a document of each package.
+func packageItems(module Item, m pinned, packages []goPackage) (items []Item) {
+	for _, p := range packages {
+		it := module
+		it.Title = "package " + path.Join(m.Path, p.dir)
+		if p.dir != "." {
+			it.DocID += "/" + p.dir
+			it.URL += "/" + p.dir
+		}
+		it.setText(string(p.text))
+		items = append(items, it)
+	}
+	return items
+}
+
+// setText sets the text, or the reason if it is too large.
+func (it *Item) setText(text string) {
+	if len(text) > MaxDocument {
+		it.Reason, it.Detail = ReasonTooLarge, tooLarge(int64(len(text)))
+		return
+	}
+	it.Text = text
+}
+
+// check returns a module's files with the hash of go.sum under a known licence, or sets the reason why
+// there are none.
+func (s *gomodSource) check(m pinned, it *Item) fs.FS {
 	dir, err := s.dir(m.Version)
 	if err != nil {
 		it.Reason, it.Detail = ReasonNotDownloaded, "go mod download "+m.String()+" brings it"
-		return it
+		return nil
 	}
 	sum, err := dirhash.HashDir(dir, m.String(), dirhash.Hash1)
 	switch {
 	case err != nil:
 		it.Reason, it.Detail = ReasonUnreadable, store.Cause(err)
-		return it
+		return nil
 	case sum != m.Hash:
 		it.Reason, it.Detail = ReasonWrongHash, fmt.Sprintf("%s, go.sum says %s", sum, m.Hash)
-		return it
+		return nil
 	}
-	if it.Licence, it.Detail = licenceOf(os.DirFS(dir)); it.Licence == "" {
-		it.Reason = ReasonNoLicence
-		return it
+	var why string
+	if it.Licence, why = licenceOf(os.DirFS(dir)); it.Licence == "" {
+		it.Reason, it.Detail = ReasonNoLicence, why
 	}
-	it.Detail = ""
-	if it.Text, err = moduleText(os.DirFS(dir)); err != nil {
-		it.Reason, it.Detail = ReasonUnreadable, store.Cause(err)
-	} else if it.Text == "" {
-		it.Reason, it.Detail = ReasonNoText, "it has no Go files that people wrote"
-	} else if len(it.Text) > MaxDocument {
-		it.Reason, it.Detail = ReasonTooLarge, tooLarge(int64(len(it.Text)))
-	}
-	return it
+	return os.DirFS(dir)
 }
 
 // dir returns the folder of a module in the cache.
 func (s *gomodSource) dir(v module.Version) (string, error) {
-	path, err := module.EscapePath(v.Path)
+	escaped, err := module.EscapePath(v.Path)
 	if err != nil {
 		return "", err
 	}
@@ -171,16 +227,10 @@ func (s *gomodSource) dir(v module.Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(s.cache, filepath.FromSlash(path)+"@"+version)
+	dir := filepath.Join(s.cache, filepath.FromSlash(escaped)+"@"+version)
 	_, err = os.Stat(dir)
 	return dir, err
 }
-
-// licenceFile is the name of a file that holds terms.
-var licenceFile = regexp.MustCompile(`(?i)^(licen[cs]e|copying|unlicense)([-.].*)?$`)
-
-// leastCovered is the part of a licence file, in percent, that must be known text.
-const leastCovered = 75
 
 // licenceOf returns the SPDX expression of the licences at the top of a tree, or says why there is
 // none: no file, or text that is not that of a known licence.
@@ -191,28 +241,23 @@ func licenceOf(tree fs.FS) (spdx, why string) {
 	}
 	var found []string
 	for _, e := range entries {
-		if !licenceFile.MatchString(e.Name()) || e.IsDir() || strings.HasSuffix(e.Name(), ".go") {
+		if !licence.IsFile(e.Name()) || e.IsDir() {
 			continue
 		}
 		data, err := fs.ReadFile(tree, e.Name())
 		if err != nil {
 			return "", store.Cause(err)
 		}
-		c := licensecheck.Scan(data)
-		if c.Percent < leastCovered {
-			return "", fmt.Sprintf("%s is %.0f %% text of known licences", e.Name(), c.Percent)
+		ids, why := licence.Identify(e.Name(), data)
+		if why != "" {
+			return "", why
 		}
-		for _, m := range c.Match {
-			if !m.IsURL && !slices.Contains(found, m.ID) {
-				found = append(found, m.ID)
-			}
-		}
+		found = append(found, ids...)
 	}
 	if len(found) == 0 {
 		return "", "it has no file with a known licence"
 	}
-	slices.Sort(found)
-	return strings.Join(found, " AND "), ""
+	return licence.All(found), ""
 }
 
 var (
@@ -220,10 +265,17 @@ var (
 	skippedInMod = map[string]bool{"testdata": true, "vendor": true, "internal/testdata": true}
 )
 
-// moduleText joins a module's Go files in the order of their paths, tests and generated files apart.
-func moduleText(tree fs.FS) (string, error) {
-	var b strings.Builder
-	err := fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
+// goPackage is a folder's Go files, each after a line that names it.
+type goPackage struct {
+	dir  string
+	text []byte
+}
+
+// goPackages joins a module's Go files by folder, in the order of their paths, tests and generated
+// files apart.
+func goPackages(tree fs.FS) (packages []goPackage, err error) {
+	at := map[string]int{}
+	err = fs.WalkDir(tree, ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
@@ -237,12 +289,24 @@ func moduleText(tree fs.FS) (string, error) {
 		if err != nil || generatedGo.Match(data) || invalidUTF8(data) >= 0 {
 			return err
 		}
-		b.WriteString("// file: " + name + "\n")
-		b.Write(data)
-		if !bytes.HasSuffix(data, []byte("\n")) {
-			b.WriteByte('\n')
+		i, ok := at[path.Dir(name)]
+		if !ok {
+			i = len(packages)
+			at[path.Dir(name)] = i
+			packages = append(packages, goPackage{dir: path.Dir(name)})
 		}
+		packages[i].text = appendFile(packages[i].text, name, data)
 		return nil
 	})
-	return b.String(), err
+	return packages, err
+}
+
+// appendFile appends a file after a line that names it.
+func appendFile(text []byte, name string, data []byte) []byte {
+	text = append(append(append(text, "// file: "...), name...), '\n')
+	text = append(text, data...)
+	if !bytes.HasSuffix(data, []byte("\n")) {
+		text = append(text, '\n')
+	}
+	return text
 }

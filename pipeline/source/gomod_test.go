@@ -47,6 +47,29 @@ func TestGomodRejects(t *testing.T) {
 	}
 }
 
+// TestGomodPackages reads a module a package at a time: together they are the module.
+func TestGomodPackages(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, map[string]string{"go.sum": sumOf(t)})
+	whole := open(t, "gomod", Options{Path: root})
+	parts := open(t, "gomod", Options{Path: root, Per: perPackage})
+	module := read(t, whole, units(t, whole)[0])[0] // github.com/google/go-cmp
+	text, ids := "", map[string]bool{}
+	for _, it := range read(t, parts, units(t, parts)[0]) {
+		if it.Meta["module"] != module.Meta["module"] {
+			continue
+		}
+		if ids[it.DocID] || it.Reason != "" || it.Licence != module.Licence || !strings.Contains(it.Text, "package ") {
+			t.Errorf("%s: %s %q", it.DocID, it.Reason, it.Licence)
+		}
+		ids[it.DocID] = true
+		text += it.Text
+	}
+	if text != module.Text || !ids[module.DocID+"/cmp"] || len(ids) < 5 {
+		t.Errorf("%d packages with %d bytes, the module has %d", len(ids), len(text), len(module.Text))
+	}
+}
+
 func TestLicenceOf(t *testing.T) {
 	mit, err := os.ReadFile("../../LICENSE")
 	if err != nil {

@@ -40,8 +40,7 @@ func (s *jsonlSource) Languages() []string { return []string{s.o.Language} }
 // Units cuts plain files into ranges of bytes; a line belongs to the range in which it begins.
 // Compressed files cannot be cut.
 func (s *jsonlSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
-	suffixes := []string{".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst"}
-	return fileUnits(ctx, s.files, suffixes, func(f store.File) iter.Seq2[Part, int64] {
+	return fileUnits(ctx, s.files, "jsonl", func(f store.File) iter.Seq2[Part, int64] {
 		if isCompressed(f.Name) || f.Size <= unitBytes {
 			return whole(f)
 		}

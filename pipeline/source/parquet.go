@@ -34,7 +34,7 @@ func (s *parquetSource) Languages() []string { return []string{s.o.Language} }
 func (s *parquetSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 	return func(yield func(Unit, error) bool) {
 		var failed error
-		units := fileUnits(ctx, s.files, []string{".parquet"}, func(f store.File) iter.Seq2[Part, int64] {
+		units := fileUnits(ctx, s.files, "parquet", func(f store.File) iter.Seq2[Part, int64] {
 			return func(yield func(Part, int64) bool) { failed = s.cut(ctx, f, yield) }
 		})
 		for u, err := range units {

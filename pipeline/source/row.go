@@ -1,5 +1,7 @@
 package source
 
+import "longlora/pipeline/licence"
+
 // rowConfig is the Config of sources whose documents are rows with named fields.
 func rowConfig(o Options) map[string]any {
 	f := o.Fields
@@ -36,7 +38,7 @@ func fillRow(it *Item, o Options, kind string, field func(name string) (string, 
 	it.URL = optional(o.Fields.URL, "")
 	it.Language = optional(o.Fields.Language, o.Language)
 	it.Licence = optional(o.Fields.Licence, o.Licence)
-	if !isLicence(it.Licence) {
+	if !licence.IsExpression(it.Licence) {
 		it.Reason, it.Detail = ReasonNoLicence, "field "+o.Fields.Licence+" holds \""+it.Licence+"\""
 	}
 }

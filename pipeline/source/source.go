@@ -1,5 +1,5 @@
-// Package source reads documents where they lie: folders of text, JSON lines, foreign Parquet files
-// and the Go tree.
+// Package source reads documents where they lie: folders of text, JSON lines, foreign Parquet files,
+// git repositories, the Go tree and others.
 //
 // A source cuts its corpus into units, and reading a unit is a pure function of the unit and the
 // corpus, so that units can be read in any order by any number of workers.
@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"regexp"
+	"slices"
 	"strings"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
+	"longlora/pipeline/licence"
 	"longlora/schemas"
 )
 
@@ -52,13 +54,16 @@ type Item struct {
 	schemas.Document
 	// Reason says why the input named DocID is no document; empty: it is one. Detail belongs to it.
 	Reason, Detail string
+	// Within says that the input is a part of what another item is made of: it is listed with its reason
+	// and is no input of its own.
+	Within bool
 }
 
 // The reasons of inputs that are no documents.
 const (
 	ReasonUnreadable  = "unreadable"
 	ReasonTooLarge    = "too large"
-	ReasonInvalidUTF8 = "invalid UTF-8"
+	ReasonInvalidUTF8 = "invalid UTF-8" // of a row; text files are charset.Reason
 	ReasonBadJSON     = "bad JSON"
 	ReasonNoText      = "no text"
 	ReasonNoLicence   = "no licence"
@@ -85,6 +90,10 @@ type Options struct {
 	Language string
 	// Fields name the columns of JSON lines and Parquet files.
 	Fields Fields
+	// Encoding is the character set of text files, as package charset names it; empty means auto.
+	Encoding string
+	// Per says what becomes a document, of what the kind offers; empty means the first.
+	Per string
 	// Goroot, GOOS and GOARCH choose the Go tree and the build of the goroot source; all may be empty.
 	Goroot, GOOS, GOARCH string
 }
@@ -108,24 +117,67 @@ type Kind struct {
 	Path bool
 	// Licence says that Options.Licence is needed, because documents name none themselves.
 	Licence bool
+	// Suffixes are those of the files that the source reads in a folder; each belongs to one kind.
+	Suffixes []string
 	// Filters are the names of the filters that suit such documents.
 	Filters []string
-	open    func(context.Context, Options) (Source, error)
+	// Encoding says that the source reads Options.Encoding, Per what Options.Per may be.
+	Encoding bool
+	Per      []string
+	open     func(context.Context, Options) (Source, error)
 }
 
 // Kinds is the table of sources.
 func Kinds() []Kind {
-	prose := []string{"length", "repetition"}
+	prose, code := []string{"length", "repetition"}, []string{"length"}
 	return []Kind{
-		{"text", "a folder of .txt and .md files", true, true, prose, openText},
-		{"jsonl", "JSON lines, also .gz and .zst", true, false, prose, openJSONL},
-		{"parquet", "Parquet files with a column of text", true, false, prose, openParquet},
-		{"arrow", "Arrow IPC files and streams with a column of text", true, false, prose, openArrow},
-		{"pdf", "PDF files with a text layer, in reading order", true, true, prose, openPDF},
-		{"html", "web pages: their main text", true, false, prose, openHTML},
-		{"markdown", "Markdown files with front matter", true, false, prose, openMarkdown},
-		{"gomod", "Go modules that a go.sum pins", true, false, []string{"length"}, openGomod},
-		{"goroot", "the Go tree: packages and long texts", false, false, []string{"length"}, openGoroot},
+		{
+			Name: "text", About: "a folder of .txt files", Path: true, Licence: true, Filters: prose,
+			Encoding: true, Suffixes: []string{".txt"},
+			open: openText,
+		},
+		{
+			Name: "jsonl", About: "JSON lines, also .gz and .zst", Path: true, Filters: prose,
+			Suffixes: []string{
+				".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst",
+			},
+			open: openJSONL,
+		},
+		{
+			Name: "parquet", About: "Parquet files with a column of text", Path: true, Filters: prose,
+			Suffixes: []string{".parquet"},
+			open:     openParquet,
+		},
+		{
+			Name: "arrow", About: "Arrow IPC files and streams with a column of text", Path: true,
+			Filters: prose, Suffixes: []string{".arrow", ".arrows", ".feather", ".ipc"},
+			open: openArrow,
+		},
+		{
+			Name: "pdf", About: "PDF files with a text layer, in reading order", Path: true, Licence: true,
+			Filters: prose, Suffixes: []string{".pdf", ".PDF"},
+			open: openPDF,
+		},
+		{
+			Name: "html", About: "web pages: their main text", Path: true, Filters: prose, Suffixes: []string{".html", ".htm", ".xhtml"},
+			open: openHTML,
+		},
+		{
+			Name: "markdown", About: "Markdown files (.md) with front matter", Path: true, Filters: prose,
+			Encoding: true, Suffixes: []string{".md", ".markdown"},
+			open: openMarkdown,
+		},
+		{
+			Name: "git", About: "git repositories at a revision (PATH@REVISION), imports first", Path: true,
+			Filters: code, Encoding: true, Per: []string{perRepository, perDirectory}, open: openGit,
+		},
+		{
+			Name: "gomod", About: "Go modules that a go.sum pins", Path: true, Filters: code,
+			Per: []string{perModule, perPackage}, open: openGomod,
+		},
+		{
+			Name: "goroot", About: "the Go tree: packages and long texts", Filters: code, open: openGoroot,
+		},
 	}
 }
 
@@ -153,11 +205,28 @@ func (k Kind) Validate(o Options) error {
 	if k.Licence && o.Licence == "" && !k.saysLicences(o) {
 		errs = append(errs, ErrNoLicence)
 	}
-	if o.Licence != "" && !isLicence(o.Licence) {
+	if o.Licence != "" && !licence.IsExpression(o.Licence) {
 		errs = append(errs,
 			fmt.Errorf("licence %q is no SPDX expression, as MIT or CC-BY-4.0", o.Licence))
 	}
+	if _, err := charset.Find(o.Encoding); err != nil {
+		errs = append(errs, err)
+	} else if o.Encoding != "" && !k.Encoding {
+		errs = append(errs, fmt.Errorf("source %s finds the encoding itself and takes none", k.Name))
+	}
+	if o.Per != "" && !slices.Contains(k.Per, o.Per) {
+		errs = append(errs, fmt.Errorf("source %s makes no document per %q%s", k.Name, o.Per,
+			choices("; there are ", k.Per)))
+	}
 	return errors.Join(errs...)
+}
+
+// choices lists words after an introduction, if there are any.
+func choices(introduction string, words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	return introduction + strings.Join(words, ", ")
 }
 
 // saysLicences reports whether a corpus itself may say what its files come under.
@@ -174,17 +243,12 @@ func (k Kind) Open(ctx context.Context, o Options) (Source, error) {
 	if o.Language == "" {
 		o.Language = "und"
 	}
+	if o.Per == "" && len(k.Per) > 0 {
+		o.Per = k.Per[0]
+	}
 	s, err := k.open(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", k.Name, err)
 	}
 	return s, nil
-}
-
-// licencePattern is the form of an SPDX licence expression (SPDX 3.0, annex B), parentheses apart.
-var licencePattern = regexp.MustCompile(
-	`^[A-Za-z0-9.:+-]+( (AND|OR|WITH) [A-Za-z0-9.:+-]+)*$`)
-
-func isLicence(s string) bool {
-	return licencePattern.MatchString(strings.NewReplacer("(", "", ")", "").Replace(s))
 }

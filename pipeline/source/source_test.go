@@ -34,7 +34,7 @@ func put(t testing.TB, root string, files map[string]string) {
 func corpora(t *testing.T) map[string]Options {
 	root := t.TempDir()
 	put(t, root, map[string]string{
-		"text/b.txt": "second", "text/a/z.md": "first", "text/c.txt": "third", "text/c.pdf": "no",
+		"text/b.txt": "second", "text/a/z.txt": "first", "text/c.txt": "third", "text/c.md": "no",
 		"jsonl/a.jsonl": `{"text":"first","id":7}` + "\n\n" + `{"text":"second","title":"T"}` + "\n",
 		"jsonl/b.jsonl": `{"text":"third","licence":"Apache-2.0"}`,
 		"html/a.html":   "<html lang=en><title>A</title><body><nav>menu</nav><main><p>first</main>",
@@ -50,6 +50,9 @@ func corpora(t *testing.T) map[string]Options {
 	put(t, root, map[string]string{
 		"arrow/a.arrow": string(arrowOf(t, "first", "second", "third")), "gomod/go.sum": sumOf(t),
 	})
+	for _, name := range []string{"git/a", "git/b/c", "git/d.git"} {
+		commit(t, filepath.Join(root, filepath.FromSlash(name)), map[string]string{"x.py": name})
+	}
 	common := Options{Licence: "MIT", Fields: DefaultFields()}
 	path := func(name string) Options {
 		o := common
@@ -60,7 +63,8 @@ func corpora(t *testing.T) map[string]Options {
 	tree.Goroot = filepath.Join(root, "go")
 	return map[string]Options{
 		"text": path("text"), "jsonl": path("jsonl"), "parquet": path("parquet"), "goroot": tree,
-		"arrow": path("arrow"), "gomod": path("gomod"), "pdf": path("pdf"), "html": path("html"), "markdown": path("markdown"),
+		"arrow": path("arrow"), "gomod": path("gomod"), "pdf": path("pdf"), "html": path("html"),
+		"markdown": path("markdown"), "git": path("git"),
 	}
 }
 
@@ -234,6 +238,51 @@ func checkCancel(t *testing.T, s Source, u Unit) {
 		}
 	}
 	t.Error("a cancelled read ends without an error")
+}
+
+// TestSuffixes holds that a file in a folder belongs to one kind.
+func TestSuffixes(t *testing.T) {
+	owner := map[string]string{}
+	for _, k := range Kinds() {
+		for _, s := range k.Suffixes {
+			if owner[s] != "" {
+				t.Errorf("%s belongs to %s and %s", s, owner[s], k.Name)
+			}
+			owner[s] = k.Name
+		}
+	}
+	root := t.TempDir()
+	put(t, root, map[string]string{"a.md": "", "b.md": "", "c.rst": "", "d.jsonl.gz": ""})
+	var got error
+	for _, err := range open(t, "text", Options{Path: root, Licence: "MIT"}).Units(context.Background()) {
+		got = err
+	}
+	if want := " holds no files that end in .txt; --source jsonl reads 1 of its files; " +
+		"--source markdown reads 2 of its files"; got == nil || !strings.HasSuffix(got.Error(), want) {
+		t.Errorf("got %v, want %q", got, want)
+	}
+}
+
+func TestValidateChoices(t *testing.T) {
+	for _, c := range []struct {
+		kind string
+		o    Options
+		want string
+	}{
+		{"text", Options{Encoding: "klingon"}, `encoding "klingon" is unknown`},
+		{"parquet", Options{Encoding: "latin1"}, "source parquet finds the encoding itself"},
+		{"git", Options{Per: "line"}, `source git makes no document per "line"; there are repository, directory`},
+		{"html", Options{Per: "page"}, `source html makes no document per "page"`},
+	} {
+		k, err := Find(c.kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.o.Path, c.o.Licence = "x", "MIT"
+		if err := k.Validate(c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.kind, err, c.want)
+		}
+	}
 }
 
 func TestValidate(t *testing.T) {

@@ -1,24 +1,31 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"unicode/utf8"
+
+	"longlora/pipeline/charset"
 )
 
 func openText(ctx context.Context, o Options) (Source, error) {
-	return openExtract("text", "", []string{".txt", ".md"}, extractText)(ctx, o)
+	extract, err := decoder(o)
+	if err != nil {
+		return nil, err
+	}
+	return openExtract("text", "", extract)(ctx, o)
 }
 
-// extractText takes UTF-8 as it is, without its byte order mark.
-func extractText(_ context.Context, data []byte, it *Item) error {
-	if at := invalidUTF8(data); at >= 0 {
-		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d", data[at], at)
+// decoder takes text of the character set of the options as it is, without its byte order mark.
+func decoder(o Options) (func(context.Context, []byte, *Item) error, error) {
+	c, err := charset.Find(o.Encoding)
+	return func(_ context.Context, data []byte, it *Item) error {
+		text, err := c.Decode(data)
+		if it.Text = text; err != nil {
+			it.Reason, it.Detail = charset.Reason, err.Error()
+		}
 		return nil
-	}
-	it.Text = string(bytes.TrimPrefix(data, []byte("\ufeff")))
-	return nil
+	}, err
 }
 
 func tooLarge(size int64) string {

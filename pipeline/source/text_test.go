@@ -39,7 +39,7 @@ func check(t *testing.T, got, want map[string]string) {
 func TestTextFolder(t *testing.T) {
 	root := t.TempDir()
 	put(t, root, map[string]string{
-		"plain.txt": "a\r\nb\x00", "bom.md": "\ufeffmarked", "latin.txt": "caf\xe9 au lait",
+		"plain.txt": "a\r\nb\x00", "bom.txt": "\ufeffmarked", "latin.txt": "caf\xe9 au lait",
 		"deep/er/x.txt": "deep", ".git/x.txt": "hidden", "other.rst": "other", "elsewhere": "linked",
 	})
 	link := func(to, name string) {
@@ -54,8 +54,10 @@ func TestTextFolder(t *testing.T) {
 	link("deep", "twice")
 	link(filepath.Join(root, "deep"), "pipe.txt") // a folder, whatever its name
 	check(t, outcomes(t, open(t, "text", Options{Path: root, Licence: "MIT"})), map[string]string{
-		"text:plain.txt": "a\r\nb\x00", "text:bom.md": "marked", "text:deep/er/x.txt": "deep",
-		"text:latin.txt": "invalid UTF-8: byte 0xe9 at 3", "text:link.txt": "linked",
+		"text:plain.txt": "a\r\nb\x00", "text:bom.txt": "marked", "text:deep/er/x.txt": "deep",
+		"text:link.txt": "linked",
+		"text:latin.txt": "undecodable: byte 0xe9 at 3 is not UTF-8; name the encoding, as --encoding " +
+			"windows-1252",
 		"text:broken.txt":        "unreadable: no such file or directory",
 		"text:ring.txt":          "unreadable: too many levels of symbolic links",
 		"text:deep/loop":         "unreadable: a link to a folder that it lies in",
@@ -102,7 +104,7 @@ func TestTextTooLarge(t *testing.T) {
 
 func TestTextFolderErrors(t *testing.T) {
 	for path, want := range map[string]string{
-		t.TempDir():                         "holds no files that end in .txt, .md",
+		t.TempDir():                         "holds no files that end in .txt",
 		filepath.Join(t.TempDir(), "where"): "no such file",
 	} {
 		s := open(t, "text", Options{Path: path, Licence: "MIT"})
@@ -113,5 +115,23 @@ func TestTextFolderErrors(t *testing.T) {
 		if got == nil || !strings.Contains(got.Error(), want) {
 			t.Errorf("%s: got %v, want %q", path, got, want)
 		}
+	}
+}
+
+// TestEncoding reads a folder as another character set; a byte order mark counts for more.
+func TestEncoding(t *testing.T) {
+	root := t.TempDir()
+	put(t, root, map[string]string{
+		"a.txt": "caf\xe9", "b.txt": "\xef\xbb\xbfcaf\u00e9", "c.txt": "\xfe\xff\x00\xe9",
+		"d.md": "---\ntitle: \xe9t\xe9\n---\n\xe0",
+	})
+	check(t, outcomes(t, open(t, "text", Options{Path: root, Licence: "MIT", Encoding: "latin1"})),
+		map[string]string{"text:a.txt": "café", "text:b.txt": "café", "text:c.txt": "é"})
+	s := open(t, "markdown", Options{Path: root, Licence: "MIT", Encoding: "windows-1252"})
+	if items := read(t, s, units(t, s)[0]); items[0].Title != "été" || items[0].Text != "à" {
+		t.Errorf("Markdown: %+v", items[0])
+	}
+	if got := s.Config()["encoding"]; got != "windows-1252" {
+		t.Errorf("config has the encoding %v", got)
 	}
 }
