@@ -14,9 +14,7 @@ var pythonImport = regexp.MustCompile(`(?m)^[ \t]*(?:from[ \t]+([.\w]+)[ \t]+c?i
 func pythonImports(_, text string) (all []string) {
 	for _, m := range pythonImport.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), -1) {
 		if m[3] != "" {
-			for _, module := range pythonNames(m[3]) {
-				all = append(all, module)
-			}
+			all = append(all, pythonNames(m[3])...)
 			continue
 		}
 		for _, name := range pythonNames(m[2]) {

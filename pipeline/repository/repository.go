@@ -6,8 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
@@ -26,20 +24,6 @@ type Repository struct {
 
 // ErrNoCommit reports a repository that has no commit of the name.
 var ErrNoCommit = errors.New("no such commit")
-
-// Is reports whether a folder is a repository: it has a .git, or is a bare one.
-func Is(folder string) bool {
-	if exists(filepath.Join(folder, ".git")) {
-		return true
-	}
-	return exists(filepath.Join(folder, "HEAD")) && exists(filepath.Join(folder, "objects")) &&
-		exists(filepath.Join(folder, "refs"))
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
 
 // revisionPattern are the names of commits that are understood: a branch, a tag or a hash, and steps
 // to its ancestors.
@@ -68,13 +52,15 @@ func Open(folder, revision string) (r *Repository, err error) {
 	if !revisionPattern.MatchString(revision) {
 		return nil, fmt.Errorf("revision %q: want a branch, a tag or a hash, perhaps with ~N", revision)
 	}
-	repo, err := git.PlainOpenWithOptions(folder, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
-	switch {
-	case errors.Is(err, git.ErrRepositoryNotExists):
-		return nil, errors.New("no git repository that can be read")
-	case err != nil:
+	repo, err := openFolder(folder)
+	if err != nil {
 		return nil, cause(err)
 	}
+	defer func() {
+		if r == nil {
+			err = errors.Join(err, (&Repository{git: repo}).Close())
+		}
+	}()
 	hash, err := repo.ResolveRevision(plumbing.Revision(revision))
 	if err != nil && revision == "HEAD" {
 		return nil, fmt.Errorf("%w: HEAD: %w", ErrNoCommit, cause(err))

@@ -161,16 +161,6 @@ func read(t testing.TB, dir, revision, folder string, o Options) Document {
 	return d
 }
 
-// fileNames are the files of a text in their order.
-func fileNames(text string) (names []string) {
-	for line := range strings.Lines(text) {
-		if name, ok := strings.CutPrefix(line, fileMark); ok {
-			names = append(names, strings.TrimSpace(name))
-		}
-	}
-	return names
-}
-
 // reasons maps what was left out to why.
 func reasons(d Document) map[string]string {
 	all := map[string]string{}
@@ -264,6 +254,42 @@ func TestSplitRevision(t *testing.T) {
 		path, revision := SplitRevision(location)
 		if path != want[0] || revision != want[1] {
 			t.Errorf("%s: got %s and %s", location, path, revision)
+		}
+	}
+}
+
+// TestFolders opens a linked work tree and a clone that borrows objects, as git lays them out.
+func TestFolders(t *testing.T) {
+	origin := newRepo(t, true)
+	hash := origin.commit(origin.files(tree{"a.txt": "a"})).String()
+	write := func(name, content string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(content), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	linked, own := t.TempDir(), filepath.Join(origin.dir, "worktrees", "linked")
+	write(filepath.Join(linked, ".git"), "gitdir: "+own+"\n")
+	write(filepath.Join(own, "HEAD"), hash+"\n")
+	write(filepath.Join(own, "commondir"), "../..\n")
+	borrower := newRepo(t, false)
+	write(filepath.Join(borrower.dir, ".git", "objects", "info", "alternates"),
+		filepath.Join(origin.dir, "objects")+"\n")
+	write(filepath.Join(borrower.dir, ".git", "refs", "heads", "master"), hash+"\n")
+	for _, dir := range []string{linked, own, borrower.dir} {
+		if d := read(t, dir, "", "", Options{Licence: "MIT"}); d.Text != "// file: a.txt\na\n" {
+			t.Errorf("%s: %q", dir, d.Text)
+		}
+	}
+	write(filepath.Join(linked, ".git"), "nothing")
+	write(filepath.Join(borrower.dir, ".git", "config"), "[core]\nrepositoryformatversion = 1\n"+
+		"[extensions]\nobjectformat = sha256\n")
+	for dir, want := range map[string]string{linked: ".git names no folder", borrower.dir: "SHA-1"} {
+		if _, err := Open(dir, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", dir, err, want)
 		}
 	}
 }

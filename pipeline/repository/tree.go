@@ -163,7 +163,7 @@ func (e errLarge) Error() string {
 // blob reads a file's content.
 func (r *Repository) blob(hash plumbing.Hash, most int64) ([]byte, error) {
 	size, err := r.git.Storer.EncodedObjectSize(hash)
-	if err != nil {
+	if err != nil && !errors.Is(err, plumbing.ErrObjectNotFound) { // borrowed objects are not found so
 		return nil, err
 	}
 	if size > most {
@@ -173,13 +173,16 @@ func (r *Repository) blob(hash plumbing.Hash, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Size > most {
+		return nil, errLarge{b.Size, most}
+	}
 	rc, err := b.Reader()
 	if err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(rc, most+1))
-	if err = errors.Join(err, rc.Close()); err == nil && int64(len(data)) != size {
-		err = fmt.Errorf("object %s has %d bytes and says %d", hash, len(data), size)
+	if err = errors.Join(err, rc.Close()); err == nil && int64(len(data)) != b.Size {
+		err = fmt.Errorf("object %s has %d bytes and says %d", hash, len(data), b.Size)
 	}
 	return data, err
 }

@@ -84,7 +84,9 @@ func inspect(name, folder, revision string) checked {
 		c.problem = err.Error()
 		return c
 	}
-	c.commit = r.Commit()
+	if c.commit = r.Commit(); r.Close() != nil {
+		c.problem = "its files cannot be closed"
+	}
 	return c
 }
 
@@ -167,6 +169,7 @@ func directories(r checked) (dirs []string, problem string) {
 	opened, err := repository.Open(r.folder, r.commit)
 	if err == nil {
 		dirs, err = opened.Directories()
+		err = errors.Join(err, opened.Close())
 	}
 	if err != nil {
 		return []string{""}, err.Error()
@@ -231,12 +234,12 @@ func reasonOf(err error) string {
 }
 
 // fill reads a commit into a document.
-func (s *gitSource) fill(ctx context.Context, r checked, dir string, it *Item) ([]repository.LeftOut, error) {
+func (s *gitSource) fill(ctx context.Context, r checked, dir string, it *Item) (out []repository.LeftOut, err error) {
 	opened, err := repository.Open(r.folder, r.commit)
 	if err != nil {
 		return nil, err
 	}
-	defer opened.Close()
+	defer func() { err = errors.Join(err, opened.Close()) }()
 	d, err := opened.Document(ctx, dir, repository.Options{
 		Charset: s.charset, Licence: s.o.Licence, MaxBytes: MaxDocument,
 	})
