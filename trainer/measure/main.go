@@ -105,13 +105,17 @@ func open(q question) (*subject, error) {
 		return nil, err
 	}
 	defer folder.Close()
+	var again []model.Again
+	if q.Recompute {
+		again = []model.Again{{Attention: true, MLP: true}}
+	}
 	spec, err := rope.Extend(folder.Config.RoPE, rope.Linear, folder.Context(), q.Context)
 	if err != nil {
 		return nil, err
 	}
 	c := folder.Config.Model
 	m, err := model.New(b, c, model.Options{
-		Context: q.Context, Rotary: spec.Rotary(c.HeadDim), Training: true, Recompute: q.Recompute,
+		Context: q.Context, Rotary: spec.Rotary(c.HeadDim), Training: true, Again: again,
 		Planner: func() kernels.Backend { return plan.New() },
 		LoRA: &model.LoRA{
 			Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8, Alpha: 16,

@@ -7,76 +7,80 @@ type pass struct {
 	tokens   int
 	ids, pos kernels.Tensor // I32 [T]
 	segments kernels.Segments
-	seed     uint64 // of dropout; 0: none
+	seed     uint64   // of dropout; 0: none
+	cache    *Decoder // keys and values of the tokens before; nil: there are none
 }
 
 // keyValues are a layer's keys and values: those of the pass's tokens [T, Hkv·Dh], and all that its
 // queries see [S, Hkv·Dh], which end with them.
 type keyValues struct{ k, v, allK, allV kernels.Tensor }
 
-// activations are what a layer's gradient needs of its forward pass. T tokens; x is the layer's
-// input.
+// activations are what a layer's gradient needs of its forward pass. T tokens; x and out are the
+// layer's input and output.
 type activations struct {
-	x, h1, rstd1 kernels.Tensor // [T, D], normalised [T, D], [T]
-	q, o         kernels.Tensor // [T, H·Dh]
-	kv           keyValues
-	lse          kernels.Tensor          // [H, T]
-	x1           kernels.Tensor          // after attention [T, D]
-	u            [linears]kernels.Tensor // [T, r], absent without adapter
-	mlp          *mlpActivations         // of all tokens; nil: not kept
+	x, out    kernels.Tensor // [T, D]
+	h1, rstd1 kernels.Tensor // normalised [T, D] or absent, [T]
+	q, o      kernels.Tensor // [T, H·Dh]
+	kv        keyValues
+	lse       kernels.Tensor          // [H, T]
+	x1        kernels.Tensor          // after attention [T, D]; absent: none of the above was kept
+	u         [linears]kernels.Tensor // [T, r], absent without adapter
+	mlp       mlpActivations          // of all tokens; absent if not kept
+	below     int64                   // the arena's height before the layer
 }
 
-func (m *Model) f32(shape ...int) kernels.Tensor {
-	return m.work.arena.Alloc(kernels.F32, shape...)
-}
-
-// newKeyValues cuts a layer's keys and values for a pass without cache.
-func (m *Model) newKeyValues(tokens int) keyValues {
+// keyValues cuts a layer's keys and values, or finds their place in the cache.
+func (m *Model) keyValues(p *pass, layer int) keyValues {
+	if p.cache != nil {
+		return p.cache.keyValues(layer, p.tokens)
+	}
 	width := m.config.KVHeads * m.config.HeadDim
-	k, v := m.f32(tokens, width), m.f32(tokens, width)
+	k, v := m.f32(p.tokens, width), m.f32(p.tokens, width)
 	return keyValues{k, v, k, v}
 }
 
-// apply computes y = layer(x), or adds it to y, and keeps the adapter's inner activation.
-func (m *Model) apply(p *pass, y *layer, i int, a *activations, out, x kernels.Tensor, add bool) {
-	l := &y.linear[i]
-	a.u[i] = l.low(m.work.arena, p.tokens)
-	m.b.Linear(out, x, l.operand(p.seed, 0), a.u[i], add)
+// cut makes room for the activations of a layer's first half, the normalised rows excepted.
+func (m *Model) cut(p *pass, y *layer, a *activations) {
+	c, t := m.config, p.tokens
+	a.rstd1, a.kv = m.f32(t), m.keyValues(p, y.index)
+	a.q, a.o, a.lse = m.f32(t, c.Heads*c.HeadDim), m.f32(t, c.Heads*c.HeadDim), m.f32(c.Heads, t)
+	a.x1 = m.f32(t, c.Hidden)
+	for _, i := range attentionLinears {
+		a.u[i] = m.low(&y.linear[i], t)
+	}
 }
 
-// forward runs a layer's first half: x1 = x + attention(norm(x)).
-func (m *Model) forward(p *pass, y *layer, x kernels.Tensor, kv keyValues) *activations {
-	a := &activations{x: x, kv: kv}
-	c, t := m.config, p.tokens
-	a.h1, a.rstd1 = m.f32(t, c.Hidden), m.f32(t)
-	m.b.RMSNorm(a.h1, a.rstd1, a.x, y.inputNorm.Value, c.Eps)
-	a.q, a.o, a.lse = m.f32(t, c.Heads*c.HeadDim), m.f32(t, c.Heads*c.HeadDim), m.f32(c.Heads, t)
+// attentionLinears and mlpLinears are the indices of each half's linear layers.
+var (
+	attentionLinears = [...]int{qProj, kProj, vProj, oProj}
+	mlpLinears       = [...]int{gateProj, upProj, downProj}
+)
+
+// attend runs a layer's first half: x1 = x + attention(norm(x)).
+func (m *Model) attend(p *pass, y *layer, a *activations) {
+	m.b.RMSNorm(a.h1, a.rstd1, a.x, y.inputNorm.Value, m.config.Eps)
 	m.apply(p, y, qProj, a, a.q, a.h1, false)
 	m.apply(p, y, kProj, a, a.kv.k, a.h1, false)
 	m.apply(p, y, vProj, a, a.kv.v, a.h1, false)
 	m.b.RoPE(m.perHead(a.q), m.cos, m.sin, p.pos, false)
 	m.b.RoPE(m.perHead(a.kv.k), m.cos, m.sin, p.pos, false)
 	m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
-		p.segments, c.AttentionScale())
-	a.x1 = m.f32(t, c.Hidden)
+		p.segments, m.config.AttentionScale())
 	m.b.Copy(a.x1, a.x)
 	m.apply(p, y, oProj, a, a.x1, a.o, true)
-	return a
+}
+
+// apply computes out = layer(x), or adds it to out, and the adapter's inner activation.
+func (m *Model) apply(p *pass, y *layer, i int, a *activations, out, x kernels.Tensor, add bool) {
+	m.b.Linear(out, x, y.linear[i].operand(p.seed, 0), a.u[i], add)
 }
 
 // perHead views [T, H·Dh] as [T, H, Dh].
 func (m *Model) perHead(t kernels.Tensor) kernels.Tensor { return t.SplitLast(m.config.HeadDim) }
 
-// backward turns dx, the gradient of a layer's output, into that of its input, and adds to the
-// gradients of its parameters.
-func (m *Model) backward(p *pass, y *layer, a *activations, dx kernels.Tensor) {
-	mark := m.work.arena.Mark()
-	m.mlpBackward(p, y, a, dx)
-	m.backwardAttention(p, y, a, dx)
-	m.work.arena.Release(mark)
-}
-
-func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.Tensor) {
+// attendBackward turns dx, the gradient of x1, into that of the layer's input, and adds to the
+// gradients of the first half's parameters.
+func (m *Model) attendBackward(p *pass, y *layer, a *activations, dx kernels.Tensor) {
 	c, t := m.config, p.tokens
 	do := m.cleared(t, c.Heads*c.HeadDim)
 	m.derive(p, y, oProj, a, do, dx, a.o)
@@ -86,10 +90,15 @@ func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.
 		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, c.AttentionScale())
 	m.b.RoPE(m.perHead(dq), m.cos, m.sin, p.pos, true)
 	m.b.RoPE(m.perHead(dk), m.cos, m.sin, p.pos, true)
+	h1 := a.h1
+	if h1.IsZero() {
+		h1 = m.f32(t, c.Hidden)
+		m.b.RMSNorm(h1, a.rstd1, a.x, y.inputNorm.Value, c.Eps)
+	}
 	dh := m.cleared(t, c.Hidden)
-	m.derive(p, y, qProj, a, dh, dq, a.h1)
-	m.derive(p, y, kProj, a, dh, dk, a.h1)
-	m.derive(p, y, vProj, a, dh, dv, a.h1)
+	m.derive(p, y, qProj, a, dh, dq, h1)
+	m.derive(p, y, kProj, a, dh, dk, h1)
+	m.derive(p, y, vProj, a, dh, dv, h1)
 	m.b.RMSNormGrad(dx, y.inputNorm.Grad, dh, a.x, y.inputNorm.Value, a.rstd1)
 }
 
@@ -97,10 +106,4 @@ func (m *Model) backwardAttention(p *pass, y *layer, a *activations, dx kernels.
 func (m *Model) derive(p *pass, y *layer, i int, a *activations, dx, dy, x kernels.Tensor) {
 	l := &y.linear[i]
 	m.b.LinearGrad(dx, l.gradients(), dy, x, l.operand(p.seed, 0), a.u[i])
-}
-
-func (m *Model) cleared(shape ...int) kernels.Tensor {
-	t := m.f32(shape...)
-	m.b.Zero(t)
-	return t
 }

@@ -11,14 +11,15 @@ import (
 // Decoder reads tokens one after another and keeps their keys and values, so that each token is
 // computed once. Attention is full. It shares its model's backend and is used like it.
 type Decoder struct {
-	m        *Model
-	capacity int
-	chunk    int
-	n        int // tokens read
-	cache    kernels.Arena
-	work     workspace
-	k, v     []kernels.Tensor // [capacity, Hkv·Dh], one a layer
-	last     []float32        // logits after the last token
+	m         *Model
+	capacity  int
+	chunk     int
+	n         int // tokens read
+	cache     kernels.Arena
+	work      workspace
+	k, v      []kernels.Tensor // [capacity, Hkv·Dh], one a layer
+	last      []float32        // logits after the last token
+	positions []int32
 }
 
 // DefaultChunk is the number of tokens that a Decoder reads at a time.
@@ -84,8 +85,7 @@ func (d *Decoder) Read(ids ...int32) ([]float32, error) {
 	}
 	for len(ids) > 0 {
 		n := min(d.chunk, len(ids))
-		var err error
-		if d.last, err = d.read(ids[:n]); err != nil {
+		if _, err := d.read(ids[:n]); err != nil {
 			return nil, err
 		}
 		ids = ids[n:]
@@ -98,27 +98,34 @@ func (d *Decoder) read(ids []int32) ([]float32, error) {
 	m := d.m
 	saved := m.work
 	m.work = d.work
-	defer func() { m.work = saved }()
+	defer func() { d.work, m.work = m.work, saved }()
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
-	n, t := d.n, len(ids)
-	b := &Batch{IDs: ids, Positions: make([]int32, t), Segments: Full(n+t, m.config.Heads, n)}
+	d.positions = d.positions[:0]
 	for i := range ids {
-		b.Positions[i] = int32(n + i)
+		d.positions = append(d.positions, int32(d.n+i))
 	}
-	x := m.hidden(m.begin(b, 0), func(l int) keyValues {
-		return keyValues{
-			k: d.k[l].Slice(0, n, n+t), v: d.v[l].Slice(0, n, n+t),
-			allK: d.k[l].Slice(0, 0, n+t), allV: d.v[l].Slice(0, 0, n+t),
-		}
-	})
-	d.n += t
-	logits := make([]float32, m.config.Vocab)
-	err := m.headLogits(x.Slice(0, t-1, t), func(_ int, row []float32) error {
-		copy(logits, row)
+	keys := d.n + len(ids)
+	p := m.begin(&Batch{
+		IDs: ids, Positions: d.positions, Segments: Full(keys, m.config.Heads, d.n),
+	}, 0)
+	p.cache = d
+	x := m.hidden(&p)
+	d.n = keys
+	err := m.headLogits(x.Slice(0, len(ids)-1, len(ids)), func(_ int, row []float32) error {
+		d.last = row // of the workspace, which is d's
 		return nil
 	})
-	return logits, err
+	return d.last, err
+}
+
+// keyValues finds the place of the next tokens' keys and values in a layer's cache.
+func (d *Decoder) keyValues(layer, tokens int) keyValues {
+	k, v, from, to := d.k[layer], d.v[layer], d.n, d.n+tokens
+	return keyValues{
+		k: k.Slice(0, from, to), v: v.Slice(0, from, to),
+		allK: k.Slice(0, 0, to), allV: v.Slice(0, 0, to),
+	}
 }
 
 // Len returns the number of tokens read.

@@ -19,7 +19,8 @@ func (m *Model) Gradient(b *Batch, scale float32) (float64, error) {
 	if err := m.reserve(useGradient, len(b.IDs)); err != nil {
 		return 0, err
 	}
-	losses := make([]float32, len(b.IDs))
+	losses := grow(&m.work.losses, len(b.IDs))
+	clear(losses)
 	if err := m.gradient(b, scale, losses); err != nil {
 		return 0, err
 	}
@@ -56,50 +57,49 @@ func (m *Model) Logits(b *Batch, row func(token int, logits []float32) error) er
 
 // ZeroGrads clears the gradients.
 func (m *Model) ZeroGrads() {
-	for _, p := range m.params.Trainable() {
-		m.b.Zero(p.Grad)
+	for _, p := range m.params {
+		if p.Trainable {
+			m.b.Zero(p.Grad)
+		}
 	}
 }
 
 // begin copies a batch's integers to the backend.
-func (m *Model) begin(b *Batch, seed uint64) *pass {
+func (m *Model) begin(b *Batch, seed uint64) pass {
 	n := len(b.IDs)
-	p := &pass{
-		tokens: n, segments: b.Segments, seed: seed,
-		ids: m.work.arena.Alloc(kernels.I32, n), pos: m.work.arena.Alloc(kernels.I32, n),
-	}
+	p := pass{tokens: n, segments: b.Segments, seed: seed, ids: m.ints(n), pos: m.ints(n)}
 	m.b.WriteInts(p.ids, b.IDs)
 	m.b.WriteInts(p.pos, b.Positions)
 	return p
 }
 
-// gradient is Gradient with everything checked and reserved. losses nil: not wanted.
+// gradient is Gradient with everything checked and reserved. losses nil: not wanted. What is kept of
+// a layer lies on the arena above that of those before it, and is given back as soon as the layer
+// is derived.
 func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
 	p := m.begin(b, b.Seed)
-	inputs := make([]kernels.Tensor, m.config.Layers+1)
-	for l := range inputs {
-		inputs[l] = m.f32(p.tokens, m.config.Hidden)
+	dx, x := m.f32(p.tokens, m.config.Hidden), m.f32(p.tokens, m.config.Hidden)
+	m.b.Embedding(x, m.embed.Value, p.ids)
+	if m.work.layers == nil {
+		m.work.layers = make([]activations, len(m.layers))
 	}
-	m.b.Embedding(inputs[0], m.embed.Value, p.ids)
-	kept := make([]*activations, m.config.Layers)
 	for l := range m.layers {
-		mark := arena.Mark()
-		kept[l] = m.forward(p, &m.layers[l], inputs[l], m.newKeyValues(p.tokens))
-		m.mlpForward(p, &m.layers[l], kept[l], inputs[l+1], !m.options.Recompute)
-		if m.options.Recompute {
-			arena.Release(mark)
-			kept[l] = nil
-		}
+		a := &m.work.layers[l]
+		a.below = arena.Mark()
+		a.x, a.out = x, m.f32(p.tokens, m.config.Hidden)
+		m.keepLayer(&p, &m.layers[l], a, m.options.again(l))
+		x = a.out
 	}
 	m.work.kept = arena.Mark()
-	dx := m.cleared(p.tokens, m.config.Hidden)
-	if err := m.headGradient(b, inputs[m.config.Layers], dx, scale, losses); err != nil {
+	m.b.Zero(dx)
+	if err := m.headGradient(b, x, dx, scale, losses); err != nil {
 		return err
 	}
-	for l := m.config.Layers - 1; l >= 0; l-- {
-		m.backwardLayer(p, &m.layers[l], kept[l], inputs[l], dx)
+	for l := len(m.layers) - 1; l >= 0; l-- {
+		m.deriveLayer(&p, &m.layers[l], &m.work.layers[l], dx)
+		arena.Release(m.work.layers[l].below)
 	}
 	if m.embed.Trainable {
 		m.b.EmbeddingGrad(m.embed.Grad, dx, p.ids)
@@ -107,33 +107,18 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	return m.b.Sync()
 }
 
-// backwardLayer derives a layer, computing it again first if nothing of it was kept.
-func (m *Model) backwardLayer(p *pass, y *layer, a *activations, x, dx kernels.Tensor) {
-	mark := m.work.arena.Mark()
-	if a == nil {
-		a = m.forward(p, y, x, m.newKeyValues(p.tokens))
-	}
-	m.backward(p, y, a, dx)
-	m.work.arena.Release(mark)
-}
-
 // hidden runs all layers and returns the last one's output; memory is that of one layer.
-func (m *Model) hidden(p *pass, kv func(layer int) keyValues) kernels.Tensor {
+func (m *Model) hidden(p *pass) kernels.Tensor {
 	x, next := m.f32(p.tokens, m.config.Hidden), m.f32(p.tokens, m.config.Hidden)
 	m.b.Embedding(x, m.embed.Value, p.ids)
 	for l := range m.layers {
 		mark := m.work.arena.Mark()
-		a := m.forward(p, &m.layers[l], x, kv(l))
-		m.mlpForward(p, &m.layers[l], a, next, false)
+		a := activations{x: x, out: next}
+		m.keepLayer(p, &m.layers[l], &a, Again{Attention: true, MLP: true})
 		m.work.arena.Release(mark)
 		x, next = next, x
 	}
 	return x
-}
-
-// uncached gives each layer keys and values of its own.
-func (m *Model) uncached(p *pass) func(int) keyValues {
-	return func(int) keyValues { return m.newKeyValues(p.tokens) }
 }
 
 // losses is Losses with everything checked and reserved. losses nil: not wanted.
@@ -141,12 +126,12 @@ func (m *Model) losses(b *Batch, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
 	p := m.begin(b, 0)
-	return m.headLosses(b, m.hidden(p, m.uncached(p)), losses)
+	return m.headLosses(b, m.hidden(&p), losses)
 }
 
 func (m *Model) logits(b *Batch, row func(int, []float32) error) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
 	p := m.begin(b, 0)
-	return m.headLogits(m.hidden(p, m.uncached(p)), row)
+	return m.headLogits(m.hidden(&p), row)
 }

@@ -11,7 +11,9 @@ type scored struct {
 	weights       []float32
 }
 
-func scoredRows(b *Batch) (s scored) {
+// read collects the rows of b in s's memory.
+func (s *scored) read(b *Batch) {
+	s.rows, s.targets, s.weights = s.rows[:0], s.targets[:0], s.weights[:0]
 	for t, target := range b.Targets {
 		if target >= 0 {
 			s.rows = append(s.rows, int32(t))
@@ -19,7 +21,6 @@ func scoredRows(b *Batch) (s scored) {
 			s.weights = append(s.weights, b.Weights[t])
 		}
 	}
-	return s
 }
 
 // head is the loss over the scored rows: they are gathered first, so that final norm and head see
@@ -27,49 +28,43 @@ func scoredRows(b *Batch) (s scored) {
 type head struct {
 	rows, targets, weights kernels.Tensor // [N]
 	x, h, rstd, losses     kernels.Tensor // [N, D], [N, D], [N], [N]
-	scored                 scored
 }
 
-// newHead gathers the scored rows of x [T, D] and normalises them. It is nil if there are none.
-func (m *Model) newHead(b *Batch, x kernels.Tensor) *head {
-	s := scoredRows(b)
+// newHead gathers the scored rows of x [T, D] and normalises them. It reports whether there are any.
+func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
+	s := &m.work.scored
+	s.read(b)
 	n := len(s.rows)
 	if n == 0 {
-		return nil
+		return h, false
 	}
-	ints := func(v []int32) kernels.Tensor {
-		t := m.work.arena.Alloc(kernels.I32, n)
-		m.b.WriteInts(t, v)
-		return t
-	}
-	h := &head{
-		rows: ints(s.rows), targets: ints(s.targets), weights: m.f32(n),
+	h = head{
+		rows: m.ints(n), targets: m.ints(n), weights: m.f32(n),
 		x: m.f32(n, m.config.Hidden), h: m.f32(n, m.config.Hidden), rstd: m.f32(n), losses: m.f32(n),
-		scored: s,
 	}
+	m.b.WriteInts(h.rows, s.rows)
+	m.b.WriteInts(h.targets, s.targets)
 	m.b.Write(h.weights, s.weights)
 	m.b.Embedding(h.x, x, h.rows) // a gather of rows
 	m.b.RMSNorm(h.h, h.rstd, h.x, m.norm.Value, m.config.Eps)
-	return h
+	return h, true
 }
 
-func (m *Model) headLinear() kernels.Linear {
-	return kernels.Linear{W: kernels.Dense{Tensor: m.head.Value}}
-}
+func (m *Model) headLinear() kernels.Linear { return kernels.Linear{W: m.headWeight} }
 
 // headGradient adds the loss's gradient by x [T, D] to dx.
 func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 	losses []float32) error {
 	mark := m.work.arena.Mark()
 	defer m.work.arena.Release(mark)
-	h := m.newHead(b, x)
-	if h == nil {
+	h, any := m.newHead(b, x)
+	if !any {
 		return nil
 	}
 	n := h.x.Dim(0)
 	dh := m.f32(n, m.config.Hidden)
 	m.b.CrossEntropy(h.losses, dh, m.head.Grad, h.h, m.headLinear(), h.targets, h.weights, scale)
-	m.readLosses(h, losses)
+	m.readLosses(h.losses, losses)
 	gathered := m.cleared(n, m.config.Hidden)
 	m.b.RMSNormGrad(gathered, m.norm.Grad, dh, h.x, m.norm.Value, h.rstd)
 	m.b.EmbeddingGrad(dx, gathered, h.rows) // a scatter of rows
@@ -77,24 +72,24 @@ func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 }
 
 func (m *Model) headLosses(b *Batch, x kernels.Tensor, losses []float32) error {
-	h := m.newHead(b, x)
-	if h == nil {
+	h, any := m.newHead(b, x)
+	if !any {
 		return m.b.Sync()
 	}
 	absent := kernels.Tensor{}
 	m.b.CrossEntropy(h.losses, absent, absent, h.h, m.headLinear(), h.targets, h.weights, 1)
-	m.readLosses(h, losses)
+	m.readLosses(h.losses, losses)
 	return m.b.Sync()
 }
 
-// readLosses scatters the losses to their tokens.
-func (m *Model) readLosses(h *head, losses []float32) {
+// readLosses scatters the losses of the scored rows to their tokens.
+func (m *Model) readLosses(scored kernels.Tensor, losses []float32) {
 	if losses == nil {
 		return
 	}
-	compact := make([]float32, len(h.scored.rows))
-	m.b.Read(compact, h.losses)
-	for i, t := range h.scored.rows {
+	compact := grow(&m.work.compact, len(m.work.scored.rows))
+	m.b.Read(compact, scored)
+	for i, t := range m.work.scored.rows {
 		losses[t] = compact[i]
 	}
 }
@@ -105,7 +100,7 @@ func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) err
 	h, rstd := m.f32(n, m.config.Hidden), m.f32(n)
 	m.b.RMSNorm(h, rstd, x, m.norm.Value, m.config.Eps)
 	y := m.f32(min(n, logitRows), m.config.Vocab)
-	values := make([]float32, y.Len())
+	values := grow(&m.work.logits, y.Len())
 	for from := 0; from < n; from += logitRows {
 		rows := min(logitRows, n-from)
 		part := y.Slice(0, 0, rows)

@@ -11,6 +11,7 @@ import (
 type linear struct {
 	id   int // distinguishes the dropout masks of a model's layers
 	w    *Param
+	own  kernels.Weight // w's value
 	a, b *Param
 	lora *LoRA
 }
@@ -18,7 +19,7 @@ type linear struct {
 // operand returns what the backend needs for rows that begin at token from. Without a seed there is
 // no dropout.
 func (l *linear) operand(seed uint64, from int) kernels.Linear {
-	k := kernels.Linear{W: kernels.Dense{Tensor: l.w.Value}}
+	k := kernels.Linear{W: l.own}
 	if l.a == nil {
 		return k
 	}
@@ -54,11 +55,11 @@ func (l *linear) gradients() kernels.LinearGrad {
 }
 
 // low cuts the tensor for the adapter's inner activation off the arena: absent without adapter.
-func (l *linear) low(a kernels.Arena, tokens int) kernels.Tensor {
+func (m *Model) low(l *linear, tokens int) kernels.Tensor {
 	if l.a == nil {
 		return kernels.Tensor{}
 	}
-	return a.Alloc(kernels.F32, tokens, l.lora.Rank)
+	return m.f32(tokens, l.lora.Rank)
 }
 
 // mix is SplitMix64's finalizer (Steele et al. 2014) over a pair.

@@ -18,6 +18,8 @@ type Model struct {
 	embed   *Param
 	norm    *Param
 	head    *Param // embed if tied
+	// headWeight is head's value.
+	headWeight kernels.Weight
 
 	arenas   []kernels.Arena // parameters, training state, tables
 	cos, sin kernels.Tensor  // [Context, HeadDim/2]
@@ -97,6 +99,7 @@ func (m *Model) connect() {
 	if m.head == nil {
 		m.head = m.embed
 	}
+	m.headWeight = kernels.Dense{Tensor: m.head.Value}
 	for l := range m.config.Layers {
 		y := layer{
 			index:     l,
@@ -105,8 +108,9 @@ func (m *Model) connect() {
 		}
 		for i := range linears {
 			name := Module(l, linearModules[i])
+			w := byName[name+".weight"]
 			y.linear[i] = linear{
-				id: l*linears + i, w: byName[name+".weight"],
+				id: l*linears + i, w: w, own: kernels.Dense{Tensor: w.Value},
 				a: byName[name+LoRAA], b: byName[name+LoRAB], lora: m.options.LoRA,
 			}
 		}

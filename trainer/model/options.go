@@ -27,9 +27,9 @@ type Options struct {
 	Train []string
 	// Training reserves gradients and optimizer moments of what is trained.
 	Training bool
-	// Recompute keeps only each layer's input in a forward pass and computes the layer again for
-	// its gradient. The result has the same bits.
-	Recompute bool
+	// Again says what is computed again, of each layer; the last entry stands for the layers after it
+	// too. Without any, everything is kept.
+	Again []Again
 }
 
 // Rotary returns the cosines and sines, row-major [positions, HeadDim/2], attention scaling

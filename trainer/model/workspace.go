@@ -24,6 +24,37 @@ type workspace struct {
 	size   int64
 	kept   int64 // height after the last forward pass
 	tokens [uses]int
+
+	// What a call needs beside, kept for the next.
+	layers                  []activations
+	scored                  scored
+	losses, compact, logits []float32
+	shape                   [kernels.MaxRank]int
+}
+
+// f32 cuts a tensor of floats off the arena. The shape does not go to the heap on its way.
+func (m *Model) f32(shape ...int) kernels.Tensor {
+	return m.work.arena.Alloc(kernels.F32, m.work.shape[:copy(m.work.shape[:], shape)]...)
+}
+
+// ints is f32 for a list of integers.
+func (m *Model) ints(n int) kernels.Tensor {
+	m.work.shape[0] = n
+	return m.work.arena.Alloc(kernels.I32, m.work.shape[:1]...)
+}
+
+func (m *Model) cleared(shape ...int) kernels.Tensor {
+	t := m.f32(shape...)
+	m.b.Zero(t)
+	return t
+}
+
+// grow returns n elements of *s, which is made longer if need be. They hold anything.
+func grow(s *[]float32, n int) []float32 {
+	if cap(*s) < n {
+		*s = make([]float32, n)
+	}
+	return (*s)[:n]
 }
 
 func (w *workspace) close() error {

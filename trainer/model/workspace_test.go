@@ -10,10 +10,10 @@ import (
 // was said to hold is what it holds.
 func TestPlanIsExact(t *testing.T) {
 	eachBackend(t, func(t *testing.T, b kernels.Backend) {
-		for _, recompute := range []bool{false, true} {
+		for _, again := range policies() {
 			for _, options := range []func(Config) Options{loraPlus, everything} {
 				o := options(small)
-				o.Recompute = recompute
+				o.Again = again
 				m := newModel(t, b, small, o)
 				for _, tokens := range []int{1, 13, 67} {
 					wantExact(t, m, tokens)

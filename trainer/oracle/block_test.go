@@ -28,11 +28,11 @@ func (s *seam) RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
 // upstream gradient. The layer's input is the embedding: every token has a row of its own.
 func TestBlock(t *testing.T) {
 	for _, r := range rows() {
-		for _, recompute := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%v,recompute=%v", r, recompute), func(t *testing.T) {
+		for _, again := range []model.Again{{}, {Attention: true, MLP: true}, {Rows: true}} {
+			t.Run(fmt.Sprintf("%v,again=%v", r, again), func(t *testing.T) {
 				eachBackend(t, func(t *testing.T, b kernels.Backend, u unit) {
 					p := newProblem(r, 1, false)
-					p.options.Recompute = recompute
+					p.options.Again = []model.Again{again}
 					checkBlock(t, p, b, u)
 				})
 			})

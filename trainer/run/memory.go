@@ -49,8 +49,10 @@ func (r *Run) options() model.Options {
 	o := model.Options{
 		Context: c.Context, Rotary: r.model.RoPE.Rotary(r.model.Model.HeadDim),
 		Planner:  func() kernels.Backend { return plan.New() },
-		Training: true, Recompute: c.Recompute == RecomputeLayer,
-		Train: []string{model.TrainAll},
+		Training: true, Train: []string{model.TrainAll},
+	}
+	if c.Recompute == RecomputeLayer {
+		o.Again = []model.Again{{Attention: true, MLP: true}}
 	}
 	if c.Weights == "bf16" {
 		o.Frozen = kernels.BF16

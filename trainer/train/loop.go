@@ -39,7 +39,8 @@ type Loop struct {
 	// Saved receives the path of each checkpoint; nil: not wanted.
 	Saved func(path string)
 
-	saved int // step of the last checkpoint, -1: none
+	grads []kernels.Tensor // of what is trained
+	saved int              // step of the last checkpoint, -1: none
 	pace  pace
 }
 
@@ -47,9 +48,6 @@ type Loop struct {
 func (l *Loop) Run(ctx context.Context) error {
 	if err := l.Options.Validate(); err != nil {
 		return err
-	}
-	if l.Gradient == nil {
-		l.Gradient = l.Model.Gradient
 	}
 	l.saved = -1
 	if l.State.Step > 0 {
@@ -175,6 +173,9 @@ func (l *Loop) read() ([]*data.Row, error) {
 // gradient leaves the gradient of the step's loss, Σ weights·losses / Σ weights over all ranks, in
 // the model and returns the loss.
 func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
+	if l.Gradient == nil {
+		l.Gradient = l.Model.Gradient
+	}
 	l.Model.ZeroGrads()
 	var sum float64
 	for i, group := range data.Groups(rows, l.MicroTokens) {
@@ -204,11 +205,12 @@ func (l *Loop) dropoutSeed(micro int) uint64 {
 }
 
 func (l *Loop) gradients() []kernels.Tensor {
-	var all []kernels.Tensor
-	for _, p := range l.Model.Params().Trainable() {
-		all = append(all, p.Grad)
+	if l.grads == nil {
+		for _, p := range l.Model.Params().Trainable() {
+			l.grads = append(l.grads, p.Grad)
+		}
 	}
-	return all
+	return l.grads
 }
 
 func (l *Loop) norm() (float64, error) {
@@ -222,7 +224,10 @@ func (l *Loop) apply(m Metrics) {
 	if l.Clip > 0 && m.GradNorm > l.Clip {
 		scale = l.Clip / m.GradNorm
 	}
-	for _, p := range l.Model.Params().Trainable() {
+	for _, p := range l.Model.Params() {
+		if !p.Trainable {
+			continue
+		}
 		s := kernels.AdamWStep{
 			LR: float32(m.LR), Beta1: float32(l.Beta1), Beta2: float32(l.Beta2), Eps: float32(l.Eps),
 			GradScale: float32(scale), Step: l.State.Step + 1,

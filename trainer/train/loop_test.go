@@ -106,9 +106,13 @@ func newModel(t testing.TB, threads int) *model.Model {
 // modelOn returns a model on a backend, which it closes.
 func modelOn(t testing.TB, b *cpu.Backend, recompute bool) *model.Model {
 	t.Helper()
+	var again []model.Again
+	if recompute {
+		again = []model.Again{{Attention: true, MLP: true}, {Rows: true}}
+	}
 	m, err := model.New(b, shape, model.Options{
 		Context: 128, Rotary: rotary, Planner: func() kernels.Backend { return plan.New() },
-		Training: true, Recompute: recompute, Train: []string{"embed", "norm"},
+		Training: true, Again: again, Train: []string{"embed", "norm"},
 		LoRA: &model.LoRA{Targets: model.Targets(), Rank: 2, Alpha: 4, Dropout: 0.1},
 	})
 	if err != nil {

@@ -1,0 +1,63 @@
+package model
+
+import "longlora/kernels"
+
+// Again says what of a layer's forward pass is not kept for its gradient but computed again. It
+// changes no bit of the result.
+type Again struct {
+	// Attention is the layer's first half, its products and the attention itself; MLP is the second.
+	Attention, MLP bool
+	// Rows is what takes no product in the halves that are kept: normalised rows, SwiGLU's output.
+	Rows bool
+}
+
+// again returns what is not kept of a layer.
+func (o Options) again(layer int) Again {
+	if len(o.Again) == 0 {
+		return Again{}
+	}
+	return o.Again[min(layer, len(o.Again)-1)]
+}
+
+// keepLayer runs a layer from x to out and leaves what is kept of it on the arena.
+func (m *Model) keepLayer(p *pass, y *layer, a *activations, again Again) {
+	*a = activations{x: a.x, out: a.out, below: a.below}
+	if !again.Attention {
+		m.cut(p, y, a)
+		if !again.Rows {
+			a.h1 = m.f32(p.tokens, m.config.Hidden)
+		}
+	}
+	if !again.MLP {
+		m.cutMLP(y, &a.mlp, p.tokens, !again.Rows)
+	}
+	mark := m.work.arena.Mark()
+	run := *a // what is missing lasts for the forward pass
+	m.complete(p, y, &run)
+	m.attend(p, y, &run)
+	m.mlp(p, y, &run)
+	m.work.arena.Release(mark)
+}
+
+// complete makes room for what of a layer's first half was not kept.
+func (m *Model) complete(p *pass, y *layer, a *activations) {
+	if a.x1.IsZero() {
+		m.cut(p, y, a)
+	}
+	if a.h1.IsZero() {
+		a.h1 = m.f32(p.tokens, m.config.Hidden)
+	}
+}
+
+// deriveLayer turns dx, the gradient of a layer's output, into that of its input, and adds to the
+// gradients of its parameters.
+func (m *Model) deriveLayer(p *pass, y *layer, a *activations, dx kernels.Tensor) {
+	mark := m.work.arena.Mark()
+	if a.x1.IsZero() {
+		m.complete(p, y, a)
+		m.attend(p, y, a)
+	}
+	m.mlpBackward(p, y, a, dx)
+	m.attendBackward(p, y, a, dx)
+	m.work.arena.Release(mark)
+}
