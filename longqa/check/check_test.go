@@ -142,7 +142,7 @@ var falsify = map[string]func(e *schemas.Example) bool{
 			return false
 		}
 		var pairs []string
-		for _, mark := range []string{"“", "„", "«"} {
+		for _, mark := range []string{"“", "„", "«", "「"} {
 			pairs = append(pairs, mark+all[0], mark+all[1], mark+all[1], mark+all[0])
 		}
 		e.Output = strings.NewReplacer(pairs...).Replace(e.Output)

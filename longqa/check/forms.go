@@ -285,7 +285,12 @@ func (c *checker) citation(e *schemas.Example) error {
 		}
 		return saysOnly(e.Output, nil, []string{strconv.Itoa(n)})
 	}
-	if got := digitRuns.FindAllString(e.Instruction, -1); len(got) != 1 || got[0] != strconv.Itoa(n) {
+	if e.Meta["asked"] == "cited" {
+		if err := c.cites(e, n); err != nil {
+			return err
+		}
+	} else if got := digitRuns.FindAllString(e.Instruction, -1); len(got) != 1 ||
+		got[0] != strconv.Itoa(n) {
 		return fmt.Errorf("the question is about the numbers %q", got)
 	}
 	quoted, _ := quotes(e.Output)
@@ -293,6 +298,24 @@ func (c *checker) citation(e *schemas.Example) error {
 		return fmt.Errorf("the answer quotes %q, reference %d is %q", quoted, n, all[n-1].work)
 	}
 	return saysOnly(e.Output, quoted, []string{strconv.Itoa(n)})
+}
+
+// cites requires that a question is about a sentence of the context that has one number in brackets,
+// that of a work.
+func (c *checker) cites(e *schemas.Example, n int) error {
+	sentence := e.Meta["sentence"]
+	if err := asks(e, sentence); err != nil {
+		return err
+	}
+	if _, _, err := c.dense().only(sentence); err != nil {
+		return err
+	}
+	parts := strings.FieldsFunc(sentence, func(r rune) bool { return r == '[' || r == ']' })
+	if len(parts) < 2 || strings.Count(sentence, "[") != 1 || strings.Count(sentence, "]") != 1 ||
+		!strings.Contains(sentence, "["+strconv.Itoa(n)+"]") {
+		return fmt.Errorf("%q does not cite just number %d", sentence, n)
+	}
+	return c.evidenceCovers(e, sentence)
 }
 
 // noReference requires that the list of references ends before a number.

@@ -69,7 +69,7 @@ func hashes(text string, eachLine bool) []head {
 			if i := strings.LastIndex(title, "{#"); i >= 0 && strings.HasSuffix(title, "}") {
 				title = title[:i]
 			}
-			if title = strings.Trim(title, "# "); title != "" {
+			if title = strings.Trim(title, "# ¶§"); title != "" {
 				all = append(all, head{b.at, strings.Join(strings.Fields(title), " ")})
 			}
 		case len(b.lines) > 1 && ruled(b.lines[1]):

@@ -27,10 +27,23 @@ func (c *Corpus) Genre(d *schemas.Document, t *outline.Text) string {
 		return "paper"
 	case strings.Contains(t.Headings, outline.Chapters) && len(t.Sections) > minChapters:
 		return "book"
-	case len(prose.Tables(d.Text)) > 2:
+	case soundTables(d.Text) > minTables:
 		return "report"
 	}
 	return "text"
+}
+
+// minTables is the number of tables above which a text is a report.
+const minTables = 2
+
+func soundTables(text string) int {
+	n := 0
+	for _, t := range prose.Tables(text) {
+		if t.Sound {
+			n++
+		}
+	}
+	return n
 }
 
 // Parse cuts a document into sections and gives it its genre.

@@ -23,16 +23,30 @@ var vocabulary = map[string][]string{
 		"tranquilos mientras unos viajeros miraban correr un río estrecho hacia el puerto"),
 	"uk": strings.Fields("старий садівник повільно носив ясні ліхтарі за тихі сади поки далекі подорожні " +
 		"дивилися як вузька річка тече золотими долинами до ранкової гавані"),
-	"zh": strings.Split("山水花鸟风月江河湖海春夏秋冬红黄蓝白东西南北门窗桌椅书画琴棋", ""),
+	"zh": strings.Fields("蝴蝶 玻璃 葡萄 橄榄 琵琶 蜘蛛 骆驼 珊瑚 蜻蜓 玫瑰 咖啡 柠檬 沙滩 书桌 门窗 红叶"),
+	"ja": strings.Fields("古い 庭師は ゆっくり 明るい 提灯を 静かな 果樹の 後ろへ 運び 旅人が 遠くの 河川と " +
+		"黄金の 谷間を 眺め 港町"),
 }
+
+// seldom are Chinese words that few sentences have.
+var seldom = strings.Fields("麒麟 凤凰 鹦鹉 鸳鸯 蚂蚁 饕餮 葫芦 芙蓉 翡翠 琥珀 玛瑙 珍珠 钻石 磁铁 乌鸦 喜鹊 老虎 刺猬 " +
+	"蟋蟀 蚯蚓 蝙蝠 袋鼠 企鹅 海豚 鲸鱼 螃蟹 龙虾 鳄雀 犀牛 狐狸")
+
+// spaceless reports whether a language is written without spaces.
+func spaceless(language string) bool { return language == "zh" || language == "ja" }
 
 // sentence is a sentence that no other number gives.
 func sentence(language string, n int) string {
 	words := vocabulary[language]
-	if language == "zh" {
+	if spaceless(language) {
 		var b strings.Builder
-		for i := range 24 {
+		b.WriteString(seldom[n%len(seldom)])
+		for i := range 12 {
 			b.WriteString(words[(n*7+i*i*5+i*(n%11))%len(words)])
+		}
+		for range 5 {
+			b.WriteString(words[n%len(words)])
+			n /= len(words)
 		}
 		return b.String() + "。"
 	}
@@ -59,6 +73,7 @@ func number(words []string, n int) string {
 var chapterHeads = map[string]string{
 	"en": "CHAPTER %d. Of the %s", "de": "Kapitel %d: Vom %s", "fr": "Chapitre %d. Sur %s",
 	"es": "Capítulo %d. Sobre %s", "uk": "Розділ %d. Про %s", "zh": "第%d章 灯%s",
+	"ja": "第%d章 灯%s",
 }
 
 // Novel is a book with chapters.
@@ -69,7 +84,7 @@ func Novel(language string, seed, chapters int) Text {
 		for p := range 12 {
 			for k := range 4 {
 				b.WriteString(sentence(language, seed*100_000+c*100+p*4+k))
-				if language != "zh" {
+				if !spaceless(language) {
 					b.WriteByte(' ')
 				}
 			}
@@ -105,6 +120,12 @@ func Paper(seed int) Text {
 			}
 			b.WriteString("\n\n")
 		}
+		if head == "Discussion" {
+			for r := range 8 {
+				s := sentence("en", 8_000_000+seed*1000+r)
+				fmt.Fprintf(&b, "%s [%d].\n\n", strings.TrimSuffix(s, "."), r+1)
+			}
+		}
 		if head == "Results" {
 			b.WriteString("| System | Score | Time |\n|---|---:|---:|\n")
 			for r := range 6 {
@@ -138,7 +159,7 @@ func Story(seed int) Text {
 // Texts are texts of every kind and language.
 func Texts() []Text {
 	var all []Text
-	for i, l := range []string{"en", "de", "fr", "es", "uk", "zh"} {
+	for i, l := range []string{"en", "de", "fr", "es", "uk", "zh", "ja"} {
 		all = append(all, Novel(l, 2*i, 12), Novel(l, 2*i+1, 12))
 	}
 	for i := range 6 {

@@ -131,9 +131,13 @@ func markdownMarks(text string, all []paragraph) []mark {
 	return marks
 }
 
+// headingMarks stand around a heading and do not belong to it: hashes, and the marks of links to
+// headings of web pages.
+const headingMarks = "# ¶§"
+
 func markdownLabel(unit string) (string, int) {
 	if m := hashHeading.FindStringSubmatch(unit); m != nil {
-		return strings.Join(strings.Fields(strings.Trim(m[1], "# ")), " "), len(strings.TrimRight(m[0], "\n"))
+		return strings.Join(strings.Fields(strings.Trim(m[1], headingMarks)), " "), len(strings.TrimRight(m[0], "\n"))
 	}
 	if m := underlined.FindStringSubmatch(unit); m != nil {
 		return strings.Join(strings.Fields(m[1]), " "), len(m[1])

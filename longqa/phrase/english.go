@@ -74,6 +74,10 @@ var english = Book{
 			"What does the citation [%d] refer to?",
 		},
 		WorkIs: {"Number %d is %s."},
+		Cited: {
+			"Which work does this sentence cite: %s",
+			"In the given text, which work is cited in this sentence: %s",
+		},
 		Cell: {
 			"In the table that has a row %s and a column %s: what stands in that row and column?",
 			"Look the row %s and the column %s up in the given table: what is the entry?",

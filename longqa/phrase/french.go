@@ -76,6 +76,10 @@ var french = Book{
 			"À quoi renvoie la citation [%d] ?",
 		},
 		WorkIs: {"Le numéro %d est %s."},
+		Cited: {
+			"Quel ouvrage cette phrase cite-t-elle : %s",
+			"Dans le texte donné, quel ouvrage est cité dans cette phrase : %s",
+		},
 		Cell: {
 			"Dans le tableau qui a une ligne %s et une colonne %s, que lit-on à cette ligne et à cette " +
 				"colonne ?",

@@ -75,6 +75,10 @@ var german = Book{
 			"Worauf verweist der Beleg [%d]?",
 		},
 		WorkIs: {"Nummer %d ist %s."},
+		Cited: {
+			"Welches Werk zitiert dieser Satz: %s",
+			"Welches Werk wird im vorliegenden Text in diesem Satz zitiert: %s",
+		},
 		Cell: {
 			"Was steht in der Tabelle mit einer Zeile %s und einer Spalte %s in dieser Zeile und Spalte?",
 			"Schlagen Sie die Zeile %s und die Spalte %s in der Tabelle nach: Wie lautet der Eintrag?",

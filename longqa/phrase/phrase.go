@@ -47,6 +47,7 @@ const (
 	ReferenceIs Key = "number of reference is"
 	Work        Key = "work"      // [number]
 	WorkIs      Key = "work is"   // [number, work]
+	Cited       Key = "cited"     // [sentence]
 	Cell        Key = "cell"      // [row, column]
 	CellIs      Key = "cell is"   // [cell]
 	Origin      Key = "origin"    // [sentence]
@@ -67,7 +68,7 @@ type Book struct {
 }
 
 // books is the table of languages.
-func books() []Book { return []Book{english, german, french, spanish, chinese, ukrainian} }
+func books() []Book { return []Book{english, german, french, spanish, chinese, japanese, ukrainian} }
 
 // Languages lists the languages, sorted.
 func Languages() []string {

@@ -76,6 +76,10 @@ var spanish = Book{
 			"¿A qué remite la cita [%d]?",
 		},
 		WorkIs: {"El número %d es %s."},
+		Cited: {
+			"¿Qué obra cita esta frase?: %s",
+			"En el texto dado, ¿qué obra se cita en esta frase?: %s",
+		},
 		Cell: {
 			"En la tabla que tiene una fila %s y una columna %s, ¿qué figura en esa fila y esa columna?",
 			"Busque la fila %s y la columna %s en la tabla: ¿cuál es la entrada?",

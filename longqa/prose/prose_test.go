@@ -39,6 +39,23 @@ func TestSentences(t *testing.T) {
 			[]string{"Whatever the captain asked for they would have given him, and they were glad of it.",
 				"Then the whole company sat down at the long table and waited for the music to begin."},
 		},
+		"what may be two is left out": {
+			"The next applicant was a tall person from the planet Aldebaran IX. " +
+				"We shall leave for the harbour of the town at half past five p.m. The rest will follow.",
+			[]string{"The next applicant was a tall person from the planet Aldebaran IX."},
+		},
+		"a bracket and dots before the end": {
+			"All of these have a page in the manual that describes them (in short). Even so it is best to read " +
+				"all of the manual before the others... Nobody knew what they were to do with the rest of the long evening.",
+			[]string{"All of these have a page in the manual that describes them (in short).",
+				"Even so it is best to read all of the manual before the others...",
+				"Nobody knew what they were to do with the rest of the long evening."},
+		},
+		"spaces before marks": {
+			"Ah , it is in Germany where they will meet again this year . Ah , so he will be there in any case . OK .",
+			[]string{"Ah , it is in Germany where they will meet again this year ."},
+		},
+		"a torn dash": {"The agency wants to see your letter and the rules of the M– copy of all comments.", nil},
 		"French": {
 			"Il y a plusieurs façons de la manquer, cette bienheureuse voiture des attardés du soir. Le pis, " +
 				"c'est de se présenter à la station au moment où elle vient de se remplir.",
@@ -102,13 +119,18 @@ func TestQuotes(t *testing.T) {
 	text := "“I shall not go there again in my life,” said Mr. Bumble, rising.\n\n" +
 		"“We shall not go there again in our lives,” said Anna and Tom together.\n\n" +
 		"“Nobody shall go there again in his life,” he said. \"Then let us stay at home to-day, my " +
-		"dear,\" cried Captain Grey.\n\n“I do not know what The Times says of it,” said The Times.\n"
+		"dear,\" cried Captain Grey.\n\n“I do not know what The Times says of it,” said The Times.\n" +
+		"“Let us see, Charlie. Perhaps it is not too bad,” said Capt. Wilkins to him.\n\n" +
+		"“Let us see, Charlie. Perhaps it is not too bad,” said Ensign. Then he left.\n\n" +
+		"“I thank you with all my heart for your trouble,” said Captain, and rose.\n"
 	var got []string
 	for _, q := range Quotes(text, false) {
 		got = append(got, q.Speaker+": "+q.Said.Of(text))
 	}
 	want := []string{"Mr. Bumble: I shall not go there again in my life,",
-		"Captain Grey: Then let us stay at home to-day, my dear,"}
+		"Captain Grey: Then let us stay at home to-day, my dear,",
+		"Capt. Wilkins: Let us see, Charlie. Perhaps it is not too bad,",
+		"Ensign: Let us see, Charlie. Perhaps it is not too bad,"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("quotes (-want +got):\n%s", d)
 	}
@@ -117,7 +139,7 @@ func TestQuotes(t *testing.T) {
 func TestTables(t *testing.T) {
 	good := "| System | Score | 2024 |\n|---|---:|---|\n| a | 1.5 | x |\n| b | 2.5 | y |\n"
 	tables := Tables("Text.\n\n" + good + "\nMore.")
-	if len(tables) != 1 || len(tables[0].Rows) != 2 || tables[0].Rows[1].Cells[1] != "2.5" ||
+	if len(tables) != 1 || !tables[0].Sound || len(tables[0].Rows) != 2 || tables[0].Rows[1].Cells[1] != "2.5" ||
 		!tables[0].Figures(1) || tables[0].Figures(2) {
 		t.Errorf("tables %+v", tables)
 	}
@@ -130,7 +152,7 @@ func TestTables(t *testing.T) {
 		"equal first cells": "| a | b |\n|---|---|\n| c | 1 |\n| c | 2 |\n",
 		"no names of rows":  "| a | b |\n|---|---|\n|  | 1 |\n| c | 2 |\n",
 	} {
-		if got := Tables(bad); got != nil {
+		if got := Tables(bad); len(got) > 0 && got[0].Sound {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
@@ -149,12 +171,35 @@ func TestReferences(t *testing.T) {
 	if got := refs[3].Work.Of(text); got != "D. Four." {
 		t.Errorf("the last work is %q", got)
 	}
+	for i, want := range []bool{true, true, true, true} {
+		if refs[i].Whole != want {
+			t.Errorf("entry %d: whole %v, want %v", i+1, refs[i].Whole, want)
+		}
+	}
+	torn := References("References\n\n" + strings.Replace(entries, "Three.", "Three,\n\nand more.", 1))
+	if len(torn) != 4 || torn[2].Whole || !torn[3].Whole {
+		t.Errorf("a torn entry: %+v", torn)
+	}
 	for name, bad := range map[string]string{
 		"no heading": entries, "a gap": "References\n\n" + strings.Replace(entries, "[3]", "[5]", 1),
 	} {
 		if got := References(bad); got != nil {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+func TestCitations(t *testing.T) {
+	text := "All lanterns of the northern harbours were lit at noon in those days [12]. Others say [3] that " +
+		"this is not so, and that they were lit in the evening [4].\n\n[5] is short [6]. It was shown in the " +
+		"first of the reports that nobody ever lit any of the lanterns [7, 8]."
+	var got []string
+	for _, c := range Citations(text, false) {
+		got = append(got, fmt.Sprint(c.Number)+" "+c.Sentence.Of(text))
+	}
+	want := []string{"12 All lanterns of the northern harbours were lit at noon in those days [12]."}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("citations (-want +got):\n%s", d)
 	}
 }
 

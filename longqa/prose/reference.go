@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -12,6 +13,8 @@ type Reference struct {
 	Number int
 	Entry  Span // with its number
 	Work   Span // without
+	// Whole: nothing stands between the entry and what certainly follows it.
+	Whole bool
 }
 
 // minReferences is the length of a list that is certainly one.
@@ -50,17 +53,57 @@ func References(text string) []Reference {
 			end = from + starts[i+1][0]
 		}
 		work := Span{from + m[1], end}
-		if j := strings.Index(work.Of(text), "\n\n"); j >= 0 {
-			work.End = work.Start + j
+		for _, after := range []string{"\n\n", "\n#"} {
+			if j := strings.Index(work.Of(text), after); j >= 0 {
+				work.End = work.Start + j
+			}
 		}
-		if j := strings.Index(work.Of(text), "\n#"); j >= 0 {
-			work.End = work.Start + j
-		}
+		rest := strings.TrimSpace(text[work.End:end])
 		work = trim(text, work)
-		all = append(all, Reference{n, Span{from + m[0], work.End}, work})
+		last := i+1 == len(starts)
+		all = append(all, Reference{
+			Number: n, Entry: Span{from + m[0], work.End}, Work: work,
+			Whole: rest == "" && !last || strings.HasPrefix(rest, "#") || last && complete(work.Of(text)),
+		})
 	}
 	if len(all) < minReferences {
 		return nil
+	}
+	return all
+}
+
+// complete reports whether an entry has an end: a page, a year, an address or a full stop.
+func complete(work string) bool {
+	last, _ := utf8.DecodeLastRuneInString(work)
+	address := work[strings.LastIndexAny(work, " \n")+1:]
+	return last == '.' || last == ')' || unicode.IsDigit(last) || strings.Contains(address, "://")
+}
+
+// Citation is a plain sentence that names one work of a numbered list.
+type Citation struct {
+	Sentence Span
+	Number   int
+}
+
+// marker is a number in brackets, as citations are.
+var marker = regexp.MustCompile(`[ \t]?\[(\d{1,3})\]`)
+
+// Citations finds the sentences that cite just one work, by its number in brackets, and are plain
+// without that. lines is as for Sentences.
+func Citations(text string, lines bool) []Citation {
+	var all []Citation
+	for _, p := range Paragraphs(text, lines) {
+		for start := p.Start; start < p.End; {
+			end := sentenceEnd(text[:p.End], start)
+			s := trim(text, Span{start, end})
+			start = end
+			found := marker.FindAllStringSubmatch(s.Of(text), -1)
+			if len(found) != 1 || !plainSentence(marker.ReplaceAllString(s.Of(text), "")) {
+				continue
+			}
+			n, _ := strconv.Atoi(found[0][1]) // three digits
+			all = append(all, Citation{s, n})
+		}
 	}
 	return all
 }
@@ -75,10 +118,10 @@ func ReferencesStart(text string) int {
 	return heads[len(heads)-1][0]
 }
 
-// Quotable reports whether a reference can be asked about: of a usual length, without what quoting
-// needs.
+// Quotable reports whether a reference can be asked about: whole, of a usual length, without what
+// quoting needs.
 func (r Reference) Quotable(text string) bool {
 	work := r.Work.Of(text)
 	n := utf8.RuneCountInString(work)
-	return n >= 30 && n <= 400 && !strings.ContainsAny(work, "“”„«»「」`|#")
+	return r.Whole && n >= 30 && n <= 400 && !strings.ContainsAny(work, "“”„«»「」`|#")
 }

@@ -1,6 +1,7 @@
 package prose
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -73,10 +74,12 @@ func lineLength(text string) int {
 func sentenceEnd(text string, start int) int {
 	for i := start; i < len(text); {
 		r, size := utf8.DecodeRuneInString(text[i:])
+		before := text[start:i]
 		i += size
 		if !isStop(r) {
 			continue
 		}
+		single := i == len(text) || text[i] != '.'
 		for i < len(text) {
 			next, n := utf8.DecodeRuneInString(text[i:])
 			if !isStop(next) && !isCloser(next) {
@@ -87,7 +90,7 @@ func sentenceEnd(text string, start int) int {
 		if isWideStop(r) {
 			return i
 		}
-		if r == '.' && abbreviation(text[start:i-1]) {
+		if r == '.' && single && abbreviation(before) {
 			continue
 		}
 		rest := strings.TrimLeftFunc(text[i:], unicode.IsSpace)
@@ -108,31 +111,72 @@ func isWideStop(r rune) bool { return r == '。' || r == '！' || r == '？' }
 
 func isCloser(r rune) bool { return strings.ContainsRune(`"'”’»“)]」』）`, r) }
 
+// lastWord is the run of letters, digits and full stops that a text ends with.
+func lastWord(text string) string {
+	at := strings.LastIndexFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.'
+	})
+	if at < 0 {
+		return text
+	}
+	_, n := utf8.DecodeRuneInString(text[at:])
+	return text[at+n:]
+}
+
 // abbreviation reports whether what stands before a full stop ends in a word that is often
 // shortened, or in an initial or a number.
 func abbreviation(before string) bool {
-	at := strings.LastIndexFunc(before, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '.'
-	})
-	word := before
-	if at >= 0 {
-		_, n := utf8.DecodeRuneInString(before[at:])
-		word = before[at+n:]
-	}
+	word := lastWord(before)
 	r, n := utf8.DecodeRuneInString(word)
-	if n == len(word) || utf8.RuneCountInString(word) == 2 && unicode.IsUpper(r) ||
-		strings.Contains(word, ".") {
-		return true
-	}
-	if unicode.IsDigit(r) || word == strings.ToUpper(word) {
+	switch {
+	case word == "":
+		return false
+	case n == len(word), strings.Contains(word, "."), unicode.IsDigit(r), titled(word):
 		return true
 	}
 	switch strings.ToLower(word) {
-	case "mrs", "capt", "col", "gen", "rev", "hon", "esq", "prof", "sen", "etc", "vol", "fig", "figs",
-		"eqs", "sec", "chap", "approx", "resp", "sra", "srta", "mme", "mlle", "bzw", "usw",
+	case "esq", "etc", "vol", "fig", "figs", "eqs", "sec", "chap", "approx", "resp", "bzw", "usw",
 		"vgl", "ibid", "viz", "cit", "jan", "feb", "aug", "sept", "oct", "nov", "dec", "inc", "ltd",
 		"dept", "abs", "nro", "див", "стор", "грн":
 		return true
+	}
+	return utf8.RuneCountInString(word) == 2 && word == strings.ToUpper(word[:n])+word[n:] &&
+		word[n:] == strings.ToLower(word[n:])
+}
+
+// titled reports whether a word is a title before a name, which no sentence ends with.
+func titled(word string) bool {
+	switch strings.ToLower(word) {
+	case "mr", "mrs", "ms", "dr", "messrs", "capt", "col", "gen", "lt", "sgt", "rev", "hon", "prof", "sen",
+		"sra", "srta", "mme", "mlle", "hr", "fr", "sr", "st":
+		r, _ := utf8.DecodeRuneInString(word)
+		return unicode.IsUpper(r)
+	}
+	return false
+}
+
+// initial reports whether a text ends in one letter behind a title or another initial.
+func initial(text string) bool {
+	word := lastWord(text)
+	r, n := utf8.DecodeRuneInString(word)
+	rest := strings.TrimSpace(text[:len(text)-len(word)])
+	return n == len(word) && unicode.IsUpper(r) && strings.HasSuffix(rest, ".")
+}
+
+// several reports whether a text may be more than one sentence: within it, a mark that can end one
+// stands before a space and what can begin another. Titles before names end none.
+func several(s string) bool {
+	for i, r := range s {
+		if !isStop(r) || isWideStop(r) {
+			continue
+		}
+		rest := strings.TrimLeftFunc(s[i+utf8.RuneLen(r):], func(r rune) bool { return isStop(r) || isCloser(r) })
+		after := strings.TrimLeftFunc(rest, unicode.IsSpace)
+		next, _ := utf8.DecodeRuneInString(after)
+		if after != "" && len(after) < len(rest) && !unicode.IsLower(next) &&
+			(r != '.' || !titled(lastWord(s[:i])) && !initial(s[:i])) {
+			return true
+		}
 	}
 	return false
 }
@@ -170,7 +214,7 @@ func plainSentence(s string) bool {
 		}
 		inWord = unicode.IsLetter(r) || r == '\'' || r == '’' || r == '-'
 	}
-	if letters*minPlainShareDeno < n*minPlainShare {
+	if letters*minPlainShareDeno < n*minPlainShare || several(s) || brokenDash.MatchString(s) {
 		return false
 	}
 	if han*2 > n {
@@ -178,6 +222,9 @@ func plainSentence(s string) bool {
 	}
 	return n >= minSentence && n <= maxSentence && words >= minSentenceWords && !shouts(s)
 }
+
+// brokenDash is a dash that a layout tore off what followed it.
+var brokenDash = regexp.MustCompile(`\pL[–—] `)
 
 // shouts reports a run of words in capitals: a heading in the sentence's line.
 func shouts(s string) bool {

@@ -123,8 +123,15 @@ type Quote struct {
 // quoted is direct speech in English, on one paragraph: "…," said Name.
 var quoted = regexp.MustCompile(`(?:^|[\s—-])[“"]([^“”"]{30,200}[,!?])[”"]\s+` +
 	`(?:said|cried|replied|answered|exclaimed|asked|observed|remarked|whispered|repeated|returned)\s+` +
-	`((?:(?:Mr|Mrs|Ms|Dr|St|Miss|Lady|Lord|Sir|Captain|Aunt|Uncle)\.?\s+)?` +
-	`\p{Lu}\p{Ll}+(?:\s+\p{Lu}\p{Ll}+){0,2})([,.;:]|\s+\p{Ll}+)`)
+	`((?:(?:` + titles + `)\.?\s+)?\p{Lu}\p{Ll}+(?:\s+\p{Lu}\p{Ll}+){0,2})([,.;:]|\s+\p{Ll}+)`)
+
+// titles stand before a name, and are none.
+const titles = `Mr|Mrs|Ms|Dr|St|Miss|Lady|Lord|Sir|Captain|Capt|Major|Maj|Colonel|Col|General|Gen|` +
+	`Lieutenant|Lieut|Lt|Sergeant|Sgt|Corporal|Private|Professor|Prof|Doctor|Father|Mother|Brother|Sister|` +
+	`Aunt|Uncle|Monsieur|Madame|Madam|Mademoiselle|Mme|Mlle|Master|Squire|Judge|Inspector|Reverend|Rev|Hon`
+
+// title is one of them alone.
+var title = regexp.MustCompile(`^(?:` + titles + `)$`)
 
 // Quotes finds direct speech whose speaker stands right behind it.
 func Quotes(text string, lines bool) []Quote {
@@ -135,7 +142,7 @@ func Quotes(text string, lines bool) []Quote {
 			next := strings.TrimSpace(t[m[6]:m[7]])
 			name := OneLine(t[m[4]:m[5]])
 			if next == "and" || next == "or" || strings.ContainsAny(t[m[2]:m[3]], "`[]«»„|*_") ||
-				utf8.RuneCountInString(name) < 3 {
+				utf8.RuneCountInString(name) < 3 || title.MatchString(name) {
 				continue
 			}
 			switch first, _, _ := strings.Cut(name, " "); first {

@@ -12,6 +12,8 @@ type Table struct {
 	Columns []string
 	Head    Span // its line
 	Rows    []Row
+	// Sound: it is a table for certain, and each row has as many cells as the head.
+	Sound bool
 }
 
 // Row is a line of a table.
@@ -20,12 +22,11 @@ type Row struct {
 	Line  Span
 }
 
-// Tables finds the pipe tables of a text: a line of cells, a line of dashes and at least two rows
-// with as many cells as the head. A table with a row that has another number of cells is left out.
+// Tables finds the pipe tables of a text: a line of cells, a line of dashes and rows.
 func Tables(text string) []Table {
 	var all []Table
 	lines := Paragraphs(text, true)
-	for i := 0; i+3 < len(lines); i++ {
+	for i := 0; i+2 < len(lines); i++ {
 		head := cellsOf(lines[i].Of(text))
 		if len(head) < 2 || !dashes(lines[i+1].Of(text), len(head)) ||
 			strings.TrimSpace(text[lines[i].End:lines[i+1].Start]) != "" {
@@ -41,9 +42,8 @@ func Tables(text string) []Table {
 			sound = sound && len(cells) == len(head)
 			t.Rows = append(t.Rows, Row{cells, trim(text, lines[j])})
 		}
-		if sound && len(t.Rows) >= 2 && t.sound() {
-			all = append(all, t)
-		}
+		t.Sound = sound && len(t.Rows) >= 2 && t.sound()
+		all = append(all, t)
 		i = j - 1
 	}
 	return all

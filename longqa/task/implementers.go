@@ -53,7 +53,9 @@ func (implementers) Propose(s *Scope, d *dice.Dice) []Candidate {
 			c.Answer = s.quoted(i) + " is implemented by the types " + s.quotedAll(by) + "."
 		}
 		for _, t := range by {
-			c.Evidence = append(c.Evidence, sets.witness(t, i.Methods[0]))
+			for _, name := range i.Methods {
+				c.Evidence = append(c.Evidence, sets.witness(t, name, 0)...)
+			}
 		}
 		found = append(found, c)
 	}
@@ -153,10 +155,17 @@ func implements(t *code.Symbol, target *types.Interface) bool {
 		types.Implements(types.NewPointer(name.Type()), target)
 }
 
-// witness is where a type gets a method from.
-func (m *methodSets) witness(t *code.Symbol, method string) material.Range {
+// witness is where a type gets a method from: its own, or, through the type's declaration, that of an
+// embedded type.
+func (m *methodSets) witness(t *code.Symbol, method string, depth int) []material.Range {
 	if sym := m.methods[t.Key()][method]; sym != nil {
-		return sym.Head
+		return []material.Range{sym.Head}
 	}
-	return t.Range
+	for _, f := range t.Fields {
+		if e := m.byKey[t.Package.Path+"."+f.Name]; f.Embedded && e != nil && depth < 4 &&
+			m.has(e, method, depth+1) {
+			return append([]material.Range{t.Range}, m.witness(e, method, depth+1)...)
+		}
+	}
+	return []material.Range{t.Range}
 }

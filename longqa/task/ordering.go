@@ -1,6 +1,7 @@
 package task
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
@@ -32,20 +33,27 @@ func (t ordering) Propose(s *Scope, d *dice.Dice) []Candidate {
 		}
 	}
 	var found []Candidate
-	for len(choice) >= 4*inOrder && len(found) < orderProposals {
-		found = append(found, t.declarations(s, d, dice.Shuffled(d, choice)[:inOrder]))
+	for tries := 0; tries < 2*orderProposals && len(choice) >= 4*inOrder &&
+		len(found) < orderProposals; tries++ {
+		c, names := t.declarations(s, d, dice.Shuffled(d, choice)[:inOrder])
+		if !slices.IsSorted(names) {
+			found = append(found, c)
+		}
 	}
 	return found
 }
 
-func (ordering) declarations(s *Scope, d *dice.Dice, shuffled []*code.Symbol) Candidate {
+// declarations asks for the order of some symbols. names are theirs in that order: if they are sorted
+// by the alphabet, they give it away.
+func (ordering) declarations(s *Scope, d *dice.Dice,
+	shuffled []*code.Symbol) (c Candidate, names []string) {
 	at := map[*code.Symbol]int{}
 	for i, sym := range s.symbols {
 		at[sym] = i
 	}
 	sorted := append([]*code.Symbol(nil), shuffled...)
 	sort.Slice(sorted, func(i, j int) bool { return at[sorted[i]] < at[sorted[j]] })
-	c := Candidate{
+	c = Candidate{
 		Source: "derived:ordering",
 		Question: dice.Pick(d, []string{
 			"In which order are " + s.quotedAll(shuffled) + " declared in " + s.where() + "?",
@@ -56,7 +64,7 @@ func (ordering) declarations(s *Scope, d *dice.Dice, shuffled []*code.Symbol) Ca
 	var keys, parts []string
 	for _, sym := range sorted {
 		keys = append(keys, sym.Key())
-		parts = append(parts, s.quoted(sym))
+		parts, names = append(parts, s.quoted(sym)), append(names, strings.ToLower(s.name(sym)))
 		c.Evidence = append(c.Evidence, sym.Head)
 	}
 	for _, sym := range shuffled {
@@ -64,7 +72,7 @@ func (ordering) declarations(s *Scope, d *dice.Dice, shuffled []*code.Symbol) Ca
 	}
 	c.Key = strings.Join(keys, " ")
 	c.Answer = inSequence(parts)
-	return c
+	return c, names
 }
 
 // inSequence says in which order four things come.

@@ -9,11 +9,12 @@ import (
 	"longlora/longqa/material"
 )
 
-// plantable are the pieces of the view that something may be planted before, in order.
+// plantable are the pieces of the view that something may be planted before, in order: not the rows
+// of a table.
 func (s *Scope) plantable() []*material.Piece {
 	var all []*material.Piece
 	for _, p := range s.View.Pieces() {
-		if material.Plantable(p) {
+		if material.Plantable(p) && !strings.HasPrefix(strings.TrimLeft(p.Text(), " \t\n"), "|") {
 			all = append(all, p)
 		}
 	}

@@ -2,6 +2,7 @@ package task
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -83,7 +84,8 @@ func (s *Scope) labelled() []*outline.Section {
 func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 	sections := s.titled()
 	var found []Candidate
-	for len(sections) >= 2*inOrder && len(found) < orderProposals {
+	for tries := 0; tries < 2*orderProposals && len(sections) >= 2*inOrder &&
+		len(found) < orderProposals; tries++ {
 		shuffled := dice.Shuffled(d, sections)[:inOrder]
 		chosen := map[*outline.Section]bool{}
 		var labels, sorted []string
@@ -98,12 +100,29 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 				c.Evidence = append(c.Evidence, sec.Head)
 			}
 		}
+		if tellsOrder(sorted) {
+			continue
+		}
 		c.Question = s.Book.Say(d, phrase.Headings, s.Book.List(labels))
 		c.Answer = s.Book.Sequence(d, sorted)
 		c.Key = s.Text.Document.ID + strings.Join(sorted, " ")
 		found = append(found, c)
 	}
 	return found
+}
+
+// tellsOrder reports whether titles give their order away: they are sorted by the alphabet, or several
+// have a number.
+func tellsOrder(titles []string) bool {
+	var folded []string
+	numbers := 0
+	for _, t := range titles {
+		folded = append(folded, strings.ToLower(t))
+		if strings.ContainsFunc(t, unicode.IsDigit) {
+			numbers++
+		}
+	}
+	return slices.IsSorted(folded) || numbers > 1
 }
 
 // titled are the labelled sections with titles of which each is at the end of one heading only.

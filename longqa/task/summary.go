@@ -85,7 +85,8 @@ func (t summary) ofPackage(s *Scope, d *dice.Dice, p *code.Package) (Candidate, 
 	}
 	var evidence []material.Range
 	seen := map[string]bool{}
-	for _, word := range strings.FieldsFunc(answer, notName) {
+	about := answer[len(opening.FindString(answer)):] // the words before it name no declaration
+	for _, word := range strings.FieldsFunc(about, notName) {
 		for _, sym := range s.byName[word] {
 			if sym.Package == p && sym.Recv == "" && sym.Exported() && !seen[word] {
 				seen[word] = true
@@ -146,7 +147,8 @@ var (
 	// "Package", the name, and the word after it.
 	opening = regexp.MustCompile(`^(?:(?:The|An?|Package|Command|Type|Func) )?(\w+),? (\w+)`)
 	// note marks what developers say to each other.
-	note = regexp.MustCompile(`TODO|FIXME|XXX|BUG\(|Deprecated:|Copyright|====|----|` +
+	note = regexp.MustCompile(`TODO|FIXME|XXX|BUG\(|Deprecated:|Copyright|====|----|#\d{3,}|` +
+		`^\w+ is (?:only )?(?:called|invoked|used) (?:by|from|in|only)\b|` +
 		`\b[Ww]e (may|might|should|could|would|want|need|don't|can't)\b|\bI \w+|` +
 		`golang.org/issue|go.dev/issue`)
 )

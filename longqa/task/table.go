@@ -51,10 +51,11 @@ func (s *Scope) cells() []cell {
 			head, ok := run.at(t.Head)
 			for _, r := range t.Rows {
 				line, fine := run.at(r.Line)
-				for i, text := range r.Cells[1:] {
+				for i, text := range r.Cells[1:min(len(r.Cells), len(t.Columns))] {
 					c := cell{r.Cells[0], t.Columns[i+1], text, head, line}
 					times[[2]string{c.row, c.column}]++
-					if ok && fine && t.Figures(i+1) && askable(c.row) && askable(c.column) && askable(c.text) {
+					if ok && fine && t.Sound && t.Figures(i+1) && named(c.row) && askable(c.column) &&
+						askable(c.text) {
 						all = append(all, c)
 					}
 				}
@@ -72,5 +73,9 @@ func (s *Scope) cells() []cell {
 
 func askable(text string) bool {
 	n := utf8.RuneCountInString(text)
-	return n > 0 && n <= maxCell && phrase.Quotable(text) && !strings.Contains(text, "](") && text != "-" && text != "—" && text != "–"
+	return n > 0 && n <= maxCell && phrase.Quotable(text) && !strings.Contains(text, "](") &&
+		text != "-" && text != "—" && text != "–"
 }
+
+// named reports whether a first cell names its row: a figure alone does not say of what.
+func named(row string) bool { return askable(row) && prose.Letters(row) > 0 }

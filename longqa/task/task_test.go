@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func scopes(t *testing.T) map[string]*Scope {
 func TestLanguages(t *testing.T) {
 	all := scopes(t)
 	for _, l := range phrase.Languages() {
-		for i, id := range []string{"en", "de", "fr", "es", "uk", "zh"} {
+		for i, id := range []string{"en", "de", "fr", "es", "uk", "zh", "ja"} {
 			if id != l {
 				continue
 			}
@@ -124,6 +125,10 @@ func TestContract(t *testing.T) {
 	}
 }
 
+func endsIn(text string, ends ...string) bool {
+	return slices.ContainsFunc(ends, func(end string) bool { return strings.HasSuffix(text, end) })
+}
+
 func checkCandidate(t *testing.T, task string, s *Scope, c Candidate) {
 	t.Helper()
 	bad := func(what string) { t.Errorf("%s: %s:\n%s\n%s", task, what, c.Question, c.Answer) }
@@ -132,12 +137,9 @@ func checkCandidate(t *testing.T, task string, s *Scope, c Candidate) {
 		bad("no key")
 	case c.Source != "gold:doc" && c.Source != "derived:"+task:
 		bad("the source is " + c.Source)
-	case !strings.HasSuffix(c.Question, "?") && !strings.HasSuffix(c.Question, ".") &&
-		!strings.HasSuffix(c.Question, "”") && !strings.HasSuffix(c.Question, "“") &&
-		!strings.HasSuffix(c.Question, "»") && !strings.HasSuffix(c.Question, "？") &&
-		!strings.HasSuffix(c.Question, "。"):
+	case !endsIn(c.Question, "?", ".", "？", "。", "”", "“", "»", "」"):
 		bad("the question is no sentence")
-	case !strings.HasSuffix(c.Answer, ".") && !strings.HasSuffix(c.Answer, "。") && !strings.HasSuffix(c.Answer, ".)"):
+	case !endsIn(c.Answer, ".", "。", ".)"):
 		bad("the answer is no sentence")
 	case strings.Count(c.Question, "`")%2+strings.Count(c.Answer, "`")%2 > 0:
 		bad("a backtick is open")

@@ -104,12 +104,13 @@ func (wordCount) most(s *Scope, d *dice.Dice, of []string,
 }
 
 // words finds the places of every word that is told apart for certain: it is written in one way
-// only, and no apostrophe, hyphen or digit touches it. In scripts without spaces, pairs of letters
-// count as words.
+// only, and no apostrophe, hyphen or digit touches it. Of Chinese, pairs of letters count as words if
+// either is mostly met in the pair.
 func (s *Scope) words() map[string][]material.Range {
 	places := map[string][]material.Range{}
 	spelling := map[string]string{}
 	unsure := map[string]bool{}
+	letters := map[string]int{}     // wide ones
 	for _, k := range s.View.Docs { // what the heading says would have to be counted too
 		prose.Words(k.Document.Heading, func(w prose.Span) bool {
 			unsure[w.Of(k.Document.Heading)] = true
@@ -122,6 +123,7 @@ func (s *Scope) words() map[string][]material.Range {
 			word := w.Of(run.source)
 			r, _ := utf8.DecodeRuneInString(word)
 			if prose.Wide(r) {
+				letters[word]++
 				if lastEnd == w.Start && last != word {
 					if at, ok := run.at(prose.Span{Start: w.Start - len(last), End: w.End}); ok {
 						places[last+word] = append(places[last+word], at)
@@ -152,11 +154,21 @@ func (s *Scope) words() map[string][]material.Range {
 	}
 	for w := range places {
 		r, n := utf8.DecodeRuneInString(w)
-		if unsure[w] || prose.Wide(r) && (unsure[w[:n]] || unsure[w[n:]]) {
+		if unsure[w] || prose.Wide(r) && (unsure[w[:n]] || unsure[w[n:]] ||
+			!coheres(len(places[w]), letters[w[:n]], letters[w[n:]]) || !han(w)) {
 			delete(places, w)
 		}
 	}
 	return places
+}
+
+// coheres reports whether two wide letters that stand beside each other so often are a word: most of
+// the occurrences of either are in it.
+func coheres(pair, first, second int) bool { return 2*pair > max(first, second) }
+
+// han reports whether all letters are Chinese.
+func han(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return !unicode.Is(unicode.Han, r) }) < 0
 }
 
 // touched reports whether a mark that could belong to the word stands beside it.
