@@ -152,11 +152,14 @@ func (m *Model) count(call func(*Model) error) (int64, error) {
 	return peak, errors.Join(err, twin.Close(), b.Close())
 }
 
-// blank is a batch that needs as much memory as one of its size can.
-func blank(tokens int, m *Model) *Batch {
-	b := Document(make([]int32, tokens), m.config.Heads)
+// Blank returns a document that needs as much memory as any batch of its size can; heads is
+// Config.Heads.
+func Blank(tokens, heads int) *Batch {
+	b := Document(make([]int32, tokens), heads)
 	b.Targets[tokens-1] = 0
 	return b
 }
+
+func blank(tokens int, m *Model) *Batch { return Blank(tokens, m.config.Heads) }
 
 func discard(int, []float32) error { return nil }
