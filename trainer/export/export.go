@@ -121,6 +121,9 @@ func result(c *merge.Combined, dir, use string) (Result, error) {
 			return err
 		}
 		name, err := filepath.Rel(dir, path)
+		if name == "." {
+			name = filepath.Base(path)
+		}
 		r.Files = append(r.Files, File{filepath.ToSlash(name), info.Size()})
 		return err
 	})
