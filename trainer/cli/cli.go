@@ -10,6 +10,8 @@ func New() *cobra.Command {
 		Use:   "trainer",
 		Short: "Fine-tune, evaluate, run and merge long-context models",
 		Args:  cobra.NoArgs,
+
+		PersistentPreRun: warnThreads,
 	}
 	root.AddCommand(commands()...)
 	return root

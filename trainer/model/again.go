@@ -1,6 +1,10 @@
 package model
 
-import "longlora/kernels"
+import (
+	"strings"
+
+	"longlora/kernels"
+)
 
 // Again says what of a layer's forward pass is not kept for its gradient but computed again. It
 // changes no bit of the result.
@@ -9,6 +13,23 @@ type Again struct {
 	Attention, MLP bool
 	// Rows is what takes no product in the halves that are kept: normalised rows, SwiGLU's output.
 	Rows bool
+}
+
+// String says what is computed again, as "MLP and rows computed again".
+func (a Again) String() string {
+	var all []string
+	for _, part := range []struct {
+		name string
+		is   bool
+	}{{"attention", a.Attention}, {"MLP", a.MLP}, {"rows", a.Rows}} {
+		if part.is {
+			all = append(all, part.name)
+		}
+	}
+	if len(all) == 0 {
+		return "everything kept"
+	}
+	return strings.Join(all, " and ") + " computed again"
 }
 
 // again returns what is not kept of a layer.

@@ -53,8 +53,12 @@ type Config struct {
 	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
 	// what is stored and the values that are trained stay float32.
 	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`
-	// Recompute is one of Recomputes. No choice changes a bit of the result.
-	Recompute string `yaml:"recompute" usage:"none, layer, or auto: layer above 1 GiB of activations"`
+	// Recompute is none, layer or auto: what takes least time of what fits Memory. No choice changes a
+	// bit of the result.
+	Recompute string `yaml:"recompute" usage:"what is not kept for gradients: none, layer (all), or auto: what must"`
+	// Memory is what the process may take, as "2GiB". Empty: what the machine or the container has, of
+	// which auto uses three quarters of what is free.
+	Memory string `yaml:"memory" usage:"memory of the process, as 2GiB; default: three quarters of what is free"`
 
 	Steps int `yaml:"steps" usage:"steps to train"`
 	// Epochs sets Steps to that many passes over the data, rounded up.

@@ -5,14 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
+	"longlora/internal/store/cloud/dataset"
 	"longlora/kernels"
 	"longlora/kernels/plan"
+	"longlora/trainer/limits"
 	"longlora/trainer/model"
 )
-
-// recomputeAbove is the working memory, in bytes, above which Recompute auto means layer.
-const recomputeAbove = 1 << 30
 
 // Need is what a run takes.
 type Need struct {
@@ -51,9 +52,7 @@ func (r *Run) options() model.Options {
 		Planner:  func() kernels.Backend { return plan.New() },
 		Training: true, Train: []string{model.TrainAll},
 	}
-	if c.Recompute == RecomputeLayer {
-		o.Again = []model.Again{{Attention: true, MLP: true}}
-	}
+	o.Again = r.again
 	if c.Weights == "bf16" {
 		o.Frozen = kernels.BF16
 	}
@@ -63,28 +62,57 @@ func (r *Run) options() model.Options {
 	return o
 }
 
-// setMemory counts what the run will need, and decides Recompute: layer above recomputeAbove, or
-// where the run would not fit otherwise.
-func (r *Run) setMemory(context.Context) error {
-	c := &r.Config
-	auto := c.Recompute == RecomputeAuto
-	if auto {
-		c.Recompute = RecomputeNone
+// everything is what --recompute layer computes again, of every layer.
+var everything = model.Again{Attention: true, MLP: true}
+
+// memory returns what the process may take by the options; math.MaxInt64: they do not say.
+func (c *Config) memory() (int64, error) {
+	if c.Memory == "" {
+		return math.MaxInt64, nil
 	}
-	if err := r.count(); err != nil {
+	var size dataset.Size
+	if err := size.Set(c.Memory); err != nil {
+		return 0, fmt.Errorf("memory: %w", err)
+	}
+	return int64(size), nil
+}
+
+// setMemory decides what is computed again, and counts what the run will need.
+func (r *Run) setMemory(context.Context) error {
+	c, host := &r.Config, limits.Host()
+	own, err := c.memory()
+	if err != nil {
 		return err
 	}
-	large := r.need.Activations() > recomputeAbove || r.need.Total() > Limit()
-	if auto && large && c.Engine == EngineNative {
-		c.Recompute = RecomputeLayer
-		return r.count()
+	r.limit = min(own, host.Memory())
+	r.again = nil
+	if c.Recompute == RecomputeLayer {
+		r.again = []model.Again{everything}
 	}
-	return nil
+	if err := r.count(); err != nil || c.Recompute != RecomputeAuto || c.Engine != EngineNative {
+		return err
+	}
+	budget := own
+	if c.Memory == "" {
+		budget = min(r.limit, host.Free()/4*3)
+	}
+	if r.need.Total() <= budget {
+		return nil
+	}
+	like := model.Blank(c.microTokens(), r.model.Model.Heads)
+	like.Segments = r.layout().Segments([]int32{int32(c.microTokens())})
+	rest := r.need.Total() - r.need.Activations()
+	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest)
+	if err != nil {
+		return err
+	}
+	r.again = choice.Again
+	return r.count()
 }
 
 // checkMemory refuses a run that cannot fit, and names the nearest that does.
-func (r *Run) checkMemory(limit int64) error {
-	need := r.need.Total()
+func (r *Run) checkMemory() error {
+	need, limit := r.need.Total(), r.limit
 	if need <= limit {
 		return nil
 	}
@@ -110,9 +138,7 @@ func (r *Run) longest(limit int64) (int, error) {
 	fits := func(context int) (bool, error) {
 		t := *r
 		t.Config.Context, t.Config.MicroTokens = context, 1
-		if t.Config.Engine == EngineNative {
-			t.Config.Recompute = RecomputeLayer
-		}
+		t.again = []model.Again{everything}
 		err := t.count()
 		return t.need.Total() <= limit, err
 	}
@@ -141,17 +167,22 @@ func (r *Run) longest(limit int64) (int, error) {
 	return low, nil
 }
 
+// planOptions are options with tables that are cheap to make: only their size counts.
+func (r *Run) planOptions() model.Options {
+	o, half := r.options(), r.model.Model.HeadDim/2
+	o.Rotary = func(n int) (cos, sin []float32) {
+		zeros := make([]float32, n*half)
+		return zeros, zeros
+	}
+	return o
+}
+
 // count fills in r.need by a step on the planning backend.
 func (r *Run) count() (err error) {
 	b := plan.New()
 	defer func() { err = errors.Join(err, b.Close()) }()
-	o := r.options()
 	half := r.model.Model.HeadDim / 2
-	o.Rotary = func(n int) (cos, sin []float32) { // only their number counts
-		zeros := make([]float32, n*half)
-		return zeros, zeros
-	}
-	m, err := model.New(b, r.model.Model, o)
+	m, err := model.New(b, r.model.Model, r.planOptions())
 	if err != nil {
 		return err
 	}
@@ -182,10 +213,12 @@ func (r *Run) Describe(w io.Writer) error {
 # parameters  %d, of which %d are trained
 # memory      %s: weights %s, gradients and moments %s, activations %s,
 #             process %s
+# again       %s
 `, r.Command, text, m.Name, rows, tokens, r.Config.Split,
 		r.model.RoPE.Kind, r.model.RoPE.Factor, r.model.RoPE.Max, r.model.RoPE.Original,
 		r.need.Parameters, r.need.Trained, mib(r.need.Total()), mib(r.need.Weights()),
-		mib(r.need.Optimizer), mib(r.need.Activations()), mib(r.need.Tables+r.need.Process))
+		mib(r.need.Optimizer), mib(r.need.Activations()), mib(r.need.Tables+r.need.Process),
+		strings.Join(r.describeAgain(), "; "))
 	return err
 }
 

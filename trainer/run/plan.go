@@ -26,9 +26,9 @@ func (r *Run) process(m *model.Model) int64 {
 	return programBytes + tokenBytes*int64(r.Config.microTokens()) + copies*4*int64(largest)
 }
 
-// Plan prints the memory that a training with c takes by parts, and the longest context that fits
-// into limit bytes (0: Limit). No shards are opened; a context of 0 is the model's own.
-func Plan(ctx context.Context, c Config, limit int64, w io.Writer) (err error) {
+// Plan prints the memory that a training with c takes by parts, what of each layer is computed
+// again, and the longest context that fits. No shards are opened; a context of 0 is the model's own.
+func Plan(ctx context.Context, c Config, w io.Writer) (err error) {
 	r := &Run{Config: c}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	if err := r.openModel(ctx); err != nil {
@@ -37,22 +37,19 @@ func Plan(ctx context.Context, c Config, limit int64, w io.Writer) (err error) {
 	if r.Config.Context == 0 {
 		r.Config.Context = r.model.RoPE.Max
 	}
-	if limit == 0 {
-		limit = Limit()
-	}
 	for _, step := range []func(context.Context) error{r.setContext, r.setMemory} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	longest, err := r.longest(limit)
+	longest, err := r.longest(r.limit)
 	if err != nil {
 		return err
 	}
-	return r.table(w, limit, longest)
+	return r.table(w, longest)
 }
 
-func (r *Run) table(w io.Writer, limit int64, longest int) error {
+func (r *Run) table(w io.Writer, longest int) error {
 	n := r.need
 	_, err := fmt.Fprintf(w, "context %d, recompute %s, %d parameters, %d trained\n",
 		r.Config.Context, r.Config.Recompute, n.Parameters, n.Trained)
@@ -62,18 +59,44 @@ func (r *Run) table(w io.Writer, limit int64, longest int) error {
 	}{
 		{"frozen weights", n.Frozen}, {"masters", n.Masters}, {"gradients and moments", n.Optimizer},
 		{"rotary tables", n.Tables}, {"activations kept", n.Kept}, {"workspace", n.Workspace},
-		{"process (estimate)", n.Process}, {"total", n.Total()}, {"limit", limit},
+		{"process (estimate)", n.Process}, {"total", n.Total()}, {"limit", r.limit},
 	} {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%-22s %14s\n", part.name, mib(part.bytes))
 		}
 	}
-	if err == nil {
-		how := ", layers computed again"
-		if r.Config.Engine == EngineGorgonia {
-			how = ""
+	for _, line := range r.describeAgain() {
+		if err == nil {
+			_, err = fmt.Fprintln(w, line)
 		}
-		_, err = fmt.Fprintf(w, "longest context that fits%s: %d\n", how, longest)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(w, "longest context that fits, layers computed again as need be: %d\n",
+			longest)
 	}
 	return err
+}
+
+// describeAgain says what of which layers is computed again, neighbours that are alike together.
+func (r *Run) describeAgain() (lines []string) {
+	layers := r.model.Model.Layers
+	of := func(l int) model.Again {
+		if len(r.again) == 0 {
+			return model.Again{}
+		}
+		return r.again[min(l, len(r.again)-1)]
+	}
+	for from := 0; from < layers; {
+		to := from + 1
+		for to < layers && of(to) == of(from) {
+			to++
+		}
+		name := fmt.Sprintf("layers %d to %d", from, to-1)
+		if to == from+1 {
+			name = fmt.Sprintf("layer %d", from)
+		}
+		lines = append(lines, name+": "+of(from).String())
+		from = to
+	}
+	return lines
 }

@@ -15,6 +15,7 @@ import (
 	"longlora/schemas/shard"
 	"longlora/trainer/data"
 	"longlora/trainer/hf"
+	"longlora/trainer/model"
 	"longlora/trainer/open"
 	"longlora/trainer/rope"
 )
@@ -32,6 +33,8 @@ type Run struct {
 	base    *hf.Folder   // nil: from scratch
 	model   hf.Config    // of what is trained, its RoPE extended
 	need    Need
+	again   []model.Again // what is computed again
+	limit   int64         // most bytes that the process may take
 }
 
 // Resolve opens the shards and the base model, checks that they fit together, and fills in what
@@ -201,7 +204,7 @@ func (r *Run) checkData(ctx context.Context) error {
 }
 
 // fit refuses a run that takes more memory than there is.
-func (r *Run) fit(context.Context) error { return r.checkMemory(Limit()) }
+func (r *Run) fit(context.Context) error { return r.checkMemory() }
 
 // source returns a split in training order.
 func (r *Run) source(split string) data.Shards {

@@ -17,6 +17,7 @@ import (
 	"longlora/kernels/pattern"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
+	"longlora/trainer/limits"
 	"longlora/trainer/model"
 	"longlora/trainer/train"
 )
@@ -76,7 +77,7 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 
 // backend returns what a run computes with.
 func (c *Config) backend() cpu.Options {
-	o := cpu.Options{Threads: c.Threads, Precision: kernels.F32}
+	o := cpu.Options{Threads: limits.Host().Threads(c.Threads), Precision: kernels.F32}
 	if c.Precision == "bf16" {
 		o.Precision = kernels.BF16
 	}

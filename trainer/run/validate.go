@@ -42,7 +42,8 @@ func (c *Config) Validate() error {
 		bad("epochs is %d, eval_sequences %d, threads %d, want 0 or more",
 			c.Epochs, c.EvalSequences, c.Threads)
 	}
-	all = append(all, c.validateEngine())
+	_, err := c.memory()
+	all = append(all, c.validateEngine(), err)
 	if c.Method == MethodLoRA {
 		all = append(all, c.lora().Validate())
 		for _, g := range c.Train { // PEFT has no way to save an adapter on what is trained in full
