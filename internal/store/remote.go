@@ -188,7 +188,7 @@ func (r *remote) Put(ctx context.Context, name string, content io.ReaderAt, size
 	made := 0
 	err := r.retry.do(ctx, func(ctx context.Context) error {
 		made++
-		err := r.bucket.Put(ctx, r.key(name), io.NewSectionReader(content, 0, size), size)
+		err := r.bucket.Put(ctx, r.key(name), whole{io.NewSectionReader(content, 0, size)}, size)
 		if made == 1 || !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -196,6 +196,21 @@ func (r *remote) Put(ctx context.Context, name string, content io.ReaderAt, size
 		return r.same(ctx, name, content, size)
 	})
 	return r.failed("write", name, err)
+}
+
+// whole is content that fails where it ends before its size: not every library under a driver counts,
+// and some take io.ErrUnexpectedEOF for an end.
+type whole struct{ *io.SectionReader }
+
+func (w whole) Read(p []byte) (int, error) {
+	n, err := w.SectionReader.Read(p)
+	if errors.Is(err, io.EOF) {
+		at, seek := w.Seek(0, io.SeekCurrent)
+		if seek == nil && at < w.Size() {
+			err = fmt.Errorf("content ends after %d of %d bytes", at, w.Size())
+		}
+	}
+	return n, err
 }
 
 func (r *remote) Remove(ctx context.Context, name string) error {

@@ -204,12 +204,12 @@ func TestManyReadersFetchOnce(t *testing.T) {
 // TestManySmallFiles fills a folder from two caches, as of two processes, beyond what one lists anew for
 // each file: the limit holds, but for what each may add between two listings, and what is used stays.
 func TestManySmallFiles(t *testing.T) {
-	const size, limit = 100, 64 * 300
+	const size, limit = 100, 64 * 150
 	dir, o := t.TempDir(), newOrigin()
 	caches := []*Cache{open(t, dir, limit), open(t, dir, limit)}
 	used := o.add(fmt.Sprintf("%*d", size, -1))
 	want(t, caches[0], o, used, 1)
-	for i := range 600 {
+	for i := range 300 {
 		key := o.add(fmt.Sprintf("%*d", size, i))
 		if _, err := get(t, caches[i%2], o, key); err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"mime"
 	"path"
 
@@ -75,18 +76,54 @@ func (b *bucket) Read(ctx context.Context, key string, offset, length int64) (io
 	return body{r, b.explain}, store.Object{Size: r.Size(), Version: b.version(r)}, nil
 }
 
-func (b *bucket) Put(ctx context.Context, key string, content io.ReadSeeker, _ int64) error {
+// longPut is a size, in bytes, from which on it is asked first whether there is such an object, so that
+// nothing long is sent in vain.
+const longPut = 1 << 20
+
+func (b *bucket) Put(ctx context.Context, key string, content io.ReadSeeker, size int64) error {
+	if size >= longPut {
+		_, err := b.Stat(ctx, key)
+		if err == nil {
+			return fs.ErrExist
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	source := &source{ReadSeeker: content, cancel: cancel}
 	kind := mime.TypeByExtension(path.Ext(key))
 	if kind == "" {
 		kind = "application/octet-stream"
 	}
-	err := b.blob.Upload(ctx, key, content, &blob.WriterOptions{
+	err := b.blob.Upload(ctx, key, source, &blob.WriterOptions{
 		ContentType: kind, IfNotExist: true,
 	})
+	if source.err != nil {
+		return source.err
+	}
 	if err != nil {
 		return b.explain.request(err)
 	}
 	return nil
+}
+
+// source is content that gives the upload up when it cannot be read: else the portable library makes
+// an object of what was read until then.
+type source struct {
+	io.ReadSeeker
+	cancel context.CancelFunc
+	err    error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.ReadSeeker.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.err = err
+		s.cancel()
+	}
+	return n, err
 }
 
 func (b *bucket) Remove(ctx context.Context, key string) error {

@@ -164,6 +164,9 @@ func (f *files) orPublished(ctx context.Context, err error) error {
 	}
 	var found []string
 	for file, err := range f.store.Walk(ctx) {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 		if err != nil || len(found) == 3 {
 			break
 		}
