@@ -1,0 +1,96 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	"longlora/kernels"
+	"longlora/kernels/cuda/driver"
+)
+
+// Options choose a device and what may be taken of it. The zero Options is all of device 0.
+type Options struct {
+	// Device is the number of the device.
+	Device int
+	// Memory is the most memory that may be reserved, in bytes; 0: what there is.
+	Memory int64
+}
+
+// Backend implements kernels.Backend.
+type Backend struct {
+	d        *driver.Device
+	arch     string
+	limit    int64 // of memory, in bytes
+	reserved int64
+	peak     int64
+	scratch  block
+	ints     []written // what I32 tensors hold
+	tables   []tables  // of the segments that were used last
+	failed   error     // of a reservation within an operator; Sync returns it
+}
+
+var _ kernels.Backend = (*Backend)(nil)
+
+// Open takes a device and compiles the kernels for it.
+func Open(o Options) (*Backend, error) {
+	d, err := driver.Open(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backend{d: d, arch: architecture(d.Info), limit: o.Memory}
+	modules, err := ptx(b.arch)
+	if err == nil {
+		for _, m := range modules {
+			if err = d.Load(m); err != nil {
+				break
+			}
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cuda: %s: %w", d.Info.Name, err), d.Close())
+	}
+	return b, nil
+}
+
+// architecture returns what the kernels are compiled for: Hopper has its own.
+func architecture(i driver.Info) string {
+	if i.Major == 9 && i.Minor == 0 {
+		return "sm_90a"
+	}
+	return "sm_80"
+}
+
+// Name returns "cuda/" and the architecture that the kernels are compiled for.
+func (b *Backend) Name() string { return "cuda/" + b.arch }
+
+// Info describes the device.
+func (b *Backend) Info() driver.Info { return b.d.Info }
+
+// Peak returns the most memory that was reserved at a time, in bytes: arenas, working memory of the
+// operators, and that of cublasLt. The driver's own is not in it.
+func (b *Backend) Peak() int64 { return b.peak + Workspace }
+
+// Workspace is the memory that cublasLt's products may use, in bytes.
+const Workspace = 32 << 20
+
+// Sync waits for all operators and returns the first error since the last Sync.
+func (b *Backend) Sync() error {
+	err := b.d.Sync()
+	if err == nil {
+		err = b.failed
+	}
+	b.failed = nil
+	if err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
+	return nil
+}
+
+// Close gives the device back. Arenas are closed before.
+func (b *Backend) Close() error {
+	err := b.drop(&b.scratch)
+	for i := range b.tables {
+		err = errors.Join(err, b.drop(&b.tables[i].block))
+	}
+	return errors.Join(err, b.d.Close())
+}

@@ -1,0 +1,331 @@
+//go:build gpu
+
+package driver
+
+/*
+#cgo LDFLAGS: -ldl
+#include <cuda.h>
+#include "driver.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"gorgonia.org/cu"
+)
+
+// Devices returns the devices of this machine. It is an error that there is none: why.
+func Devices() ([]Info, error) {
+	n, err := cu.NumDevices()
+	if err != nil {
+		return nil, fmt.Errorf("count devices: %w", err)
+	}
+	if n == 0 {
+		if why := C.GoString(C.shim_reason()); why != "" {
+			return nil, errors.New(why)
+		}
+		return nil, errors.New("the NVIDIA driver knows no device")
+	}
+	all := make([]Info, n)
+	for i := range all {
+		if all[i], err = describe(i); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// describe opens a device for as long as it takes to ask what memory is free.
+func describe(index int) (Info, error) {
+	d, err := Open(index)
+	if err != nil {
+		return Info{}, err
+	}
+	return d.Info, d.Close()
+}
+
+// Device is a GPU with its primary context, one thread of the system, and one stream. Methods may
+// be called by one goroutine at a time. What they start runs in order; what goes wrong is returned
+// by Sync, and nothing is started after it until then.
+type Device struct {
+	Info Info
+
+	device    cu.Device
+	context   cu.CUContext
+	stream    cu.Stream
+	blas      blas
+	functions map[string]function
+	modules   []cu.Module
+
+	calls chan func()
+	ended chan struct{}
+	err   error // of the calls since the last Sync; only the thread touches it
+}
+
+// function is a kernel with the shared memory that it has been allowed.
+type function struct {
+	cu.Function
+	shared int
+}
+
+// defaultShared is the shared memory that a block has without being allowed more, in bytes.
+const defaultShared = 48 << 10
+
+// pending is the number of calls that may wait for the thread.
+const pending = 1024
+
+// Open takes the primary context of a device. Cards without brain floats in their matrix units,
+// before compute capability 8.0, are refused.
+func Open(index int) (*Device, error) {
+	d := &Device{functions: map[string]function{}, calls: make(chan func(), pending),
+		ended: make(chan struct{})}
+	go d.serve()
+	if err := d.wait(func() error { return d.open(index) }); err != nil {
+		return nil, errors.Join(fmt.Errorf("open cuda:%d: %w", index, err), d.end())
+	}
+	return d, nil
+}
+
+// serve is the thread of a device: it does the calls in order.
+func (d *Device) serve() {
+	runtime.LockOSThread()
+	defer close(d.ended)
+	for f := range d.calls {
+		f()
+	}
+}
+
+// start hands a call to the thread. Nothing is done after an error.
+func (d *Device) start(what string, f func() error) {
+	d.calls <- func() {
+		if d.err != nil {
+			return
+		}
+		if err := f(); err != nil {
+			d.err = fmt.Errorf("%s: %w", what, err)
+		}
+	}
+}
+
+// wait does a call after all others and returns its error.
+func (d *Device) wait(f func() error) error {
+	done := make(chan error, 1)
+	d.calls <- func() { done <- f() }
+	return <-done
+}
+
+func (d *Device) open(index int) (err error) {
+	if d.device, err = cu.GetDevice(index); err != nil {
+		return err
+	}
+	if err := d.ask(index); err != nil {
+		return err
+	}
+	if d.Info.Major < 8 {
+		return fmt.Errorf("%s has compute capability %d.%d: training needs 8.0 (Ampere) or later, "+
+			"which multiplies brain floats", d.Info.Name, d.Info.Major, d.Info.Minor)
+	}
+	if d.context, err = d.device.RetainPrimaryCtx(); err != nil {
+		return err
+	}
+	if err := cu.SetCurrentContext(d.context); err != nil {
+		return err
+	}
+	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
+		return err
+	}
+	if d.Info.Free, _, err = cu.MemInfo(); err != nil {
+		return err
+	}
+	return d.blas.open()
+}
+
+func (d *Device) ask(index int) (err error) {
+	i := &d.Info
+	i.Index = index
+	if i.Name, err = d.device.Name(); err != nil {
+		return err
+	}
+	if i.Memory, err = d.device.TotalMem(); err != nil {
+		return err
+	}
+	for _, a := range []struct {
+		attribute cu.DeviceAttribute
+		value     *int
+	}{
+		{cu.ComputeCapabilityMajor, &i.Major}, {cu.ComputeCapabilityMinor, &i.Minor},
+		{cu.MultiprocessorCount, &i.Multiprocessors},
+	} {
+		if *a.value, err = d.device.Attribute(a.attribute); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Load compiles PTX and makes its kernels known.
+func (d *Device) Load(ptx string) error {
+	return d.wait(func() error {
+		m, err := cu.LoadData(ptx)
+		if err != nil {
+			return fmt.Errorf("compile kernels: %w; a newer driver may be needed", err)
+		}
+		d.modules = append(d.modules, m)
+		return nil
+	})
+}
+
+// find returns a kernel, which any module may have, with as much shared memory as it needs.
+func (d *Device) find(name string, shared int) (f function, err error) {
+	f, ok := d.functions[name]
+	if !ok {
+		f.shared = defaultShared
+		err = errors.New("no module is loaded")
+		for _, m := range d.modules {
+			if f.Function, err = m.Function(name); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return f, err
+		}
+	}
+	if shared > f.shared {
+		if err := result(C.driver_allow_shared(f.handle(), C.int(shared))); err != nil {
+			return f, fmt.Errorf("allow %d bytes of shared memory: %w", shared, err)
+		}
+		f.shared = shared
+	}
+	d.functions[name] = f
+	return f, nil
+}
+
+// handle returns the driver's own handle, the only field that cu's has.
+func (f *function) handle() C.CUfunction { return *(*C.CUfunction)(unsafe.Pointer(&f.Function)) }
+
+// Launch starts a kernel.
+func (d *Device) Launch(l Launch) {
+	values, offsets := pack(l.Args)
+	d.start(l.Kernel, func() error {
+		f, err := d.find(l.Kernel, l.Shared)
+		if err != nil {
+			return err
+		}
+		return result(C.driver_launch(f.handle(), C.uint(l.Grid[0]), C.uint(l.Grid[1]),
+			C.uint(l.Grid[2]), C.uint(l.Threads), C.uint(l.Shared), d.handle(),
+			unsafe.Pointer(unsafe.SliceData(values)), unsafe.SliceData(offsets), C.int(len(offsets))))
+	})
+}
+
+func (d *Device) handle() C.CUstream { return C.CUstream(unsafe.Pointer(d.stream.C())) }
+
+// pack lays arguments out one after another, each at a multiple of eight bytes.
+func pack(args []any) (values []byte, offsets []C.uint) {
+	for _, a := range args {
+		offsets = append(offsets, C.uint(len(values)))
+		values = appendArgument(values, a)
+		for len(values)%8 != 0 {
+			values = append(values, 0)
+		}
+	}
+	return values, offsets
+}
+
+// Clear zeroes n bytes.
+func (d *Device) Clear(address uint64, n int64) {
+	if n > 0 {
+		d.start("clear memory", func() error {
+			return cu.MemsetD8Async(cu.DevicePtr(address), 0, n, d.stream)
+		})
+	}
+}
+
+// Alloc reserves bytes of the device's memory.
+func (d *Device) Alloc(bytes int64) (address uint64, err error) {
+	err = d.wait(func() error {
+		p, err := cu.MemAlloc(max(bytes, 1))
+		if err != nil {
+			free, all, _ := cu.MemInfo()
+			return fmt.Errorf("reserve %.2f GiB on %s: %w; %.2f of %.2f GiB are free, the rest is in "+
+				"use by this or another process", gib(bytes), d.Info.Name, err, gib(free), gib(all))
+		}
+		address = uint64(p)
+		return nil
+	})
+	return address, err
+}
+
+// Free gives memory back, after all that was started.
+func (d *Device) Free(address uint64) error {
+	return d.wait(func() error { return cu.MemFree(cu.DevicePtr(address)) })
+}
+
+// Upload copies src to the device. The caller may change src at once.
+func (d *Device) Upload(to uint64, src []byte) {
+	if len(src) == 0 {
+		return
+	}
+	own := append([]byte(nil), src...)
+	d.start("copy to the device", func() error {
+		return cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(&own[0]), int64(len(own)), d.stream)
+	})
+}
+
+// Download waits for all that was started and copies to dst. After an error dst is as it was.
+func (d *Device) Download(dst []byte, from uint64) {
+	if len(dst) == 0 {
+		return
+	}
+	d.start("copy from the device", func() error {
+		p := unsafe.Pointer(&dst[0])
+		if err := cu.MemcpyDtoHAsync(p, cu.DevicePtr(from), int64(len(dst)), d.stream); err != nil {
+			return err
+		}
+		return d.stream.Synchronize()
+	})
+	_ = d.wait(func() error { return nil })
+}
+
+// Sync waits for all that was started and returns the first error since the last Sync. A device
+// that a kernel's failure has lost stays lost.
+func (d *Device) Sync() error {
+	return d.wait(func() error {
+		err := d.err
+		d.err = nil
+		if failed := d.stream.Synchronize(); err == nil && failed != nil {
+			err = fmt.Errorf("wait for %s: %w", d.Info.Name, failed)
+		}
+		return err
+	})
+}
+
+// Close gives the context back, and with it modules and streams. Memory must have been freed.
+func (d *Device) Close() error {
+	err := d.wait(func() error {
+		err := errors.Join(d.stream.Synchronize(), d.blas.close(), d.stream.Destroy())
+		for _, m := range d.modules {
+			err = errors.Join(err, m.Unload())
+		}
+		return errors.Join(err, d.device.ReleasePrimaryCtx())
+	})
+	return errors.Join(err, d.end())
+}
+
+// end ends the thread.
+func (d *Device) end() error {
+	close(d.calls)
+	<-d.ended
+	return nil
+}
+
+// result turns the driver's number into an error.
+func result(code C.CUresult) error {
+	if code == C.CUDA_SUCCESS {
+		return nil
+	}
+	return fmt.Errorf("%s (driver error %d)", C.GoString(C.driver_error(code)), int(code))
+}

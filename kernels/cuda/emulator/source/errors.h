@@ -1,0 +1,30 @@
+// The driver's errors that the emulator gives, or that a test may want it to give.
+#pragma once
+
+enum {
+  INVALID_VALUE = 1,
+  OUT_OF_MEMORY = 2,
+  INVALID_DEVICE = 101,
+  INVALID_SOURCE = 300,
+  NO_BINARY_FOR_GPU = 209,
+  INVALID_PTX = 218,
+  NOT_FOUND = 500,
+  LAUNCH_FAILED = 719,
+};
+
+static const struct {
+  int code;
+  const char *text;
+} error_names[] = {
+    {INVALID_VALUE, "invalid argument"},
+    {OUT_OF_MEMORY, "out of memory"},
+    {INVALID_DEVICE, "invalid device ordinal"},
+    {INVALID_SOURCE, "device kernel image is invalid"},
+    {NO_BINARY_FOR_GPU, "no kernel image is available for execution on the device"},
+    {INVALID_PTX, "a PTX JIT compilation failed"},
+    {NOT_FOUND, "named symbol not found"},
+    {214, "uncorrectable ECC error encountered"},
+    {700, "an illegal memory access was encountered"},
+    {LAUNCH_FAILED, "unspecified launch failure"},
+    {222, "the provided PTX was compiled with an unsupported toolchain"},
+};
