@@ -99,8 +99,8 @@ func TestTrainAgainstNaive(t *testing.T) {
 		for w, n := range words {
 			docs = append(docs, slices.Repeat([]string{w}, int(n))...)
 		}
-		tr := newTrainer(slices.Values(docs))
-		tr.run(256+25, 2)
+		tr := newByteLearner()
+		tr.learn(countWords(slices.Values(docs)), byteSymbols, 256+25, 2)
 		var got [][2]string
 		for _, m := range tr.merges {
 			got = append(got, [2]string{tr.tokens[m[0]], tr.tokens[m[1]]})

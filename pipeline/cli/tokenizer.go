@@ -11,12 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"longlora/internal/atomicfile"
-	"longlora/internal/command"
 	"longlora/internal/tokenizer"
-	"longlora/pipeline/split"
-	"longlora/schemas"
-	"longlora/schemas/shard"
 )
 
 func newTokenizer() *cobra.Command {
@@ -149,66 +144,4 @@ func decodeFile(c *cobra.Command, w io.Writer, t *tokenizer.Tokenizer, path stri
 			return err
 		}
 	}
-}
-
-func newTokenizerTrain() *cobra.Command {
-	o := tokenizer.TrainOptions{VocabSize: 4096, Special: []string{"<s>", "</s>"}, BOS: "<s>"}
-	var documents, part, out string
-	c := &cobra.Command{
-		Use:   "train --documents DIR --out FILE",
-		Short: "Learn a byte-level BPE from documents and write a tokenizer.json",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if documents == "" || out == "" {
-				return command.Usagef("tokenizer train needs --documents and --out")
-			}
-			if err := o.Validate(); err != nil {
-				return command.Usagef("tokenizer train: %w", err)
-			}
-			return trainTokenizer(c, documents, part, out, o)
-		},
-	}
-	fs := c.Flags()
-	fs.StringVar(&documents, "documents", "", "document dataset to learn from")
-	fs.StringVar(&part, "split", split.Train, "split to learn from")
-	fs.StringVar(&out, "out", "", "file to write")
-	fs.IntVar(&o.VocabSize, "vocab-size", o.VocabSize, "number of tokens, bytes and specials included")
-	fs.StringSliceVar(&o.Special, "special", o.Special, "special tokens; they get the first ids")
-	fs.StringVar(&o.BOS, "bos", o.BOS, "special token before every text; empty: none")
-	fs.IntVar(&o.MinFrequency, "min-frequency", 2, "least number of times that a merged pair occurs")
-	return c
-}
-
-func trainTokenizer(c *cobra.Command, documents, part, out string, o tokenizer.TrainOptions) error {
-	d, err := shard.Open(documents)
-	if err != nil {
-		return fmt.Errorf("tokenizer train: %w", err)
-	}
-	rows, _ := d.Count(part)
-	p := command.NewProgress(c.ErrOrStderr(), "train", rows, "documents")
-	var failed error
-	data, err := tokenizer.TrainByteLevelBPE(func(yield func(string) bool) {
-		for doc, err := range shard.Rows[schemas.Document](d, part) {
-			if err == nil {
-				err = c.Context().Err()
-			}
-			if failed = err; failed != nil || !yield(doc.Text) {
-				return
-			}
-			p.Add(1)
-		}
-	}, o)
-	p.Done()
-	if err = errors.Join(failed, err); err != nil {
-		return fmt.Errorf("tokenizer train: %w", err)
-	}
-	t, err := tokenizer.Parse(out, data)
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(out, data); err != nil {
-		return fmt.Errorf("tokenizer train: %w", err)
-	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d tokens, digest %s\n", out, t.VocabSize(), t.Digest())
-	return err
 }

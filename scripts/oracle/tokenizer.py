@@ -2,7 +2,8 @@
 on tricky texts, for small tokenizers of every family that is read.
 
 families.json: a few base tokenizers, and families that differ from them in some parts of the file.
-sentencepiece.json: .model files, in base64."""
+sentencepiece.json: .model files, in base64.
+trained.json: the pieces that SentencePiece learns, in order."""
 
 import base64
 import copy
@@ -342,5 +343,45 @@ def sentencepieces():
     })
 
 
+# More text to learn from: runs, marks, several scripts in a word, digits of two kinds, ties.
+ODD = [
+    "aaaaaaaaaaaaa aaaa aa aaaaaaaaa", "======= ===== ========= -----===", "a    b      c  d        ",
+    "  two before", "x1y22z333 １２３ ٣٤ 3.14e-10", "東京タワーへ行きました。ラーメンを食べました。東京タワー",
+    "abcабвabc αβγabc", "the<code>fox<code> jumps <code>", "ab ba ab ba cd dc cd dc", "naïve naïve café cafe\u0301",
+    "\tif x {\t\treturn\t}", "pneumonoultramicroscopic pneumonoultramicroscopic pneumonoultramicroscopic",
+    "bcdfghjklmnpqrst " * 9, "zyxwvutsrqponmlkj " * 9, "▁a▁b", "🦊🦊🦊 🐕🐕", "l'été l'été qu'il", "don't don't can't", "▂▃", "\u00a0x\u3000y\u2003z",
+]
+
+TRAINED = {
+    "bytes": dict(VocabSize=620, Coverage=0.999, Special=["<s>", "</s>"], User=[]),
+    "everything": dict(VocabSize=980, Coverage=1.0, Special=["<s>", "</s>"], User=[]),
+    "few": dict(VocabSize=490, Coverage=0.98, Special=["<s>", "</s>"], User=[]),
+    "user": dict(VocabSize=700, Coverage=0.9995, Special=["<s>", "</s>"], User=["<code>", "東京", "ab"]),
+    "no-bytes": dict(VocabSize=500, Coverage=0.9995, Special=["<s>", "</s>"], User=[], NoBytes=True),
+    "digits": dict(VocabSize=700, Coverage=0.9995, Special=["<s>", "</s>"], User=[], JoinDigits=True),
+}
+
+
+def learned(name, o):
+    out = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS + ODD), model_writer=out, vocab_size=o["VocabSize"], model_type="bpe",
+        character_coverage=o["Coverage"], user_defined_symbols=o["User"],
+        byte_fallback=not o.get("NoBytes"), split_digits=not o.get("JoinDigits"), minloglevel=2,
+        num_threads=1, hard_vocab_limit=False, max_sentence_length=10000, allow_whitespace_only_pieces=True,
+        remove_extra_whitespaces=False, normalization_rule_name="identity")
+    p = sentencepiece.SentencePieceProcessor(model_proto=out.getvalue())
+    return {"name": name, "options": o | {"MinFrequency": 1},
+            "pieces": [p.id_to_piece(i) for i in range(len(p))]}
+
+
+def trained():
+    write_json(testdata("internal/tokenizer", "trained.json"), {
+        "sentencepiece": sentencepiece.__version__, "lines": CORPUS + ODD,
+        "models": [learned(*m) for m in TRAINED.items()],
+    })
+
+
 families()
 sentencepieces()
+trained()
