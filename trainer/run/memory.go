@@ -131,42 +131,6 @@ func (r *Run) checkMemory() error {
 		mib(need), mib(limit), way)
 }
 
-// longest returns the longest context that fits into limit bytes, layers computed again; 0: none.
-// The model's RoPE, and with it the quality, is another matter.
-func (r *Run) longest(limit int64) (int, error) {
-	const most = 1 << 24
-	fits := func(context int) (bool, error) {
-		t := *r
-		t.Config.Context, t.Config.MicroTokens = context, 1
-		t.again = []model.Again{everything}
-		err := t.count()
-		return t.need.Total() <= limit, err
-	}
-	low, high := 0, 1
-	for high <= most {
-		ok, err := fits(high)
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			break
-		}
-		low, high = high, 2*high
-	}
-	for high-low > max(1, low/1024) { // a thousandth is near enough
-		ok, err := fits((low + high) / 2)
-		if err != nil {
-			return 0, err
-		}
-		if ok {
-			low = (low + high) / 2
-		} else {
-			high = (low + high) / 2
-		}
-	}
-	return low, nil
-}
-
 // planOptions are options with tables that are cheap to make: only their size counts.
 func (r *Run) planOptions() model.Options {
 	o, half := r.options(), r.model.Model.HeadDim/2

@@ -95,9 +95,15 @@ func TestRefusal(t *testing.T) {
 // less there is, and an order to keep everything or nothing is followed.
 func TestMemory(t *testing.T) {
 	total := func(memory, recompute string) float64 {
-		c := Defaults()
-		c.Context, c.Memory, c.Recompute = 4096, memory, recompute
-		return planOf(t, c)["total"]
+		r := &Run{Config: Defaults()}
+		defer r.Close()
+		r.Config.Context, r.Config.Memory, r.Config.Recompute = 4096, memory, recompute
+		for _, f := range []func(context.Context) error{r.openModel, r.setContext, r.setMemory} {
+			if err := f(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return float64(r.need.Total()) / (1 << 20)
 	}
 	all, none := total("", RecomputeNone), total("", RecomputeLayer)
 	last := all
