@@ -9,9 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
+	"longlora/longqa/heldout"
 	"longlora/pipeline/licence"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -21,7 +23,9 @@ import (
 type Options struct {
 	Out, Name string
 	Overwrite bool
-	// Long are kept whole; of Short rows are drawn.
+	// About says in a sentence or two what the dataset is; it may be empty.
+	About string
+	// Long are kept whole; of Short rows are drawn. Without Short the share is 0.
 	Long, Short []*shard.Dataset
 	// Share is the part, in [0, 1), that short rows have of each split's rows.
 	Share float64
@@ -38,6 +42,8 @@ type Options struct {
 type Report struct {
 	Long, Short map[string]int64
 	Denied      int64
+	// Leaked are training rows that had text of a held-out question.
+	Leaked int64
 }
 
 // Run publishes the blend. Too few short rows are an error: a share is kept or not claimed.
@@ -70,7 +76,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
 	}
 	w := &blender{
 		Options: o, out: b, index: map[string]int{}, ids: map[string]string{},
-		report: &Report{Long: map[string]int64{}, Short: map[string]int64{}},
+		report: &Report{Long: map[string]int64{}, Short: map[string]int64{}}, guard: heldout.New(),
 	}
 	m, err := w.run(ctx)
 	if err != nil {
@@ -81,7 +87,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
 
 func (o *Options) validate() error {
 	var errs []error
-	if len(o.Long) == 0 || len(o.Short) == 0 {
+	if len(o.Long) == 0 || len(o.Short) == 0 && o.Share > 0 {
 		errs = append(errs, errors.New("it needs a dataset of long rows and one of short rows"))
 	}
 	if !(o.Share >= 0 && o.Share < 1) {
@@ -118,9 +124,15 @@ type blender struct {
 	index  map[string]int    // next file by split
 	ids    map[string]string // the dataset of each id
 	report *Report
+	guard  *heldout.Guard
+	// context is the last one that was compared with what is held out, and hit what was found there.
+	context, hit string
 }
 
 func (w *blender) run(ctx context.Context) (*schemas.Manifest, error) {
+	if err := w.holdOut(ctx); err != nil {
+		return nil, err
+	}
 	for _, d := range w.Long {
 		if err := w.copy(ctx, d, nil, w.report.Long); err != nil {
 			return nil, err
@@ -139,9 +151,46 @@ func (w *blender) run(ctx context.Context) (*schemas.Manifest, error) {
 	w.out.Report("figures", w.Figures.Report())
 	w.out.Report("mix", map[string]any{
 		"long": w.report.Long, "short": w.report.Short, "denied": w.report.Denied,
+		"held_out_questions": w.guard.Questions(), "held_out_question_in_row": w.report.Leaked,
 	})
 	w.out.Describe(w.card())
 	return w.out.Publish()
+}
+
+// holdOut learns the questions that are not trained on, of all datasets.
+func (w *blender) holdOut(ctx context.Context) error {
+	for _, d := range append(slices.Clone(w.Long), w.Short...) {
+		for n, f := range d.Manifest().Files {
+			if f.Split == heldout.Train {
+				continue
+			}
+			for e, err := range shard.FileRows[schemas.Example](d, n) {
+				if err == nil {
+					err = ctx.Err()
+				}
+				if err != nil {
+					return err
+				}
+				w.guard.HoldRow(&e)
+			}
+		}
+	}
+	return nil
+}
+
+// leaks returns what a training row has of a held-out question; "" if it has nothing.
+func (w *blender) leaks(e *schemas.Example) string {
+	if e.Split != heldout.Train {
+		return ""
+	}
+	if e.Context == "" || e.Context != w.context {
+		words, name := w.guard.HitRow(e)
+		if w.hit = ""; words != "" {
+			w.hit = fmt.Sprintf("%q of %s", words, name)
+		}
+		w.context = e.Context
+	}
+	return w.hit
 }
 
 // copy writes a dataset's rows, or those that were chosen, file by file.
@@ -161,6 +210,11 @@ func (w *blender) copy(ctx context.Context, d *shard.Dataset, chosen map[string]
 			}
 			if w.Gate.Check(e.Licence) != "" {
 				w.report.Denied++
+				continue
+			}
+			if what := w.leaks(&e); what != "" {
+				w.report.Leaked++
+				w.out.Reject(e.ID, "held-out-question-in-row", what)
 				continue
 			}
 			if before, twice := w.ids[e.ID]; twice {
@@ -204,7 +258,7 @@ func (w *blender) draw(ctx context.Context) ([]map[string]bool, error) {
 			if err != nil {
 				return nil, err
 			}
-			if slices.Contains(w.Splits, e.Split) && w.Gate.Check(e.Licence) == "" {
+			if slices.Contains(w.Splits, e.Split) && w.Gate.Check(e.Licence) == "" && w.leaks(&e) == "" {
 				pools[e.Split] = append(pools[e.Split], candidate{i, e.ID})
 			}
 		}
@@ -227,8 +281,11 @@ func (w *blender) draw(ctx context.Context) ([]map[string]bool, error) {
 	return chosen, nil
 }
 
-const cardText = "Long rows of %s, and short instructions of %s drawn so that they are %.0f %% of the " +
-	"rows of %v.\n\n## Figures\n\n%s"
+const (
+	shortText = ", and short instructions of %s drawn so that they are %.0f %% of the rows of %v"
+	guardText = ".\n\nNo row for training has 13 words in a row of one of the %d questions that are held " +
+		"out, or of its answer, in its context, or, without one, in its answer (%d were left out)."
+)
 
 func (w *blender) card() shard.Card {
 	names := func(all []*shard.Dataset) string {
@@ -241,10 +298,13 @@ func (w *blender) card() shard.Card {
 		}
 		return text
 	}
+	text := strings.TrimLeft(w.About+"\n\n", "\n") + "Long rows of " + names(w.Long)
+	if len(w.Short) > 0 {
+		text += fmt.Sprintf(shortText, names(w.Short), 100*w.Share, w.Splits)
+	}
+	text += fmt.Sprintf(guardText, w.guard.Questions(), w.report.Leaked)
 	return shard.Card{
-		Title: filepath.Base(w.Name),
-		Text: fmt.Sprintf(cardText, names(w.Long), names(w.Short), 100*w.Share, w.Splits,
-			w.Figures.Table()),
+		Title: filepath.Base(w.Name), Text: text + "\n\n## Figures\n\n" + w.Figures.Table(),
 		Tags: []string{"question-answering", "long-context"},
 	}
 }

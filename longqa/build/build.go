@@ -12,10 +12,12 @@ import (
 	"longlora/internal/tokenizer"
 	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
+	"longlora/longqa/heldout"
 	"longlora/longqa/material"
 	"longlora/longqa/task"
 	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
+	"longlora/pipeline/licence"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/split"
 	"longlora/schemas"
@@ -30,8 +32,11 @@ type Options struct {
 	// Tree is the Go tree of the recipe's goroot material.
 	Tree      *goroot.Tree
 	Tokenizer *tokenizer.Tokenizer
-	// Evaluation, if not nil, has the evaluation sets whose text no document may hold.
+	// Evaluation, if not nil, has the evaluation sets whose text no document may hold. The questions
+	// that the dataset itself holds out are always looked for in what is trained on.
 	Evaluation *decontaminate.Index
+	// Gate lets documents through by their licence; nil lets all through.
+	Gate *licence.Gate
 	// MaxDropped is the greatest part of the corpora's documents that may be dropped.
 	MaxDropped limit.Limit
 	// Limit, if positive, makes a sample of about so many rows, which is not held to the recipe's
@@ -56,6 +61,8 @@ type builder struct {
 	out     *shard.Builder
 	corpora map[int]*corpus.Corpus // by the recipe's material
 	chooser *chooser
+	guard   *heldout.Guard
+	leaked  int64          // contexts for training that held-out questions' text was in
 	files   map[string]int // by split
 	figures *figures.Figures
 	broken  map[string]string
@@ -92,7 +99,10 @@ type rejected struct{ id, reason, detail string }
 func Run(ctx context.Context, o Options) (*Result, error) {
 	b := &builder{
 		Options: o, corpora: map[int]*corpus.Corpus{}, files: map[string]int{},
-		broken: map[string]string{}, spills: map[int]*corpus.Spill{}, bytes: map[int]int64{},
+		broken: map[string]string{}, guard: heldout.New(), spills: map[int]*corpus.Spill{}, bytes: map[int]int64{},
+	}
+	if b.Gate == nil {
+		b.Gate = &licence.Gate{}
 	}
 	if b.Limit > 0 {
 		b.Recipe = b.Recipe.scaled(b.Limit)
@@ -143,14 +153,9 @@ func (b *builder) run(ctx context.Context) (*schemas.Manifest, error) {
 	if err := b.scan(ctx); err != nil {
 		return nil, err
 	}
-	for i := range b.Recipe.Material {
-		for p, err := range b.parts(ctx, i) {
-			if err == nil {
-				err = b.ask(ctx, p)
-			}
-			if err != nil {
-				return nil, err
-			}
+	for _, splits := range phases() {
+		if err := b.phase(ctx, splits); err != nil {
+			return nil, err
 		}
 	}
 	if b.chooser.rows == 0 {
@@ -159,14 +164,36 @@ func (b *builder) run(ctx context.Context) (*schemas.Manifest, error) {
 	}
 	b.figures.Finish()
 	b.Step("hold the figures against the recipe")
-	if err := b.hold(); err != nil {
+	if err := b.compare(); err != nil {
 		return nil, fmt.Errorf("hold the figures against the recipe: %w", err)
 	}
 	return b.out.Publish()
 }
 
-// ask makes the rows of a part: contexts, questions, files.
-func (b *builder) ask(ctx context.Context, p *part) error {
+// phases are the splits in the order in which they are made: first what is held out, all of it, so
+// that nothing of it gets into what is trained on.
+func phases() [][]string { return [][]string{{split.Validation, split.Test}, {split.Train}} }
+
+// phase makes the rows of some splits, of all the material.
+func (b *builder) phase(ctx context.Context, splits []string) error {
+	for i := range b.Recipe.Material {
+		for p, err := range b.parts(ctx, i) {
+			if err == nil {
+				err = b.ask(ctx, p, splits)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask makes the rows of some splits of a part: contexts, questions, files.
+func (b *builder) ask(ctx context.Context, p *part, splits []string) error {
+	if !p.hasAny(splits) {
+		return nil
+	}
 	b.Step("count tokens" + p.suffix)
 	if err := p.count(ctx, b.Tokenizer); err != nil {
 		return fmt.Errorf("count tokens: %w", err)
@@ -174,7 +201,7 @@ func (b *builder) ask(ctx context.Context, p *part) error {
 	b.Step("compose contexts" + p.suffix)
 	views := p.compose(b.Recipe)
 	b.Step("ask and write" + p.suffix)
-	for _, name := range []string{split.Train, split.Validation, split.Test} {
+	for _, name := range splits {
 		for batch := range batches(p, views, name) {
 			if err := b.batch(ctx, p, name, batch); err != nil {
 				return err

@@ -30,6 +30,7 @@ func (b *builder) shardOptions() shard.Options {
 		}
 	}
 	config["material"] = corpora
+	config["licences"] = b.Gate.Config()
 	if b.Evaluation != nil {
 		config["evaluation"] = b.Evaluation.Config()
 	}
@@ -113,13 +114,7 @@ func (b *builder) card() shard.Card {
 	if !b.hasTree() || len(b.corpora) > 0 || b.plants() {
 		t.WriteString(textAnswers)
 	}
-	clean := "No evaluation set was named, so none was looked for in the documents."
-	if b.Evaluation != nil {
-		items, _ := b.Evaluation.Items()
-		clean = fmt.Sprintf("Documents with a run of words of one of %d evaluation items were dropped.",
-			items)
-	}
-	fmt.Fprintf(&t, construction, clean)
+	fmt.Fprintf(&t, construction, b.cleanText())
 	if b.hasTree() {
 		t.WriteString(codeLicence)
 	}
@@ -128,6 +123,21 @@ func (b *builder) card() shard.Card {
 		Title: b.title(), Text: t.String(), Languages: b.languages(),
 		Tags: []string{"question-answering", "long-context"},
 	}
+}
+
+// cleanText says what the material was compared with.
+func (b *builder) cleanText() string {
+	text := fmt.Sprintf("No context for training has 13 words in a row of one of the %d questions of "+
+		"validation and test, or of its answer (%d were left out).\n\n**Evaluation sets.** ",
+		b.guard.Questions(), b.leaked)
+	if b.Evaluation == nil {
+		return text + "The documents were compared with no evaluation set, for none was named " +
+			"(`--decontaminate`)."
+	}
+	all, short := b.Evaluation.Items()
+	return text + fmt.Sprintf("Documents with 13 words in a row of one of %d evaluation items were dropped "+
+		"(%d items are too short to be found); `config.evaluation` in `manifest.json` names the files.", all,
+		short)
 }
 
 func (b *builder) title() string {

@@ -7,8 +7,10 @@ import (
 
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
+	"longlora/longqa/heldout"
 	"longlora/longqa/rule"
 	"longlora/longqa/task"
+	"longlora/pipeline/split"
 )
 
 // batch asks about some views, chooses questions and writes the rows.
@@ -16,14 +18,49 @@ func (b *builder) batch(ctx context.Context, p *part, name string, views []*chos
 	if err := p.propose(ctx, views); err != nil {
 		return fmt.Errorf("propose questions: %w", err)
 	}
+	if name == split.Train {
+		if err := b.keepOut(ctx, views); err != nil {
+			return fmt.Errorf("look for held-out questions: %w", err)
+		}
+	}
 	for _, v := range views {
 		b.chooser.choose(v, p.shares)
+		b.hold(name, v)
 		for _, r := range v.reject {
 			b.out.Reject(r.id, r.reason, r.detail)
 		}
 		v.scope, v.offers, v.reject = nil, nil, nil
 	}
 	return b.write(ctx, p, name, views)
+}
+
+// keepOut leaves no question of the views whose material has text of a question that is held out.
+func (b *builder) keepOut(ctx context.Context, views []*chosen) error {
+	found := make([]string, len(views))
+	err := parallel(ctx, len(views), func(i int) error {
+		if words, name := b.guard.Hit(views[i].view.Render(nil).Text); words != "" {
+			found[i] = fmt.Sprintf("%q of %s", words, name)
+		}
+		return nil
+	})
+	for i, detail := range found {
+		if detail != "" {
+			v := views[i]
+			b.leaked++
+			v.offers, v.reject = nil, []rejected{{v.view.ID, "held-out-question-in-context", detail}}
+		}
+	}
+	return err
+}
+
+// hold remembers the questions of a view that is not trained on.
+func (b *builder) hold(split string, v *chosen) {
+	if split == heldout.Train {
+		return
+	}
+	for _, o := range v.picked {
+		b.guard.Hold(o.task+" "+o.Key, o.Question, o.Answer)
+	}
 }
 
 // propose asks every task about every view and drops what the rules reject.

@@ -11,6 +11,7 @@ import (
 	"longlora/longqa/code"
 	"longlora/longqa/corpus"
 	"longlora/longqa/outline"
+	"longlora/pipeline/licence"
 	"longlora/pipeline/split"
 )
 
@@ -173,12 +174,15 @@ func errStop(more bool) error {
 	return context.Canceled
 }
 
-// examine gives an item a reason if its id is taken or if it holds text of an evaluation set.
+// examine gives an item a reason if its id is taken, if its licence is not let through, or if it
+// holds text of an evaluation set.
 func (b *builder) examine(it *corpus.Item, seen map[string]bool) {
 	switch {
 	case it.Reason != "":
 	case seen[it.DocID]:
 		it.Reason = "duplicate id"
+	case b.Gate.Check(it.Licence) != "":
+		it.Reason, it.Detail = licence.Reason, b.Gate.Check(it.Licence)
 	case b.Evaluation != nil:
 		if hits := b.Evaluation.Check(it.Text); len(hits) > 0 {
 			it.Reason = "evaluation text"

@@ -31,6 +31,13 @@ type part struct {
 	most    int // questions about one document
 }
 
+// hasAny reports whether some document is of one of the splits.
+func (p *part) hasAny(splits []string) bool {
+	return slices.ContainsFunc(p.docs, func(d *material.Document) bool {
+		return slices.Contains(splits, p.splits[d.ID])
+	})
+}
+
 // count fills in the tokens of every piece.
 func (p *part) count(ctx context.Context, t *tokenizer.Tokenizer) error {
 	return parallel(ctx, len(p.docs), func(i int) error {

@@ -16,8 +16,11 @@ import (
 
 	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
+	"longlora/longqa/gold"
+	"longlora/longqa/importer"
 	"longlora/longqa/material"
 	"longlora/longqa/task"
+	"longlora/longqa/teacher"
 )
 
 // Recipe is what a dataset is to be like.
@@ -32,10 +35,38 @@ type Recipe struct {
 	// Shares are the parts that tasks are to have; they need not sum to 1. A task without a share
 	// is not used.
 	Shares map[string]float64 `yaml:"tasks"`
+	// Evaluation are evaluation sets, files or folders, whose text no document may hold.
+	Evaluation []string `yaml:"evaluation" json:"-"`
 	// Material is what to read, unless the caller names something else.
-	Material []Material     `yaml:"material"`
-	Limits   figures.Limits `yaml:"limits"`
+	Material []Material `yaml:"material"`
+	// Limits are those of the derived rows.
+	Limits figures.Limits `yaml:"limits"`
+	// The further kinds of rows, which package assemble puts beside the derived ones: Gold are
+	// published sets, Teacher a model that asks about the contexts, Short short instructions.
+	Gold    []Rows          `yaml:"gold" json:"-"`
+	Teacher *teacher.Recipe `yaml:"teacher" json:"-"`
+	Short   Short           `yaml:"short" json:"-"`
 }
+
+// Rows are rows that longqa import reads.
+type Rows struct {
+	// Source is a published set, Format the format of one's own files; one of them is named.
+	Source string `yaml:"source"`
+	Format string `yaml:"format"`
+	Path   string `yaml:"path"`
+	// Licence is that of rows of one's own that name none.
+	Licence string `yaml:"licence"`
+}
+
+// Short says which short instructions there are to be.
+type Short struct {
+	// Share is the part of the training rows that are short; 0 stands for DefaultShare.
+	Share float64 `yaml:"share"`
+	From  []Rows  `yaml:"from"`
+}
+
+// DefaultShare is the share of short rows of LongAlpaca-12k: 3,000 of 12,000.
+const DefaultShare = 0.25
 
 // Quota is the number of contexts within a band of lengths, in tokens.
 type Quota struct {
@@ -162,7 +193,28 @@ func (r Recipe) Validate() error {
 		}
 	}
 	need(len(r.Shares) > 0, "the recipe has no tasks")
+	need(r.Short.Share >= 0 && r.Short.Share < 1, "short.share is %g, want at least 0 and below 1",
+		r.Short.Share)
+	for _, rows := range append(slices.Clone(r.Gold), r.Short.From...) {
+		errs = append(errs, rows.validate())
+	}
+	if r.Teacher != nil {
+		errs = append(errs, r.Teacher.Validate())
+	}
 	return errors.Join(errs...)
+}
+
+// validate requires one source or format that there is.
+func (r Rows) validate() error {
+	if (r.Source == "") == (r.Format == "") {
+		return fmt.Errorf("rows of %q need a source or a format", r.Path)
+	}
+	if r.Source != "" {
+		_, err := gold.Find(r.Source)
+		return err
+	}
+	_, err := importer.FindFormat(r.Format)
+	return err
 }
 
 func isTask(name string) bool { return slices.Contains(task.Names(), name) }

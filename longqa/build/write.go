@@ -174,9 +174,12 @@ func licenceOf(v *material.View) string {
 	return strings.Join(all, " AND ")
 }
 
-// hold compares the figures with the recipe and puts them into the report and the card.
-func (b *builder) hold() error {
+// compare holds the figures against the recipe and puts them into the report and the card.
+func (b *builder) compare() error {
 	b.out.Report("figures", b.figures.Report())
+	b.out.Report("held_out", map[string]int64{
+		"questions": b.guard.Questions(), "contexts_left_out": b.leaked,
+	})
 	b.out.Describe(b.card())
 	if b.Limit > 0 {
 		return nil

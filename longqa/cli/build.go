@@ -10,10 +10,10 @@ import (
 	"longlora/internal/command"
 	"longlora/internal/defaults"
 	"longlora/internal/tokenizer"
+	"longlora/longqa/assemble"
 	"longlora/longqa/build"
 	"longlora/longqa/corpus"
 	"longlora/longqa/gold"
-	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/source"
@@ -29,6 +29,7 @@ type buildFlags struct {
 	tree                           goroot.Options
 	limit                          int
 	maxDropped                     limit.Limit
+	sections                       sectionFlags
 }
 
 const sourceGoroot = build.Goroot
@@ -45,10 +46,15 @@ func newBuild() *cobra.Command {
 			"toolchain's own tree. The others (" + strings.Join(build.Recipes(), ", ") + ",\n" +
 			"or a file of your own, see docs/longqa.md) ask about documents: those of datasets that\n" +
 			"pipeline ingest made (--documents), or what a source of pipeline ingest reads (--source,\n" +
-			"with a path). Published sets, which bring their questions, are read by longqa import.",
+			"with a path).\n\n" +
+			"Rows of published sets (--gold), a model's (--teacher) and short instructions (--short, a\n" +
+			"quarter of the training rows by default) may stand beside the derived ones, named by flags or\n" +
+			"by the recipe's sections gold, teacher and short.",
 		Example: "  longqa build --out build/longqa\n" +
 			"  longqa build --recipe books --documents build/novels --out build/longqa-books\n" +
 			"  longqa build --recipe papers --source text papers/ --licence CC-BY-4.0 --out build/papers\n" +
+			"  longqa build --recipe longalpaca-like --documents build/books --gold qmsum=QMSum \\\n" +
+			"    --teacher teacher.yaml --short stanford-alpaca=alpaca_data.json --out build/longalpaca\n" +
 			"  longqa build --rename-identifiers --out build/longqa-renamed",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runBuild(c, f, args) },
@@ -69,14 +75,16 @@ func newBuild() *cobra.Command {
 		"give the identifiers of code new names, drawn by this word")
 	fs.Lookup("rename-identifiers").NoOptDefVal = "renamed"
 	fs.StringArrayVar(&f.evaluation, "decontaminate", nil,
-		"evaluation file or folder; documents with its text are dropped; may be given again")
+		evaluationUsage)
 	fs.StringVar(&f.tokenizer, "tokenizer", defaultTokenizer, tokenizerUsage)
 	fs.StringVar(&f.goroot, "goroot", "", "root of the Go tree (default: what 'go env GOROOT' prints)")
 	fs.StringVar(&f.tree.GOOS, "goos", "linux", "operating system whose files are read")
 	fs.StringVar(&f.tree.GOARCH, "goarch", "amd64", "architecture whose files are read")
 	fs.IntVar(&f.limit, "limit", 0,
 		"a sample of about so many rows, not held to the recipe's figures")
-	fs.Var(&f.maxDropped, "max-dropped", "documents that may be dropped before the build fails")
+	fs.Var(&f.maxDropped, "max-dropped", "documents, and rows of a set, that may be dropped before the build fails")
+	f.sections.add(fs)
+	fs.SetNormalizeFunc(american)
 	return c
 }
 
@@ -140,6 +148,9 @@ func recipeOf(f buildFlags, args []string) (build.Recipe, error) {
 		return r, command.Usagef("the recipe %s needs material: name --documents DIR, or --source NAME PATH",
 			f.recipe)
 	}
+	if err := f.sections.apply(&r); err != nil {
+		return r, command.Usagef("build: %w", err)
+	}
 	return r, renameCode(&r, f)
 }
 
@@ -175,14 +186,17 @@ func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 			return fmt.Errorf("build: %w", err)
 		}
 	}
-	if len(f.evaluation) > 0 {
-		o.Evaluation, err = decontaminate.Load(c.Context(), f.evaluation, decontaminate.Options{})
-		if err != nil {
-			return fmt.Errorf("build: %w", err)
-		}
+	if o.Evaluation, err = evaluation(c, "build", o.Recipe.Evaluation, f.evaluation); err != nil {
+		return fmt.Errorf("build: %w", err)
 	}
 	if o.Tokenizer, err = openTokenizer(f.tokenizer); err != nil {
 		return fmt.Errorf("build: %w", err)
+	}
+	if o.Gate, err = f.sections.gateOf(); err != nil {
+		return err
+	}
+	if assemble.Wanted(o.Recipe) {
+		return runSections(c, f, o)
 	}
 	r, err := build.Run(c.Context(), o)
 	if err != nil {

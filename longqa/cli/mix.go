@@ -68,13 +68,8 @@ func runMix(c *cobra.Command, o blend.Options, long, short, allow, deny []string
 	if err != nil {
 		return err
 	}
-	total := func(counts map[string]int64) (n int64) {
-		for _, k := range counts {
-			n += k
-		}
-		return n
-	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d long rows, %d short, %d left out by licence, digest %s\n",
-		o.Out, total(report.Long), total(report.Short), report.Denied, m.Digest)
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d long rows, %d short, %d left out by licence, %d with text "+
+		"of held-out questions, digest %s\n", o.Out, sumOf(report.Long), sumOf(report.Short), report.Denied,
+		report.Leaked, m.Digest)
 	return err
 }

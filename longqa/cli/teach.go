@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -59,7 +58,7 @@ func newTeach() *cobra.Command {
 	fs.BoolVar(&f.overwrite, "overwrite", false, "replace the dataset that is there")
 	fs.StringVar(&f.journal, "journal", "", "folder that keeps all calls (default: OUT.calls)")
 	fs.BoolVar(&f.partial, "partial", false, "make no call; publish what answered calls give")
-	fs.IntVar(&f.limit, "limit", 0, "most contexts to ask about; 0: all")
+	fs.IntVar(&f.limit, "limit", 0, "most contexts to ask about; 0: the recipe's, or all")
 	fs.Var(&f.maxRejected, "max-rejected", "questions that may be rejected before this fails")
 	return c
 }
@@ -79,11 +78,12 @@ func runTeach(c *cobra.Command, f teachFlags) (err error) {
 	if err != nil {
 		return fmt.Errorf("teach: %w", err)
 	}
-	key := ""
-	if name := recipe.KeyVariable; name != "" && !f.partial {
-		if key = os.Getenv(name); key == "" {
-			return fmt.Errorf("teach: the variable %s (api_key_env) is not set", name)
-		}
+	key, err := keyOf(recipe, f.partial)
+	if err != nil {
+		return fmt.Errorf("teach: %w", err)
+	}
+	if f.limit == 0 {
+		f.limit = recipe.Contexts
 	}
 	o, rows, err := f.material(c.Context(), recipe)
 	if err != nil {
@@ -167,16 +167,5 @@ func (f teachFlags) examples(ctx context.Context, o teacher.Options) (teacher.Op
 	if err != nil {
 		return o, 0, err
 	}
-	m := d.Manifest()
-	o.Dataset.Parents = []schemas.Parent{{Name: m.Name, Digest: m.Digest}}
-	if m.Tokenizer != nil {
-		o.Dataset.Tokenizer = m.Tokenizer
-		if o.Dataset.TokenizerFile, err = os.ReadFile(d.TokenizerPath()); err != nil {
-			return o, 0, err
-		}
-	}
-	o.Contexts = func(func(id, reason, detail string)) iter.Seq2[*teacher.Context, error] {
-		return teacher.ContextsOf(ctx, d)
-	}
-	return o, 0, nil
+	return o, 0, o.Over(ctx, d)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"os"
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -26,6 +27,21 @@ type Context struct {
 func (c *Context) id() string {
 	sum := sha256.Sum256([]byte(c.Text))
 	return hex.EncodeToString(sum[:8])
+}
+
+// Over fills in what asking about the contexts of a dataset of examples needs: the contexts, the
+// dataset's tokenizer, and the dataset as a parent.
+func (o *Options) Over(ctx context.Context, d *shard.Dataset) (err error) {
+	m := d.Manifest()
+	o.Dataset.Parents = []schemas.Parent{{Name: m.Name, Digest: m.Digest}}
+	if m.Tokenizer != nil {
+		o.Dataset.Tokenizer = m.Tokenizer
+		o.Dataset.TokenizerFile, err = os.ReadFile(d.TokenizerPath())
+	}
+	o.Contexts = func(func(id, reason, detail string)) iter.Seq2[*Context, error] {
+		return ContextsOf(ctx, d)
+	}
+	return err
 }
 
 // ContextsOf yields the contexts of a dataset of examples, each once, in the dataset's order: rows

@@ -25,6 +25,8 @@ type Recipe struct {
 	Types map[string]float64 `yaml:"types"`
 	// PerContext is the number of types that are asked about one context; 0 means 2.
 	PerContext int `yaml:"types_per_context"`
+	// Contexts is the most contexts that are asked about; 0 means all.
+	Contexts int `yaml:"contexts"`
 	// Language is the language of questions and answers; "" is that of the material.
 	Language string `yaml:"language"`
 	// Attempts is how often a reply that is no JSON is asked for again; 0 means 2 in all.
@@ -110,6 +112,7 @@ func (r Recipe) Validate() error {
 	}
 	need(r.Model != "", "teacher has no model")
 	need(r.Questions >= 0 && r.Questions <= 20, "questions is %d, want 1 to 20", r.Questions)
+	need(r.Contexts >= 0, "contexts is %d, want at least 0", r.Contexts)
 	need(r.PerContext >= 0, "types_per_context is %d, want at least 1", r.PerContext)
 	need(r.Attempts >= 0 && r.Attempts <= 5, "attempts is %d, want 1 to 5", r.Attempts)
 	need(r.Critic.MinScore >= 0 && r.Critic.MinScore <= 5, "critic.min_score is %d, want 1 to 5",
