@@ -7,24 +7,25 @@ import (
 	"github.com/spf13/cobra"
 
 	"longlora/pipeline/compare"
-	"longlora/schemas/shard"
 )
 
 func newDiff() *cobra.Command {
 	var asJSON bool
 	var scratch string
+	var remote *cacheFlags
 	c := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Say how two datasets differ, in what made them and in their rows",
 		Long: "Say how two datasets differ: in configuration, tokenizer and sources, and in their rows, " +
-			"which\nare matched by content whatever their order. Exit code 1 if anything differs.",
+			"which\nare matched by content whatever their order. Exit code 1 if anything differs. A and B are\n" +
+			"paths or URLs.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			a, err := shard.Open(args[0])
+			a, err := remote.open(c.Context(), args[0])
 			if err != nil {
 				return fmt.Errorf("diff: %w", err)
 			}
-			b, err := shard.Open(args[1])
+			b, err := remote.open(c.Context(), args[1])
 			if err != nil {
 				return fmt.Errorf("diff: %w", err)
 			}
@@ -43,6 +44,7 @@ func newDiff() *cobra.Command {
 			return err
 		},
 	}
+	remote = addCacheFlags(c)
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.Flags().StringVar(&scratch, "scratch", "", "folder for sorting; default: the system's")
 	return c

@@ -11,7 +11,6 @@ import (
 	"longlora/pipeline/encode"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
-	"longlora/schemas/shard"
 )
 
 func newEncode() *cobra.Command {
@@ -19,17 +18,19 @@ func newEncode() *cobra.Command {
 	o.Pack = pack.Options{Context: 4096}.WithDefaults()
 	o.Pack.WindowTokens = 0
 	var documents, tok string
+	var remote *cacheFlags
 	c := &cobra.Command{
-		Use:   "encode --documents DIR --out DIR",
+		Use:   "encode --documents DATASET --out DIR",
 		Short: "Tokenize and pack documents into a sequence dataset",
 		Long: "Tokenize and pack documents into a sequence dataset.\n\nPackings:\n" +
 			indented(pack.Packings()) + "\nWhat a document leaves that is longer than the context:\n" +
 			indented(pack.OverLengthPolicies()),
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runEncode(c, documents, tok, o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runEncode(c, documents, tok, remote, o) },
 	}
+	remote = addCacheFlags(c)
 	fs := c.Flags()
-	fs.StringVar(&documents, "documents", "", "document dataset to encode")
+	fs.StringVar(&documents, "documents", "", "document dataset to encode: a path or a URL")
 	fs.StringVar(&tok, "tokenizer", defaultTokenizer, "tokenizer.json or SentencePiece .model file, or "+
 		"the directory that holds one")
 	fs.IntVar(&o.Pack.Context, "context", o.Pack.Context, "most tokens of a sequence")
@@ -59,7 +60,8 @@ func openTokenizer(name string) (*tokenizer.Tokenizer, error) {
 	return tokenizer.Open(name)
 }
 
-func runEncode(c *cobra.Command, documents, tok string, o encode.Options) (err error) {
+func runEncode(c *cobra.Command, documents, tok string, remote *cacheFlags,
+	o encode.Options) (err error) {
 	if documents == "" || o.Out == "" {
 		return command.Usagef("encode needs --documents and --out")
 	}
@@ -69,7 +71,7 @@ func runEncode(c *cobra.Command, documents, tok string, o encode.Options) (err e
 	if o.Tokenizer, err = openTokenizer(tok); err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	if o.Documents, err = shard.Open(documents); err != nil {
+	if o.Documents, err = remote.open(c.Context(), documents); err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
 	if o.Name == "" {

@@ -9,19 +9,19 @@ import (
 
 	"longlora/internal/command"
 	"longlora/pipeline/megatron"
-	"longlora/schemas/shard"
 )
 
 func newExport() *cobra.Command {
 	var format, out, split string
 	var overwrite bool
+	var remote *cacheFlags
 	c := &cobra.Command{
 		Use:   "export DATASET --format megatron --out PREFIX",
 		Short: "Write sequences in another trainer's format",
 		Long: "Write sequences in another trainer's format.\n\nFormats:\n" +
 			indented([]string{"megatron"}) + "\nmegatron writes PREFIX.bin and PREFIX.idx; each packed " +
 			"document is a document of its own, and loss\nspans and weights, for which there is no place, " +
-			"are left out.",
+			"are left out. DATASET is a path or a URL.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if format != "megatron" {
@@ -30,7 +30,7 @@ func newExport() *cobra.Command {
 			if out == "" {
 				return command.Usagef("export needs --out")
 			}
-			d, err := shard.Open(args[0])
+			d, err := remote.open(c.Context(), args[0])
 			if err != nil {
 				return fmt.Errorf("export: %w", err)
 			}
@@ -47,6 +47,7 @@ func newExport() *cobra.Command {
 			return err
 		},
 	}
+	remote = addCacheFlags(c)
 	c.Flags().StringVar(&format, "format", "megatron", "format to write")
 	c.Flags().StringVar(&out, "out", "", "path of the files without their endings")
 	c.Flags().StringVar(&split, "split", "", "only this split; default: all")

@@ -25,7 +25,7 @@ type cacheFlags struct {
 
 func addCacheFlags(c *cobra.Command) *cacheFlags {
 	f := &cacheFlags{size: dataset.DefaultCacheBytes}
-	c.Flags().StringVar(&f.dir, "cache", "", "folder that keeps files of object stores; default: "+
+	c.Flags().StringVar(&f.dir, "cache", "", "folder that keeps what is read of object stores; default: "+
 		"longlora/shards among the user's caches")
 	c.Flags().Var(&f.size, "cache-size", "most bytes that the cache holds, as 500MB or 32GiB")
 	return f

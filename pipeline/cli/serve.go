@@ -12,28 +12,30 @@ import (
 
 	"longlora/internal/command"
 	"longlora/schemas/ipc/flight"
-	"longlora/schemas/shard"
 )
 
 type serveFlags struct {
 	listen, cert, key, token string
 	o                        flight.Options
+	remote                   *cacheFlags
 }
 
 func newServe() *cobra.Command {
 	var f serveFlags
 	c := &cobra.Command{
-		Use:   "serve DIR…",
+		Use:   "serve DATASET…",
 		Short: "Serve sequence datasets to trainers over Arrow Flight",
 		Long: "Serve sequence datasets to trainers over Arrow Flight, read-only.\n\nA line for each " +
 			"dataset says where trainers find it:\n\n" +
 			"  trainer sft --shards grpc://127.0.0.1:8815@DIGEST\n\n" +
 			"A trainer gives the token in $" + flight.TokenVariable + " and, if the machine does not trust " +
 			"the\nserver's certificate, names it in $" + flight.CAVariable + ". Beyond this machine, both " +
-			"TLS and a\ntoken are required. An interrupt ends it.",
+			"TLS and a\ntoken are required. A dataset may lie at a URL: its row groups come through the cache. An\n" +
+			"interrupt ends it.",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return runServe(c, args, f) },
 	}
+	f.remote = addCacheFlags(c)
 	fs := c.Flags()
 	fs.StringVar(&f.listen, "listen", "127.0.0.1:8815", "address and port to listen on; port 0: any")
 	fs.StringVar(&f.cert, "tls-cert", "", "PEM file of the server's certificate")
@@ -49,7 +51,7 @@ func runServe(c *cobra.Command, dirs []string, f serveFlags) error {
 		return err
 	}
 	for _, dir := range dirs {
-		d, err := shard.Open(dir)
+		d, err := f.remote.open(c.Context(), dir)
 		if err != nil {
 			return fmt.Errorf("serve: %w", err)
 		}
