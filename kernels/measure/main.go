@@ -2,7 +2,7 @@
 // against a loop of nothing but multiply-adds and against other libraries, attention, and the
 // elementwise operators against the bandwidth of memory.
 //
-//	go run ./measure -peer "python3 ../scripts/bench/kernels.py"
+//	go run ./measure -peer "python3 ../scripts/bench/peer_products.py"
 //
 // A machine that others use too only ever makes things slower: every figure is the best of many
 // repetitions, and what is compared is timed in turns.
