@@ -9,25 +9,46 @@ import (
 // brainKernels write operands of the tiles of AVX512-BF16: words of two brain floats, neighbours
 // along the contraction, the earlier one in the lower half.
 func brainKernels() {
-	shrinkRow()
+	shrinkRows()
 	shrinkPairs()
 	joinPairs()
 }
 
-// shrinkRow rounds neighbours along a row.
-func shrinkRow() {
-	const name = "shrinkRow"
-	TEXT(name, NOSPLIT, "func(dst *uint32, src *float32, n int64, scale float32)")
+// shrinkRows rounds neighbours along rows.
+func shrinkRows() {
+	const name = "shrinkRows"
+	TEXT(name, NOSPLIT, "func(dst *uint32, dstStride int64, src *float32, srcStride, rows, n int64, "+
+		"scale float32)")
 	Pragma("noescape")
-	Doc(name+" writes n floats times scale as words of two brain floats, the last one half zero",
-		"if n is odd.")
-	dst, src, n := reg.RDI, reg.RSI, reg.RDX
+	Doc(name+" writes rows of n floats times scale as words of two brain floats, the last one half",
+		"zero if n is odd.")
+	dst, src, n, rows := reg.RDI, reg.RSI, reg.RDX, reg.R8
+	toRow, fromRow, dstStride, srcStride := reg.R9, reg.R10, reg.R11, reg.R12
 	low, high, scale := zmm.regs[0], zmm.regs[1], zmm.regs[2]
-	Load(Param("dst"), dst)
-	Load(Param("src"), src)
+	Load(Param("dst"), toRow)
+	Load(Param("dstStride"), dstStride)
+	Load(Param("src"), fromRow)
+	Load(Param("srcStride"), srcStride)
+	Load(Param("rows"), rows)
 	Load(Param("n"), n)
 	broadcastParam("scale", scale)
-	SUBQ(Imm(32), n)
+	SHLQ(Imm(2), dstStride)
+	SHLQ(Imm(2), srcStride)
+	MOVQ(n, reg.RBX)
+	ANDQ(Imm(31), reg.RBX)
+	ones(reg.RAX, reg.RBX)
+	KMOVW(reg.EAX, reg.K1)
+	SHRQ(Imm(16), reg.RAX)
+	KMOVW(reg.EAX, reg.K2)
+	INCQ(reg.RBX)
+	SHRQ(Imm(1), reg.RBX) // words of the tail
+	ones(reg.RAX, reg.RBX)
+	KMOVW(reg.EAX, reg.K3)
+	Label(name + "_row")
+	MOVQ(toRow, dst)
+	MOVQ(fromRow, src)
+	MOVQ(n, reg.RCX)
+	SUBQ(Imm(32), reg.RCX)
 	JLT(LabelRef(name + "_tail"))
 	Label(name + "_loop")
 	VMULPS(Mem{Base: src}, scale, low)
@@ -36,24 +57,20 @@ func shrinkRow() {
 	VMOVDQU32(low, Mem{Base: dst})
 	ADDQ(Imm(128), src)
 	ADDQ(Imm(64), dst)
-	SUBQ(Imm(32), n)
+	SUBQ(Imm(32), reg.RCX)
 	JGE(LabelRef(name + "_loop"))
 	Label(name + "_tail")
-	ADDQ(Imm(32), n)
-	JZ(LabelRef(name + "_end"))
-	ones(reg.RAX, n)
-	KMOVW(reg.EAX, reg.K1)
-	SHRQ(Imm(16), reg.RAX)
-	KMOVW(reg.EAX, reg.K2)
-	INCQ(n)
-	SHRQ(Imm(1), n)
-	ones(reg.RAX, n)
-	KMOVW(reg.EAX, reg.K3)
+	TESTQ(reg.RBX, reg.RBX)
+	JZ(LabelRef(name + "_next"))
 	VMULPS_Z(Mem{Base: src}, scale, reg.K1, low)
 	VMULPS_Z(Mem{Base: src, Disp: 64}, scale, reg.K2, high)
 	shrinkPair(low, high, low)
 	VMOVDQU32(low, reg.K3, Mem{Base: dst})
-	Label(name + "_end")
+	Label(name + "_next")
+	ADDQ(dstStride, toRow)
+	ADDQ(srcStride, fromRow)
+	DECQ(rows)
+	JNZ(LabelRef(name + "_row"))
 	VZEROUPPER()
 	RET()
 }

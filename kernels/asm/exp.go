@@ -194,3 +194,32 @@ func (e exponential) swigluGrad(name string, v vector) {
 	})
 	end(v, nil, nil, nil)
 }
+
+// sumBrain is sum with results rounded to brain floats, two vectors at a time.
+func (e exponential) sumBrain(name string) {
+	r := newRow(name, "func(dst *uint16, src *float32, n int64, scale, shift float32) float32",
+		"computes dst = exp(src·scale - shift), rounded, and returns the sum of what was not.", zmm,
+		[]string{"src"}, []string{"scale", "shift"})
+	dst := reg.RSI
+	Load(Param("dst"), dst)
+	sum, x, low := r.take(), r.take(), r.take()
+	zero(zmm, sum)
+	l := e.begin(r, 0)
+	r.loop(2, func() {
+		for i := range 2 {
+			VMOVUPS(r.at("src", i), x)
+			VFMSUB213PS(r.lanes["shift"], r.lanes["scale"], x)
+			VCMPPS(Imm(5), l.constant(least), x, reg.K1) // not x < least
+			l.exp(x)
+			VMOVAPS_Z(l.p, reg.K1, l.p)
+			VADDPS(l.p, sum, sum)
+			if i == 0 {
+				VMOVAPS(l.p, low)
+			}
+		}
+		shrinkPair(low, l.p, low)
+		VMOVDQU32(low, Mem{Base: dst})
+		ADDQ(Imm(64), dst)
+	})
+	end(zmm, sum, x, add)
+}

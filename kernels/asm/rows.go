@@ -29,6 +29,8 @@ func rowKernels() {
 		adam("adam"+t.suffix, t.v)
 		roundBrain("roundBrain"+t.suffix, t.v)
 	}
+	e.sumBrain("expSumBrainAVX512")
+	shrink("shrinkAVX512")
 }
 
 // row is a row function being written: pointers that move along, scalars in every lane, and free
@@ -325,4 +327,21 @@ func and(v vector, a, b, to reg.VecPhysical) {
 	} else {
 		VPAND(a, b, to)
 	}
+}
+
+func shrink(name string) {
+	r := newRow(name, "func(dst *uint16, src *float32, n int64)",
+		"computes dst = src rounded to brain floats.", zmm, []string{"src"}, nil)
+	dst := reg.RSI
+	Load(Param("dst"), dst)
+	x := r.take()
+	low := r.take()
+	r.loop(2, func() {
+		VMOVUPS(r.at("src", 0), low)
+		VMOVUPS(r.at("src", 1), x)
+		shrinkPair(low, x, low)
+		VMOVDQU32(low, Mem{Base: dst})
+		ADDQ(Imm(64), dst)
+	})
+	end(zmm, nil, nil, nil)
 }

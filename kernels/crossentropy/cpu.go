@@ -2,24 +2,29 @@ package crossentropy
 
 import (
 	"fmt"
-	"math"
 
 	"longlora/kernels"
 	"longlora/kernels/machine"
 )
 
 const (
-	// maxLogits bounds the logits that exist at a time, in floats; maxRows bounds their rows, and
-	// minRows is what amortises going through the head's weights.
-	maxLogits = 16 << 20
-	maxRows   = 1024
-	minRows   = 64
-	// blockSize bounds the logits between a product and what is made of them, in floats: they stay
-	// in a cache.
-	blockSize = 512 << 10
-	minBlock  = 512
-	// gap keeps the logits of one token in different rows off the same sets of a cache.
-	gap = 16
+	// maxKept bounds the exponentials that are kept for the head's gradient, in bytes; maxRows bounds
+	// the rows that go through the head's weights together, and minRows is what amortises that.
+	maxKept = 64 << 20
+	maxRows = 2048
+	minRows = 64
+	// blockBytes bounds a block of the head's weights, packed for both products: with what a task has
+	// besides, it stays in a second-level cache.
+	blockBytes         = 600 << 10
+	minBlock, maxBlock = 128, 1024
+	// gap keeps the exponentials of one token in different rows off the same sets of a cache: a line,
+	// in bytes.
+	gap = 64
+	// slack is how far logits may exceed what is subtracted from them: it changes seldom, and exp of
+	// so much costs no precision.
+	slack = 16
+	// tallTask is the height of a task, in tiles.
+	tallTask = 4
 )
 
 // CPU computes losses and, if dh is present, the gradients of scale·Σ weights·losses: dh is
@@ -57,15 +62,8 @@ type call struct {
 	weights    []float32
 	scale      float32
 	vocabulary int
-}
-
-// chunk is the memory for some rows that have a target.
-type chunk struct {
-	rows      []int     // their places in h
-	logits    []float32 // block by block of the vocabulary
-	block     int       // tokens of a block
-	h, dh     machine.Matrix
-	most, sum []float32 // of each row's logits so far: the greatest, Σ exp(logit - most)
+	block      int // tokens
+	element    int // bytes of an exponential
 }
 
 func (c *call) run() {
@@ -73,7 +71,15 @@ func (c *call) run() {
 	if rows == 0 {
 		return
 	}
-	size := min(max(maxLogits/c.vocabulary, minRows), maxRows)
+	c.element = 4
+	if c.Gemm.Words() {
+		c.element = 2
+	}
+	c.block = min(max(blockBytes/(2*c.element*c.h.D)/64*64, minBlock), maxBlock)
+	size := maxRows
+	if c.dw.N > 0 {
+		size = min(max(maxKept/c.element/c.vocabulary, minRows), maxRows)
+	}
 	chunks := machine.Chunks(rows, size)
 	size = machine.Chunks(rows, chunks)
 	k := c.newChunk(size)
@@ -86,7 +92,9 @@ func (c *call) run() {
 			k.rows = k.rows[:0]
 		}
 	}
-	c.do(k)
+	if len(k.rows) > 0 {
+		c.do(k)
+	}
 }
 
 // withoutTarget does the rows that have none, and returns the number of the others.
@@ -108,100 +116,22 @@ func (c *call) withoutTarget() (others int) {
 	return others
 }
 
-func (c *call) newChunk(size int) *chunk {
-	d, block := c.h.D, max(blockSize/size/gap*gap, minBlock)
-	block = min(block, (c.vocabulary+gap-1)/gap*gap)
-	logits := size * machine.Chunks(c.vocabulary, block) * (block + gap)
-	s := c.Shared(logits + size*(2*d+2))
-	cut := func(n int) []float32 {
-		part := s[:n]
-		s = s[n:]
-		return part
-	}
-	return &chunk{
-		rows:   make([]int, 0, size),
-		logits: cut(logits),
-		block:  block,
-		h:      machine.Matrix{Data: cut(size * d), D: d, Stride: d},
-		dh:     machine.Matrix{Data: cut(size * d), D: d, Stride: d},
-		most:   cut(size),
-		sum:    cut(size),
-	}
-}
-
-// do computes the rows of a chunk, a block of the vocabulary after the other: first all logits and
-// their sums, then, block by block, gradients and their products.
+// do computes the rows of a chunk.
 func (c *call) do(k *chunk) {
-	n := len(k.rows)
-	if n == 0 {
-		return
+	c.gather(k)
+	for b := range c.blocks() {
+		c.through(k, b)
 	}
-	for i, t := range k.rows {
-		copy(k.h.Row(i), c.h.Row(t))
-		k.most[i], k.sum[i] = float32(math.Inf(-1)), 0
-	}
-	for from := 0; from < c.vocabulary; from += k.block {
-		c.score(k, from, min(from+k.block, c.vocabulary))
-	}
-	for i, t := range k.rows {
-		loss := float64(k.most[i]) + math.Log(float64(k.sum[i]))
-		target := int(c.targets[t])
-		first := target / k.block * k.block
-		c.losses[t] = float32(loss - float64(k.columns(first, target+1).Row(i)[target-first]))
-	}
-	if c.dh.N == 0 {
-		return
-	}
-	for from := 0; from < c.vocabulary; from += k.block {
-		c.gradients(k, from, min(from+k.block, c.vocabulary))
-	}
-	for i, t := range k.rows {
-		copy(c.dh.Row(t), k.dh.Row(i))
-	}
-}
-
-// columns returns the logits of tokens [from, to), which begin a block.
-func (k *chunk) columns(from, to int) machine.Matrix {
-	stride := k.block + gap
-	first := from / k.block * cap(k.rows) * stride
-	return machine.Matrix{Data: k.logits[first:], N: len(k.rows), D: to - from, Stride: stride}
-}
-
-// score computes the logits of tokens [from, to) and carries on the sums.
-func (c *call) score(k *chunk, from, to int) {
-	part := k.columns(from, to)
-	weights := machine.Weights(c.l.W, true).From(0, from)
-	c.Gemm.Multiply(part.C(), k.h.A(), weights, part.N, part.D, c.h.D, false)
-	c.Rows(part.N, 4*part.D, func(worker, i, end int) {
-		scratch := c.Own(worker, part.D)
-		for ; i < end; i++ {
-			row := part.Row(i)
-			most := max(k.most[i], c.Ops.Max(row))
-			k.sum[i] *= float32(math.Exp(float64(k.most[i] - most)))
-			k.most[i] = most
-			k.sum[i] += c.Ops.ExpSum(scratch, row, 1, most)
-		}
-	})
-}
-
-// gradients turns the logits of tokens [from, to) into their gradients, and multiplies those.
-func (c *call) gradients(k *chunk, from, to int) {
-	part := k.columns(from, to)
-	c.Rows(part.N, 4*part.D, func(_, i, end int) {
-		for ; i < end; i++ {
-			row, t := part.Row(i), k.rows[i]
-			g := c.scale * c.weights[t]
-			c.Ops.ExpSum(row, row, 1, k.most[i])
-			c.Ops.Scale(row, g/k.sum[i])
-			if target := int(c.targets[t]); from <= target && target < to {
-				row[target-from] -= g
-			}
-		}
-	})
+	c.finish(k)
 	if c.dw.N > 0 {
-		dw := c.dw.Rows(from, to)
-		c.Gemm.Multiply(dw.C(), part.T(), k.h.B(1), part.D, c.h.D, part.N, true)
+		c.headGradient(k)
 	}
-	weights := machine.Weights(c.l.W, false).From(from, 0)
-	c.Gemm.Multiply(k.dh.C(), part.A(), weights, part.N, c.h.D, part.D, from > 0)
+}
+
+// blocks returns the number of blocks of the vocabulary.
+func (c *call) blocks() int { return machine.Chunks(c.vocabulary, c.block) }
+
+// tokens returns the range of a block.
+func (c *call) tokens(b int) (from, to int) {
+	return b * c.block, min((b+1)*c.block, c.vocabulary)
 }

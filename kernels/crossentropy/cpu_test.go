@@ -88,6 +88,19 @@ func TestCPUChunks(t *testing.T) {
 	})
 }
 
+// TestCPURisingLogits has logits that exceed all earlier ones by far, block after block, so that what
+// was subtracted from them changes on the way.
+func TestCPURisingLogits(t *testing.T) {
+	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+		p := newProblem(t, 17, 4*maxBlock+3, 3, false)
+		w := machine.F32(p.l.W.(kernels.Dense).Tensor)
+		for i := range w {
+			w[i] *= float32(1 + 12*(i/(3*maxBlock)))
+		}
+		p.check(t, m)
+	})
+}
+
 // TestCPULargeVocabulary has an odd vocabulary of LLaMA's size with one token added.
 func TestCPULargeVocabulary(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {

@@ -15,20 +15,21 @@ import (
 // lanes is the width of the packers of words.
 const lanes = 16
 
-// pairs returns rows of A as words.
+// pairs returns rows of A as words: where they lie, if they are.
 func (p *product) pairs(w *workspace, a A, rows, k int) A {
 	words := p.words(k)
-	if a.Row == 1 && a.Col != 1 && rows <= lanes {
+	switch {
+	case a.BF16 != nil && a.Col == 1 && a.Row%2 == 0 && k%2 == 0:
+		return A{Data: floats(a.BF16), Row: a.Row / 2, Col: 1}
+	case a.Row == 1 && a.Col != 1 && rows <= lanes:
 		w.rows = buffer.Grow(w.rows, words*lanes)
-		p.packColumns(w.rows, B{F32: a.Data, Row: a.Col, Col: 1}, k, rows, lanes)
-		return A{w.rows, 1, lanes}
+		p.packColumns(w.rows, a.transposed(), k, rows, lanes)
+		return A{Data: w.rows, Row: 1, Col: lanes}
 	}
 	stride := words + lineFloats
 	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
-	for r := range rows {
-		p.packRow(w.rows[r*stride:], B{F32: a.Data[r*a.Row:], Row: a.Col}, k)
-	}
-	return A{w.rows, stride, 1}
+	p.packRows(w.rows, stride, a.transposed(), k, rows)
+	return A{Data: w.rows, Row: stride, Col: 1}
 }
 
 // rounded returns rows of A as floats with the precision of brain floats.
@@ -36,38 +37,43 @@ func (p *product) rounded(w *workspace, a A, rows, k int) A {
 	stride := k + lineFloats
 	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
 	for r := range rows {
-		row := w.rows[r*stride:][:k]
-		if a.Col == 1 {
-			p.ops.RoundBrain(row, a.Data[r*a.Row:][:k])
-			continue
+		row, from := w.rows[r*stride:][:k], a.From(r, 0)
+		switch {
+		case a.Data == nil:
+			for x := range row {
+				row[x] = bf16.Float(from.BF16[x*a.Col])
+			}
+		case a.Col == 1:
+			p.ops.RoundBrain(row, from.Data[:k])
+		default:
+			for x := range row {
+				row[x] = from.Data[x*a.Col]
+			}
+			p.ops.RoundBrain(row, row)
 		}
-		for x := range row {
-			row[x] = a.Data[r*a.Row+x*a.Col]
-		}
-		p.ops.RoundBrain(row, row)
 	}
-	return A{w.rows, stride, 1}
+	return A{Data: w.rows, Row: stride, Col: 1}
 }
 
 // packPairs is Pack to words.
-func (p *product) packPairs(w *workspace, dst []float32, b B, k, cols, width int) {
-	_ = dst[p.words(k)*width-1]
+func (d *Driver) packPairs(w *workspace, dst []float32, b B, k, cols, width int) {
+	_ = dst[d.words(k)*width-1]
 	for j := 0; j < width; j += lanes {
 		switch left := min(cols-j, lanes); {
 		case left <= 0:
-			for i := range p.words(k) {
+			for i := range d.words(k) {
 				clear(dst[i*width+j:][:lanes])
 			}
 		case b.Row == 1 && b.Col != 1:
-			p.packTransposed(w, dst[j:], b.From(0, j), k, left, width)
+			d.packTransposed(w, dst[j:], b.From(0, j), k, left, width)
 		default:
-			p.packColumns(dst[j:], b.From(0, j), k, left, width)
+			d.packColumns(dst[j:], b.From(0, j), k, left, width)
 		}
 	}
 }
 
 // packColumns writes up to lanes columns, neighbours in memory, as words; the other lanes are zero.
-func (p *product) packColumns(dst []float32, b B, k, cols, width int) {
+func (d *Driver) packColumns(dst []float32, b B, k, cols, width int) {
 	whole := k / 2
 	to, stride, mask := word(&dst[0]), int64(width), int64(1)<<cols-1
 	switch {
@@ -75,14 +81,14 @@ func (p *product) packColumns(dst []float32, b B, k, cols, width int) {
 		whole = 0
 	case b.F32 != nil:
 		_ = b.F32[(2*whole-1)*b.Row+cols-1]
-		p.tiles.pack.shrinkPairs(to, stride, &b.F32[0], int64(b.Row), int64(whole), mask, b.scale())
+		d.tiles.pack.shrinkPairs(to, stride, &b.F32[0], int64(b.Row), int64(whole), mask, b.scale())
 	case b.scale() == 1:
 		_ = b.BF16[(2*whole-1)*b.Row+cols-1]
-		p.tiles.pack.joinPairs(to, stride, &b.BF16[0], int64(b.Row), int64(whole), mask)
+		d.tiles.pack.joinPairs(to, stride, &b.BF16[0], int64(b.Row), int64(whole), mask)
 	default:
 		whole = 0
 	}
-	for i := whole; i < p.words(k); i++ {
+	for i := whole; i < d.words(k); i++ {
 		row := dst[i*width:][:lanes]
 		clear(row)
 		for j := range cols {
@@ -92,23 +98,21 @@ func (p *product) packColumns(dst []float32, b B, k, cols, width int) {
 }
 
 // packTransposed writes up to lanes columns, whose elements are neighbours in memory.
-func (p *product) packTransposed(w *workspace, dst []float32, b B, k, cols, width int) {
-	words := p.words(k)
+func (d *Driver) packTransposed(w *workspace, dst []float32, b B, k, cols, width int) {
+	words := d.words(k)
 	src, stride := []float32(nil), words+lineFloats
 	if b.BF16 != nil && b.F32 == nil && b.scale() == 1 && cols == lanes && k%2 == 0 && b.Col%2 == 0 {
 		src, stride = floats(b.BF16), b.Col/2
 	} else {
 		w.columns = buffer.Grow(w.columns, lanes*stride)
 		src = w.columns
-		for j := range cols {
-			p.packRow(src[j*stride:], b.From(0, j), k)
-		}
+		d.packRows(src, stride, b, k, cols)
 		for j := cols; j < lanes; j++ {
 			clear(src[j*stride:][:words])
 		}
 	}
 	if blocks := words / lanes; blocks > 0 {
-		p.tiles.pack.blocks(&dst[0], int64(width), &src[0], int64(stride), int64(blocks))
+		d.tiles.pack.blocks(&dst[0], int64(width), &src[0], int64(stride), int64(blocks))
 	}
 	for i := words / lanes * lanes; i < words; i++ {
 		for j := range lanes {
@@ -117,17 +121,21 @@ func (p *product) packTransposed(w *workspace, dst []float32, b B, k, cols, widt
 	}
 }
 
-// packRow writes the first k elements of b's first column as neighbouring words.
-func (p *product) packRow(dst []float32, b B, k int) {
-	words := p.words(k)
-	_ = dst[words-1]
+// packRows writes the first k elements of b's first columns as rows of neighbouring words, stride
+// words apart.
+func (d *Driver) packRows(dst []float32, stride int, b B, k, cols int) {
+	words := d.words(k)
+	_ = dst[(cols-1)*stride+words-1]
 	if b.Row == 1 && b.F32 != nil {
-		_ = b.F32[k-1]
-		p.tiles.pack.shrinkRow(word(&dst[0]), &b.F32[0], int64(k), b.scale())
+		_ = b.F32[(cols-1)*b.Col+k-1]
+		d.tiles.pack.shrinkRows(word(&dst[0]), int64(stride), &b.F32[0], int64(b.Col), int64(cols),
+			int64(k), b.scale())
 		return
 	}
-	for i := range words {
-		dst[i] = b.word(2*i, 0, k)
+	for j := range cols {
+		for i := range words {
+			dst[j*stride+i] = b.word(2*i, j, k)
+		}
 	}
 }
 

@@ -103,14 +103,21 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 		}
 		return
 	}
-	blocks := (d.words(k) + d.blockK - 1) / d.blockK
-	p := &product{d, c, a, b, m, n, k, (d.words(k) + blocks - 1) / blocks * d.pair, accumulate}
+	p := d.product(c, a, m, n, k, accumulate)
+	p.b = b
 	// Rows of A that are converted on their way are so once for each task that has columns of B.
 	if m > n || d.brain && m >= manyRows*d.tiles.Rows {
 		p.byRows()
 	} else {
 		p.byColumns()
 	}
+}
+
+// product returns a product without its right operand.
+func (d *Driver) product(c C, a A, m, n, k int, accumulate bool) *product {
+	blocks := (d.words(k) + d.blockK - 1) / d.blockK
+	return &product{Driver: d, c: c, a: a, m: m, n: n, k: k,
+		kc: (d.words(k) + blocks - 1) / blocks * d.pair, accumulate: accumulate}
 }
 
 // words returns the words that k elements along the contraction take.
@@ -150,16 +157,20 @@ func (p *product) rowTasks() {
 func (p *product) packPanel(w *workspace, packed []float32, j, from, to int) {
 	left := p.n - j
 	width := p.tiles.Width(left)
-	dst, b := packed[j*p.words(to-from):], p.b.From(from, j)
+	p.pack(w, packed[j*p.words(to-from):], p.b.From(from, j), to-from, min(left, width), width)
+}
+
+// pack writes columns [0, cols) and rows [0, k) of b as a panel of a width.
+func (d *Driver) pack(w *workspace, dst []float32, b B, k, cols, width int) {
 	switch {
-	case p.pair == 2:
-		p.packPairs(w, dst, b, to-from, min(left, width), width)
-	case p.brain:
-		p.tiles.Pack(dst, b, to-from, min(left, width), width)
-		dst = dst[:(to-from)*width]
-		p.ops.RoundBrain(dst, dst)
+	case d.pair == 2:
+		d.packPairs(w, dst, b, k, cols, width)
+	case d.brain:
+		d.tiles.Pack(dst, b, k, cols, width)
+		dst = dst[:k*width]
+		d.ops.RoundBrain(dst, dst)
 	default:
-		p.tiles.Pack(dst, b, to-from, min(left, width), width)
+		d.tiles.Pack(dst, b, k, cols, width)
 	}
 }
 
@@ -171,7 +182,7 @@ func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
 			a := p.gather(w, from, to, k, kc)
 			for i := from; i < to; i += p.tiles.Rows {
 				rows := min(p.tiles.Rows, to-i)
-				p.strip(w, a.down(i-from), i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
+				p.strip(w, a.From(i-from, 0), i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
 			}
 		}
 	}
@@ -203,7 +214,7 @@ func (p *product) columnTask(w *workspace) {
 			a := p.gather(w, from, to, k, kc)
 			for i := from; i < to; i += g.Rows {
 				rows := min(g.Rows, to-i)
-				p.strip(w, a.down(i-from), i, rows, 0, p.n, k, kc, w.panels, p.words(kc), 0)
+				p.strip(w, a.From(i-from, 0), i, rows, 0, p.n, k, kc, w.panels, p.words(kc), 0)
 			}
 		}
 	}
@@ -247,8 +258,8 @@ func (c C) store(tile []float32, rows, cols, width int, add bool) {
 // gather returns rows [from, to) of block k of a transposed A: where they lie, or copied if the
 // addresses along k would all fall on the same few sets of a cache.
 func (p *product) gather(w *workspace, from, to, k, kc int) A {
-	a := A{p.a.Data[from*p.a.Row+k*p.a.Col:], p.a.Row, p.a.Col}
-	if a.Row != 1 || a.Col%(pageFloats/2) != 0 || p.n <= p.tiles.Wide {
+	a := p.a.From(from, k)
+	if a.Data == nil || a.Row != 1 || a.Col%(pageFloats/2) != 0 || p.n <= p.tiles.Wide {
 		return a
 	}
 	stride := (to-from+lineFloats-1)/lineFloats*lineFloats + lineFloats
@@ -256,7 +267,7 @@ func (p *product) gather(w *workspace, from, to, k, kc int) A {
 	for x := range kc {
 		copy(w.block[x*stride:], a.Data[x*a.Col:][:to-from])
 	}
-	return A{w.block, 1, stride}
+	return A{Data: w.block, Row: 1, Col: stride}
 }
 
 // left returns the first rows of a block of A as the tiles take them: where they lie, or copied if
@@ -265,7 +276,7 @@ func (p *product) left(w *workspace, a A, rows, kc int) A {
 	switch {
 	case p.pair == 2:
 		return p.pairs(w, a, rows, kc)
-	case p.brain:
+	case p.brain || a.Data == nil:
 		return p.rounded(w, a, rows, kc)
 	case a.Col != 1 || a.Row%pageFloats != 0 || p.n <= p.tiles.Wide:
 		return a
@@ -275,7 +286,7 @@ func (p *product) left(w *workspace, a A, rows, kc int) A {
 	for r := range rows {
 		copy(w.rows[r*stride:], a.Data[r*a.Row:][:kc])
 	}
-	return A{w.rows, stride, 1}
+	return A{Data: w.rows, Row: stride, Col: 1}
 }
 
 const (
@@ -290,7 +301,5 @@ func (p *product) run(n int, f func(worker, i int)) {
 		p.pool.Run(n, f)
 		return
 	}
-	for i := range n {
-		f(0, i)
-	}
+	inTurn(n, f)
 }

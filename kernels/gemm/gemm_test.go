@@ -50,7 +50,7 @@ func newProblem(t testing.TB, rng *rand.Rand, m, n, k int, ta, tb, half, add boo
 	p := &problem{m: m, n: n, k: k, add: add, brain: precision == Brain}
 	sizeA, ar, ac := layout(rng, m, k, ta)
 	sizeB, br, bc := layout(rng, k, n, tb)
-	p.a = A{guarded(t, rng, sizeA), ar, ac}
+	p.a = A{Data: guarded(t, rng, sizeA), Row: ar, Col: ac}
 	p.b = B{F32: guarded(t, rng, sizeB), Row: br, Col: bc, Scale: []float32{0, 1, 0.7}[rng.Intn(3)]}
 	if half {
 		words := guard.Floats(t, (sizeB+1)/2, guard.End)
@@ -203,7 +203,7 @@ func TestConflictingStrides(t *testing.T) {
 		rng := rand.New(rand.NewSource(1))
 		for _, transposed := range []bool{false, true} {
 			p := newProblem(t, rng, 17, 65, 40, false, false, false, true, precision)
-			p.a = A{normal(rng, 41*pageFloats), pageFloats, 1}
+			p.a = A{Data: normal(rng, 41*pageFloats), Row: pageFloats, Col: 1}
 			if transposed {
 				p.a.Row, p.a.Col = 1, pageFloats
 			}
@@ -290,7 +290,7 @@ func benchmarkMultiply(b *testing.B, m, n, k int, ta, tb bool, threads int) {
 	pool := parallel.New(threads)
 	defer pool.Close()
 	d := NewDriver(pool, simd.Best(), Float)
-	a, right := A{make([]float32, m*k), k, 1}, B{F32: make([]float32, k*n), Row: n, Col: 1}
+	a, right := A{Data: make([]float32, m*k), Row: k, Col: 1}, B{F32: make([]float32, k*n), Row: n, Col: 1}
 	if ta {
 		a.Row, a.Col = 1, m
 	}

@@ -26,7 +26,7 @@ func TestHugeStrides(t *testing.T) {
 				b[x*row], b[x*row+1] = float32(x), float32(2*x)
 			}
 		}
-		d.Multiply(C{c, row}, A{a, row, 1}, B{F32: b, Row: row, Col: 1}, rows, 2, k, false)
+		d.Multiply(C{c, row}, A{Data: a, Row: row, Col: 1}, B{F32: b, Row: row, Col: 1}, rows, 2, k, false)
 		for i := range rows {
 			want := float32(2+i) + 2*float32(3+i)
 			if c[i*row] != want || c[i*row+1] != 2*want {

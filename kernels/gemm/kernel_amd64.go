@@ -74,11 +74,11 @@ func ymmTransposeBF16(dst *float32, dstStride int64, src *uint16, srcStride int6
 //go:noescape
 func ymmCopyBF16(dst *float32, dstStride int64, src *uint16, srcStride int64, n int64)
 
-// shrinkRow writes n floats times scale as words of two brain floats, the last one half zero
-// if n is odd.
+// shrinkRows writes rows of n floats times scale as words of two brain floats, the last one half
+// zero if n is odd.
 //
 //go:noescape
-func shrinkRow(dst *uint32, src *float32, n int64, scale float32)
+func shrinkRows(dst *uint32, dstStride int64, src *float32, srcStride int64, rows int64, n int64, scale float32)
 
 // shrinkPairs writes n rows of 16 words from 2n rows of floats times scale; columns outside mask
 // are zero.

@@ -1817,17 +1817,43 @@ ymmCopyBF16_loop:
 	VZEROUPPER
 	RET
 
-// func shrinkRow(dst *uint32, src *float32, n int64, scale float32)
+// func shrinkRows(dst *uint32, dstStride int64, src *float32, srcStride int64, rows int64, n int64, scale float32)
 // Requires: AVX, AVX512F
-TEXT ·shrinkRow(SB), NOSPLIT, $0-28
-	MOVQ         dst+0(FP), DI
-	MOVQ         src+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VBROADCASTSS scale+24(FP), Z2
-	SUBQ         $0x20, DX
-	JLT          shrinkRow_tail
+TEXT ·shrinkRows(SB), NOSPLIT, $0-52
+	MOVQ         dst+0(FP), R9
+	MOVQ         dstStride+8(FP), R11
+	MOVQ         src+16(FP), R10
+	MOVQ         srcStride+24(FP), R12
+	MOVQ         rows+32(FP), R8
+	MOVQ         n+40(FP), DX
+	VBROADCASTSS scale+48(FP), Z2
+	SHLQ         $0x02, R11
+	SHLQ         $0x02, R12
+	MOVQ         DX, BX
+	ANDQ         $0x1f, BX
+	MOVQ         BX, CX
+	MOVQ         $0x00000001, AX
+	SHLQ         CL, AX
+	DECQ         AX
+	KMOVW        AX, K1
+	SHRQ         $0x10, AX
+	KMOVW        AX, K2
+	INCQ         BX
+	SHRQ         $0x01, BX
+	MOVQ         BX, CX
+	MOVQ         $0x00000001, AX
+	SHLQ         CL, AX
+	DECQ         AX
+	KMOVW        AX, K3
 
-shrinkRow_loop:
+shrinkRows_row:
+	MOVQ R9, DI
+	MOVQ R10, SI
+	MOVQ DX, CX
+	SUBQ $0x20, CX
+	JLT  shrinkRows_tail
+
+shrinkRows_loop:
 	VMULPS    (SI), Z2, Z0
 	VMULPS    64(SI), Z2, Z1
 	LONG      $0x4877f262
@@ -1835,33 +1861,23 @@ shrinkRow_loop:
 	VMOVDQU32 Z0, (DI)
 	ADDQ      $0x80, SI
 	ADDQ      $0x40, DI
-	SUBQ      $0x20, DX
-	JGE       shrinkRow_loop
+	SUBQ      $0x20, CX
+	JGE       shrinkRows_loop
 
-shrinkRow_tail:
-	ADDQ      $0x20, DX
-	JZ        shrinkRow_end
-	MOVQ      DX, CX
-	MOVQ      $0x00000001, AX
-	SHLQ      CL, AX
-	DECQ      AX
-	KMOVW     AX, K1
-	SHRQ      $0x10, AX
-	KMOVW     AX, K2
-	INCQ      DX
-	SHRQ      $0x01, DX
-	MOVQ      DX, CX
-	MOVQ      $0x00000001, AX
-	SHLQ      CL, AX
-	DECQ      AX
-	KMOVW     AX, K3
+shrinkRows_tail:
+	TESTQ     BX, BX
+	JZ        shrinkRows_next
 	VMULPS.Z  (SI), Z2, K1, Z0
 	VMULPS.Z  64(SI), Z2, K2, Z1
 	LONG      $0x4877f262
 	WORD      $0xc072
 	VMOVDQU32 Z0, K3, (DI)
 
-shrinkRow_end:
+shrinkRows_next:
+	ADDQ R11, R9
+	ADDQ R12, R10
+	DECQ R8
+	JNZ  shrinkRows_row
 	VZEROUPPER
 	RET
 

@@ -30,7 +30,8 @@ type packers struct {
 	rowsBF16, blocksBF16 func(dst *float32, dstStride int64, src *uint16, srcStride, n int64)
 
 	// Those of words of two brain floats.
-	shrinkRow   func(dst *uint32, src *float32, n int64, scale float32)
+	shrinkRows func(dst *uint32, dstStride int64, src *float32, srcStride, rows, n int64,
+		scale float32)
 	shrinkPairs func(dst *uint32, dstStride int64, src *float32, srcStride, n, mask int64,
 		scale float32)
 	joinPairs func(dst *uint32, dstStride int64, src *uint16, srcStride, n, mask int64)

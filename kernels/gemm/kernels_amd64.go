@@ -8,7 +8,7 @@ func assembly(t simd.Tier) *Kernels {
 	case simd.AVX512BF16:
 		k := assembly(simd.AVX512)
 		k.brain = widths{brainx32, brainx16}
-		k.pack.shrinkRow, k.pack.shrinkPairs, k.pack.joinPairs = shrinkRow, shrinkPairs, joinPairs
+		k.pack.shrinkRows, k.pack.shrinkPairs, k.pack.joinPairs = shrinkRows, shrinkPairs, joinPairs
 		return k
 	case simd.AVX512:
 		return &Kernels{Rows: 14, Wide: 32, Narrow: 16, floats: widths{zmmx32, zmmx16}, masks: true,

@@ -143,3 +143,13 @@ func adamAVX2(p *float32, grad *float32, m *float32, v *float32, n int64, factor
 //
 //go:noescape
 func roundBrainAVX2(dst *float32, src *float32, n int64)
+
+// expSumBrainAVX512 computes dst = exp(src·scale - shift), rounded, and returns the sum of what was not.
+//
+//go:noescape
+func expSumBrainAVX512(dst *uint16, src *float32, n int64, scale float32, shift float32) float32
+
+// shrinkAVX512 computes dst = src rounded to brain floats.
+//
+//go:noescape
+func shrinkAVX512(dst *uint16, src *float32, n int64)

@@ -989,3 +989,102 @@ roundBrainAVX2_loop:
 	JNZ       roundBrainAVX2_loop
 	VZEROUPPER
 	RET
+
+// func expSumBrainAVX512(dst *uint16, src *float32, n int64, scale float32, shift float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·expSumBrainAVX512(SB), NOSPLIT, $0-36
+	MOVQ         src+8(FP), DI
+	MOVQ         n+16(FP), CX
+	VBROADCASTSS scale+24(FP), Z0
+	VBROADCASTSS shift+28(FP), Z1
+	MOVQ         dst+0(FP), SI
+	VPXORD       Z2, Z2, Z2
+	VBROADCASTSS expConstants<>+40(SB), Z8
+	VBROADCASTSS expConstants<>+0(SB), Z9
+	VBROADCASTSS expConstants<>+4(SB), Z10
+	VBROADCASTSS expConstants<>+8(SB), Z11
+	VBROADCASTSS expConstants<>+12(SB), Z12
+	VBROADCASTSS expConstants<>+36(SB), Z13
+	VBROADCASTSS expConstants<>+16(SB), Z14
+	VBROADCASTSS expConstants<>+20(SB), Z15
+	VBROADCASTSS expConstants<>+24(SB), Z16
+	VBROADCASTSS expConstants<>+28(SB), Z17
+	VBROADCASTSS expConstants<>+32(SB), Z18
+	VBROADCASTSS expConstants<>+44(SB), Z19
+
+expSumBrainAVX512_loop:
+	VMOVUPS       (DI), Z3
+	VFMSUB213PS   Z1, Z0, Z3
+	VCMPPS        $0x05, Z8, Z3, K1
+	VMULPS        Z9, Z3, Z5
+	VRNDSCALEPS   $0x08, Z5, Z5
+	VFMADD231PS   Z10, Z5, Z3
+	VFMADD231PS   Z11, Z5, Z3
+	VMOVAPS       Z12, Z6
+	VFMADD213PS   Z14, Z3, Z6
+	VFMADD213PS   Z15, Z3, Z6
+	VFMADD213PS   Z16, Z3, Z6
+	VFMADD213PS   Z17, Z3, Z6
+	VFMADD213PS   Z18, Z3, Z6
+	VFMADD213PS   Z13, Z3, Z6
+	VFMADD213PS   Z13, Z3, Z6
+	VSCALEFPS     Z5, Z6, Z6
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z2, Z2
+	VMOVAPS       Z6, Z4
+	VMOVUPS       64(DI), Z3
+	VFMSUB213PS   Z1, Z0, Z3
+	VCMPPS        $0x05, Z8, Z3, K1
+	VMULPS        Z9, Z3, Z5
+	VRNDSCALEPS   $0x08, Z5, Z5
+	VFMADD231PS   Z10, Z5, Z3
+	VFMADD231PS   Z11, Z5, Z3
+	VMOVAPS       Z12, Z6
+	VFMADD213PS   Z14, Z3, Z6
+	VFMADD213PS   Z15, Z3, Z6
+	VFMADD213PS   Z16, Z3, Z6
+	VFMADD213PS   Z17, Z3, Z6
+	VFMADD213PS   Z18, Z3, Z6
+	VFMADD213PS   Z13, Z3, Z6
+	VFMADD213PS   Z13, Z3, Z6
+	VSCALEFPS     Z5, Z6, Z6
+	VMOVAPS.Z     Z6, K1, Z6
+	VADDPS        Z6, Z2, Z2
+	LONG          $0x484ff262
+	WORD          $0xe472
+	VMOVDQU32     Z4, (SI)
+	ADDQ          $0x40, SI
+	ADDQ          $+128, DI
+	SUBQ          $0x20, CX
+	JNZ           expSumBrainAVX512_loop
+	VEXTRACTF64X4 $0x01, Z2, Y3
+	VADDPS        Y3, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0x4e, X2, X3
+	VADDPS        X3, X2, X2
+	VPERMILPS     $0xb1, X2, X3
+	VADDPS        X3, X2, X2
+	MOVSS         X2, ret+32(FP)
+	VZEROUPPER
+	RET
+
+// func shrinkAVX512(dst *uint16, src *float32, n int64)
+// Requires: AVX, AVX512F
+TEXT ·shrinkAVX512(SB), NOSPLIT, $0-24
+	MOVQ src+8(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ dst+0(FP), SI
+
+shrinkAVX512_loop:
+	VMOVUPS   (DI), Z1
+	VMOVUPS   64(DI), Z0
+	LONG      $0x487ff262
+	WORD      $0xc972
+	VMOVDQU32 Z1, (SI)
+	ADDQ      $0x40, SI
+	ADDQ      $+128, DI
+	SUBQ      $0x20, CX
+	JNZ       shrinkAVX512_loop
+	VZEROUPPER
+	RET

@@ -22,13 +22,19 @@ func (o *Ops) assemble() {
 	switch o.tier.Floats() {
 	case AVX512:
 		o.width = 16
-		o.asm = assembly{expSumAVX512, maxAVX512, dotAVX512, dot3AVX512, axpyAVX512, scaleAVX512,
-			multiplyAVX512, multiplyAddAVX512, gateAVX512, rotateAVX512, rotateAVX2, swigluAVX512,
-			swigluGradAVX512, adamAVX512, roundBrainAVX512}
+		o.asm = assembly{expSum: expSumAVX512, max: maxAVX512, dot: dotAVX512, dot3: dot3AVX512,
+			axpy: axpyAVX512, scale: scaleAVX512, multiply: multiplyAVX512,
+			multiplyAdd: multiplyAddAVX512, gate: gateAVX512, rotate: rotateAVX512,
+			rotate8: rotateAVX2, swiglu: swigluAVX512, swigluGrad: swigluGradAVX512,
+			adam: adamAVX512, roundBrain: roundBrainAVX512}
+		if o.tier == AVX512BF16 {
+			o.asm.shrink, o.asm.expSumBrain = shrinkAVX512, expSumBrainAVX512
+		}
 	case AVX2:
 		o.width = 8
-		o.asm = assembly{expSumAVX2, maxAVX2, dotAVX2, dot3AVX2, axpyAVX2, scaleAVX2, multiplyAVX2,
-			multiplyAddAVX2, gateAVX2, rotateAVX2, nil, swigluAVX2, swigluGradAVX2,
-			adamAVX2, roundBrainAVX2}
+		o.asm = assembly{expSum: expSumAVX2, max: maxAVX2, dot: dotAVX2, dot3: dot3AVX2,
+			axpy: axpyAVX2, scale: scaleAVX2, multiply: multiplyAVX2, multiplyAdd: multiplyAddAVX2,
+			gate: gateAVX2, rotate: rotateAVX2, swiglu: swigluAVX2, swigluGrad: swigluGradAVX2,
+			adam: adamAVX2, roundBrain: roundBrainAVX2}
 	}
 }

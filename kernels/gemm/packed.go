@@ -1,0 +1,61 @@
+package gemm
+
+// Packed is a right operand as a driver's tiles take it, for products of some rows at a time.
+type Packed struct {
+	data []float32
+	n, k int
+}
+
+// PackedSize returns the floats of a packed operand [k, n].
+func (d *Driver) PackedSize(n, k int) int { return d.tiles.Padded(n) * d.words(k) }
+
+// Pack packs b [k, n] to dst, on all threads.
+func (d *Driver) Pack(dst []float32, b B, n, k int) Packed {
+	p := Packed{dst[:d.PackedSize(n, k)], n, k}
+	run := d.pool.Run
+	if n*k < serial/16 {
+		run = inTurn
+	}
+	run((n+d.tiles.Wide-1)/d.tiles.Wide, func(worker, i int) {
+		d.packColumnsOf(worker, p, b, i*d.tiles.Wide, 0, k)
+	})
+	return p
+}
+
+// PackRows packs rows [from, to) of p's operand, of which b is the part that begins with row from, on
+// the calling worker. from and to are even, or to is the last.
+func (d *Driver) PackRows(worker int, p Packed, b B, from, to int) {
+	for j := 0; j < p.n; j += d.tiles.Wide {
+		d.packColumnsOf(worker, p, b, j, from, to)
+	}
+}
+
+// Place returns the operand [k, n] that PackRows fills.
+func (d *Driver) Place(dst []float32, n, k int) Packed {
+	return Packed{dst[:d.PackedSize(n, k)], n, k}
+}
+
+// packColumnsOf packs rows [from, to) of the panel of column j.
+func (d *Driver) packColumnsOf(worker int, p Packed, b B, j, from, to int) {
+	width := d.tiles.Width(p.n - j)
+	dst := p.data[j*d.words(p.k)+d.words(from)*width:]
+	d.pack(&d.own[worker], dst, b.From(0, j), to-from, min(p.n-j, width), width)
+}
+
+// Rows computes m rows of c = a·b, or adds them to c, on the calling worker: many may run at once,
+// each on a worker of its own.
+func (d *Driver) Rows(worker int, c C, a A, b Packed, m int, accumulate bool) {
+	p := d.product(c, a, m, b.n, b.k, accumulate)
+	p.rowTask(&d.own[worker], b.data, 0, m)
+}
+
+// Words reports whether the tiles take brain floats as they are: left operands of brain floats then
+// cost less than those of floats.
+func (d *Driver) Words() bool { return d.pair == 2 }
+
+// inTurn is Pool.Run on the calling worker alone.
+func inTurn(n int, f func(worker, i int)) {
+	for i := range n {
+		f(0, i)
+	}
+}
