@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow/array"
+
 	"longlora/kernels"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -142,6 +144,94 @@ func TestEpochsAndResume(t *testing.T) {
 	}
 	if got := read(Position{Epoch: 0, Index: 10}, 5); !reflect.DeepEqual(got, all[10:15]) {
 		t.Errorf("from the end of an epoch: got %v, want %v", got, all[10:15])
+	}
+}
+
+// TestRanks deals the endless order to processes: their rows, one of each in turn, are those of one
+// process, over several epochs that the world's size does not divide, and from any position, with which
+// another number of processes goes on.
+func TestRanks(t *testing.T) {
+	var rows []schemas.Sequence
+	for n := range int32(10) {
+		rows = append(rows, sequence(1, []schemas.LossSpan{{Start: 1, End: 2}}, n+2))
+	}
+	s := Shards{Dataset: dataset(t, rows...), Split: "train", Shuffle: true, Seed: 3}
+	read := func(s *Stream, n int) (sizes []int) {
+		for range n {
+			r, err := s.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sizes = append(sizes, len(r.IDs))
+		}
+		return sizes
+	}
+	all := read(open(t, s, Position{}, wide), 80)
+	for _, world := range []int{1, 2, 3, 4, 10, 13, 25} {
+		for _, from := range []int{0, 1, 9, 10, 17} {
+			at := Position{Epoch: int64(from / 10), Index: int64(from % 10)}
+			turns := (len(all) - from) / world
+			got := make([]int, turns*world)
+			for rank := range world {
+				stream, err := OpenRank(context.Background(), s, at, wide, Ranks{Rank: rank, World: world})
+				if err != nil {
+					t.Fatal(err)
+				}
+				for turn, n := range read(stream, turns) {
+					got[turn*world+rank] = n
+				}
+				reached := from + turns*world
+				if at := stream.At().begin(10); at.Epoch*10+at.Index != int64(reached) {
+					t.Errorf("rank %d of %d stands at %v, want sequence %d", rank, world, at, reached)
+				}
+				if err := stream.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+			if want := all[from : from+len(got)]; !reflect.DeepEqual(got, want) {
+				t.Errorf("%d ranks from %v read %v, want %v", world, at, got, want)
+			}
+		}
+	}
+	for _, r := range []Ranks{{Rank: -1, World: 2}, {Rank: 2, World: 2}, {Rank: 1}, {World: -1}} {
+		if _, err := OpenRank(context.Background(), s, Position{}, wide, r); err == nil ||
+			!strings.Contains(err.Error(), "want one of") {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
+
+// countingSource counts the rows that are asked of a source.
+type countingSource struct {
+	Shards
+	starts []int64
+}
+
+func (c *countingSource) Open(ctx context.Context, epoch, start, stride int64) (array.RecordReader, error) {
+	c.starts = append(c.starts, epoch, start, stride)
+	return c.Shards.Open(ctx, epoch, start, stride)
+}
+
+// TestRankResumesAtOnce opens a stream in a late epoch: it asks for its own first row and no other.
+func TestRankResumesAtOnce(t *testing.T) {
+	var rows []schemas.Sequence
+	for range 10 {
+		rows = append(rows, sequence(1, []schemas.LossSpan{{Start: 1, End: 2}}, 4))
+	}
+	s := &countingSource{Shards: Shards{Dataset: dataset(t, rows...), Split: "train", Shuffle: true}}
+	stream, err := OpenRank(context.Background(), s, Position{Epoch: 1 << 40, Index: 8}, wide,
+		Ranks{Rank: 3, World: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Next(); err != nil {
+		t.Error(err)
+	}
+	if want := []int64{1<<40 + 1, 1, 4}; !reflect.DeepEqual(s.starts, want) {
+		t.Errorf("opened at %v, want %v", s.starts, want)
+	}
+	if err := stream.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

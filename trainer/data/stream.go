@@ -28,7 +28,9 @@ type Stream struct {
 	ctx    context.Context
 	source Source
 	limits Limits
-	at     Position // of the next row
+	ranks  Ranks
+	at     Position // of rank 0's next row
+	epoch  int64    // that reader reads
 	reader array.RecordReader
 	record arrow.Record // current, owned by reader
 	row    int          // next row of record
@@ -36,22 +38,41 @@ type Stream struct {
 
 // Open begins at a position and checks that source and limits fit.
 func Open(ctx context.Context, source Source, at Position, limits Limits) (*Stream, error) {
-	rows := source.Rows()
-	if rows > 0 && at.Index == rows {
-		at = Position{Epoch: at.Epoch + 1}
+	return OpenRank(ctx, source, at, limits, Ranks{})
+}
+
+// OpenRank is Open for one of several processes. All give the same position: it is where the first of
+// them goes on, and the others follow it in the order. So a position that was reached by any number of
+// processes, each having read as many rows, is where any other number can go on; nothing before it is
+// read.
+func OpenRank(ctx context.Context, source Source, at Position, limits Limits, ranks Ranks) (*Stream,
+	error) {
+	ranks, err := ranks.check()
+	if err != nil {
+		return nil, err
 	}
+	rows := source.Rows()
 	if rows == 0 || at.Epoch < 0 || at.Index < 0 || at.Index > rows {
 		return nil, fmt.Errorf("data: %v is not in a source of %d sequences an epoch", at, rows)
 	}
-	s := &Stream{ctx: ctx, source: source, limits: limits, at: at}
+	s := &Stream{ctx: ctx, source: source, limits: limits, ranks: ranks, at: at.begin(rows)}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
+// next is the position of this rank's next row.
+func (s *Stream) next() Position {
+	rows := s.source.Rows()
+	return s.at.after(int64(s.ranks.Rank), rows).begin(rows)
+}
+
 func (s *Stream) open() (err error) {
-	if s.reader, err = s.source.Open(s.ctx, s.at.Epoch, s.at.Index); err != nil {
+	next := s.next()
+	s.epoch = next.Epoch
+	s.reader, err = s.source.Open(s.ctx, next.Epoch, next.Index, int64(s.ranks.World))
+	if err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
 	return s.checkSchema(s.reader.Schema())
@@ -90,14 +111,15 @@ func (s *Stream) checkSchema(schema *arrow.Schema) error {
 		s.limits.Tokenizers[0])
 }
 
-// At returns the position of the next row.
+// At returns the position at which streams of all ranks go on once each has read as many rows as this
+// one: for one process, that of its next row.
 func (s *Stream) At() Position { return s.at }
 
 // Next returns the next row.
 func (s *Stream) Next() (*Row, error) {
-	if s.at.Index == s.source.Rows() {
+	next := s.next()
+	if next.Epoch != s.epoch {
 		s.release()
-		s.at = Position{Epoch: s.at.Epoch + 1}
 	}
 	if s.reader == nil {
 		if err := s.open(); err != nil {
@@ -107,18 +129,18 @@ func (s *Stream) Next() (*Row, error) {
 	for s.record == nil || s.row == int(s.record.NumRows()) {
 		if !s.reader.Next() {
 			if err := s.reader.Err(); err != nil {
-				return nil, fmt.Errorf("data: %v: %w", s.at, err)
+				return nil, fmt.Errorf("data: %v: %w", next, err)
 			}
-			return nil, fmt.Errorf("data: the records end at %v of %d", s.at, s.source.Rows())
+			return nil, fmt.Errorf("data: the records end at %v of %d", next, s.source.Rows())
 		}
 		s.record, s.row = s.reader.Record(), 0
 	}
 	q := shard.SequenceAt(s.record, s.row)
 	if err := s.check(&q); err != nil {
-		return nil, fmt.Errorf("data: %v: %w", s.at, err)
+		return nil, fmt.Errorf("data: %v: %w", next, err)
 	}
 	s.row++
-	s.at.Index++
+	s.at = s.at.after(int64(s.ranks.World), s.source.Rows())
 	return rowOf(&q), nil
 }
 
