@@ -203,8 +203,8 @@ func (f folder) OpenAt(_ context.Context, name string) (FileAt, error) {
 	return file, nil
 }
 
-// Put writes under a temporary name of its own, syncs, and links the file to its name, which fails if
-// there is one.
+// Put writes a file that has no name yet, or one of its own, syncs, and links it to its name, which fails
+// if there is one.
 func (f folder) Put(ctx context.Context, name string, content io.ReaderAt, size int64) error {
 	p := filepath.Join(f.root, filepath.FromSlash(name))
 	if _, err := os.Lstat(p); err == nil {
@@ -214,15 +214,15 @@ func (f folder) Put(ctx context.Context, name string, content io.ReaderAt, size 
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("write %s: %w", p, err)
 	}
-	t, err := os.CreateTemp(dir, ".put-*")
+	d, err := newDraft(dir)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", p, err)
 	}
-	err = fill(ctx, t, io.NewSectionReader(content, 0, size), size)
+	err = fill(ctx, d.File, io.NewSectionReader(content, 0, size), size)
 	if err == nil {
-		err = os.Link(t.Name(), p)
+		err = d.publish(p)
 	}
-	err = errors.Join(err, os.Remove(t.Name()))
+	err = errors.Join(err, d.discard())
 	if err == nil {
 		err = syncDir(dir)
 	}
@@ -235,7 +235,7 @@ func (f folder) Put(ctx context.Context, name string, content io.ReaderAt, size 
 	return nil
 }
 
-// fill copies size bytes to a temporary file, which it closes.
+// fill copies size bytes to a file and syncs it.
 func fill(ctx context.Context, t *os.File, r io.Reader, size int64) error {
 	n, err := io.Copy(t, readerFunc(func(p []byte) (int, error) {
 		if err := ctx.Err(); err != nil {
@@ -252,7 +252,7 @@ func fill(ctx context.Context, t *os.File, r io.Reader, size int64) error {
 	if err == nil {
 		err = t.Sync()
 	}
-	return errors.Join(err, t.Close())
+	return err
 }
 
 type readerFunc func([]byte) (int, error)

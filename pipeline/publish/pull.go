@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -66,10 +67,35 @@ func Pull(ctx context.Context, location, out string, stores store.Options, o Opt
 	if err := os.Remove(out); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("pull: %w", err)
 	}
-	if err := os.Rename(p.dir, out); err != nil {
+	err = syncTree(p.dir)
+	if err == nil {
+		err = os.Rename(p.dir, out)
+	}
+	if err == nil {
+		err = syncPath(filepath.Dir(out))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("pull: %w", err)
 	}
 	return m, nil
+}
+
+// syncTree brings files and folders to the disk before their folder gets its name.
+func syncTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return syncPath(path)
+	})
+}
+
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func (p *puller) run(ctx context.Context, root string, stores store.Options, pinned string) (
