@@ -6,7 +6,7 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa longqa-large quickstart test race lint bench bench-cpu bench-pipeline generate golden check standalone arm64 base clean
+.PHONY: help build longqa longqa-large quickstart test race lint bench bench-cpu bench-pipeline generate golden check standalone arm64 base clean interop
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
@@ -20,6 +20,7 @@ help:
 	@echo 'make arm64       run the tests of the kernels on arm64, under qemu if need be'
 	@echo 'make bench-cpu   kernels and training steps against their peers (needs scripts/requirements.txt)'
 	@echo 'make bench-pipeline  the data pipeline against its peers (needs scripts/requirements.txt)'
+	@echo 'make interop     load what the trainer writes in transformers, PEFT and llama.cpp, and compare'
 	@echo 'make generate    regenerate the assembly'
 	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
 	@echo 'make base        make the embedded base model again, from the Go tree (about an hour)'
@@ -91,6 +92,9 @@ bench-cpu:
 
 bench-pipeline:
 	PYTHON=$(PYTHON) bash scripts/bench/pipeline
+
+interop: build
+	bash scripts/interop/all
 
 golden:
 	PYTHON=$(PYTHON) bash scripts/oracle/all
