@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -67,13 +68,20 @@ func findIn(dir string) (string, error) {
 	return "", fmt.Errorf("tokenizer: %s holds neither tokenizer.json nor tokenizer.model", dir)
 }
 
-// OpenFS reads the tokenizer.json at the root of a file system.
+// OpenFS reads the tokenizer.json at the root of a file system or, if it has none, the
+// tokenizer.model.
 func OpenFS(fsys fs.FS) (*Tokenizer, error) {
-	data, err := fs.ReadFile(fsys, "tokenizer.json")
+	name := "tokenizer.json"
+	data, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if old, oldErr := fs.ReadFile(fsys, "tokenizer.model"); oldErr == nil {
+			name, data, err = "tokenizer.model", old, nil
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
-	t, err := Parse("tokenizer.json", data)
+	t, err := Parse(name, data)
 	if err != nil {
 		return nil, err
 	}
