@@ -141,6 +141,9 @@ func packageDirs(src string) ([]string, error) {
 
 // readPackage returns a package without files if the directory has none of this build.
 func (t *Tree) readPackage(dir string) (Package, error) {
+	if err := checkFiles(t.dir(dir)); err != nil {
+		return Package{}, fmt.Errorf("package %s: %w", dir, err)
+	}
 	names, name, err := t.list(dir)
 	if _, ok := errors.AsType[*build.NoGoError](err); ok {
 		return Package{}, nil
@@ -159,6 +162,31 @@ func (t *Tree) readPackage(dir string) (Package, error) {
 		}
 	}
 	return p, nil
+}
+
+// maxSource is more than any Go file has that people wrote, in bytes.
+const maxSource = 64 << 20
+
+// checkFiles refuses Go files that would be read for ever.
+func checkFiles(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || e.IsDir() {
+			continue
+		}
+		switch info, err := os.Stat(filepath.Join(dir, e.Name())); {
+		case err != nil:
+			return err
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is not a regular file", e.Name())
+		case info.Size() > maxSource:
+			return fmt.Errorf("%s is too large: %d bytes", e.Name(), info.Size())
+		}
+	}
+	return nil
 }
 
 // list returns the names of the build's files in a directory, sorted, and the package's name.

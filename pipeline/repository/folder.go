@@ -38,6 +38,9 @@ func openFolder(folder string) (*git.Repository, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkRegular(dir); err != nil {
+		return nil, err
+	}
 	files := billy.Filesystem(osfs.New(dir))
 	switch common, err := readPath(filepath.Join(dir, "commondir"), ""); {
 	case err == nil:
@@ -58,6 +61,25 @@ func openFolder(folder string) (*git.Repository, error) {
 		err = fmt.Errorf("%w; repositories with SHA-1 objects and references in files are read", err)
 	}
 	return nil, errors.Join(err, storage.Close())
+}
+
+// maxText is more than any file of names in a repository has, in bytes.
+const maxText = 64 << 20
+
+// checkRegular refuses a repository some of whose files would be read for ever.
+func checkRegular(dir string) error {
+	for _, name := range []string{"HEAD", "config", "packed-refs", "commondir", "shallow"} {
+		switch info, err := os.Stat(filepath.Join(dir, name)); {
+		case errors.Is(err, os.ErrNotExist):
+		case err != nil:
+			return fmt.Errorf("%s: %w", name, cause(err))
+		case !info.Mode().IsRegular():
+			return fmt.Errorf("%s is not a regular file", name)
+		case info.Size() > maxText:
+			return fmt.Errorf("%s is too large: %d bytes", name, info.Size())
+		}
+	}
+	return nil
 }
 
 // gitDir follows .git.

@@ -131,6 +131,7 @@ func (s *extractSource) item(ctx context.Context, p Part) (Item, error) {
 		return it, err
 	}
 	it.fillIn(origin, o, p.Name)
+	it.judgeText()
 	return it, nil
 }
 
@@ -245,9 +246,6 @@ func readMarkdown(it *Item) {
 	}
 	if m := firstHeading.FindStringSubmatch(it.Text); m != nil && it.Title == "" {
 		it.Title = strings.TrimSpace(m[1] + m[2])
-	}
-	if strings.TrimSpace(it.Text) == "" {
-		it.Reason = ReasonNoText
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -90,8 +91,8 @@ func inspect(name, folder, revision string) checked {
 	return c
 }
 
-// search finds the repositories in a folder, sorted by path. Folders that begin with a dot and links
-// are left out, as is what lies within a repository.
+// search finds the repositories in a folder, sorted by path. Folders that begin with a dot are left
+// out, as is what lies within a repository. A link is followed to a repository, and no further.
 func (s *gitSource) search(ctx context.Context, folder, revision string) error {
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -99,19 +100,14 @@ func (s *gitSource) search(ctx context.Context, folder, revision string) error {
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case !d.IsDir():
-			return nil
 		case path != folder && strings.HasPrefix(d.Name(), "."):
-			return fs.SkipDir
-		case !repository.Is(path):
+			return skipped(d)
+		case d.Type()&fs.ModeSymlink != 0:
+			return s.link(folder, path, revision)
+		case !d.IsDir() || !repository.Is(path):
 			return nil
 		}
-		name, err := filepath.Rel(folder, path)
-		if err != nil {
-			return err
-		}
-		name = strings.TrimSuffix(filepath.ToSlash(name), ".git")
-		s.repositories = append(s.repositories, inspect(name, path, revision))
+		s.repositories = append(s.repositories, inspect(nameOf(folder, path), path, revision))
 		return fs.SkipDir
 	})
 	if err != nil {
@@ -120,6 +116,40 @@ func (s *gitSource) search(ctx context.Context, folder, revision string) error {
 	if len(s.repositories) == 0 {
 		return fmt.Errorf("%s is no git repository and holds none", folder)
 	}
+	return nil
+}
+
+func skipped(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// nameOf is a repository's path relative to the folder of repositories.
+func nameOf(folder, path string) string {
+	name, err := filepath.Rel(folder, path)
+	if err != nil {
+		name = filepath.Base(path)
+	}
+	return strings.TrimSuffix(filepath.ToSlash(name), ".git")
+}
+
+// link takes the repository that a link leads to, or says why there is none.
+func (s *gitSource) link(folder, path, revision string) error {
+	info, err := os.Stat(path)
+	r := checked{name: nameOf(folder, path), folder: path}
+	switch {
+	case err != nil:
+		r.problem = store.Cause(err)
+	case !info.IsDir():
+		return nil
+	case repository.Is(path):
+		r = inspect(r.name, path, revision)
+	default:
+		r.problem = "a link to a folder that is no repository"
+	}
+	s.repositories = append(s.repositories, r)
 	return nil
 }
 

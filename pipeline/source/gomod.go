@@ -58,7 +58,7 @@ func openGomod(ctx context.Context, o Options) (Source, error) {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		file = filepath.Join(file, "go.sum")
 	}
-	data, err := os.ReadFile(file)
+	data, err := readSum(file)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +71,22 @@ func openGomod(ctx context.Context, o Options) (Source, error) {
 		return nil, fmt.Errorf("ask the go command for GOMODCACHE: %w", err)
 	}
 	return &gomodSource{strings.TrimSpace(string(out)), o.Per, modules}, nil
+}
+
+// maxSum is more than any go.sum has, in bytes.
+const maxSum = 64 << 20
+
+func readSum(file string) ([]byte, error) {
+	info, err := os.Stat(file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", file)
+	case info.Size() > maxSum:
+		return nil, fmt.Errorf("%s is too large: %d bytes, at most %d", file, info.Size(), maxSum)
+	}
+	return os.ReadFile(file)
 }
 
 // parseSum reads the modules of a go.sum whose content is pinned, sorted.

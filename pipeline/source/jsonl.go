@@ -101,6 +101,7 @@ func (s *jsonlSource) readPart(ctx context.Context, p Part,
 	}
 	defer r.Close()
 	lines := newLineReader(r, p.From, MaxDocument)
+	lines.end = p.To
 	if p.From > 0 { // the line that the byte before belongs to is the range before's
 		if err := lines.skip(); err != nil {
 			return errors.Is(err, io.EOF), eofIsNil(err)
@@ -128,7 +129,8 @@ func (s *jsonlSource) next(p Part, lines *lineReader) (it Item, ok bool, err err
 	it.DocID = fmt.Sprintf("jsonl:%s@%d", p.Name, start)
 	switch {
 	case errors.Is(err, errLongLine):
-		it.Reason, it.Detail = ReasonTooLarge, tooLarge(lines.at-start)
+		it.Reason = ReasonTooLarge
+		it.Detail = fmt.Sprintf("a line of more than %d bytes", int64(MaxDocument))
 	case errors.Is(err, io.EOF):
 		return it, false, err
 	case err != nil:
@@ -216,6 +218,9 @@ type lineReader struct {
 	at    int64 // of the next line
 	limit int
 	line  []byte
+	// end, if it is not 0, is the place from which on lines that are passed over need not be read to
+	// their ends: no line is read that begins there.
+	end int64
 }
 
 // newLineReader returns a reader whose first line begins at the given place; a reader of a later part
@@ -237,6 +242,8 @@ func (l *lineReader) next() ([]byte, error) {
 			l.line = append(l.line, piece...)
 		}
 		switch {
+		case errors.Is(err, bufio.ErrBufferFull) && long && l.isPast():
+			return nil, errLongLine
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && read > 0:
@@ -250,11 +257,20 @@ func (l *lineReader) next() ([]byte, error) {
 	}
 }
 
-// skip passes over the rest of a line.
+// isPast reports that nothing that is read from here on is wanted.
+func (l *lineReader) isPast() bool { return l.end > 0 && l.at >= l.end }
+
+// skip passes over the rest of a line, or of what is wanted.
 func (l *lineReader) skip() error {
-	_, err := l.next()
-	if errors.Is(err, errLongLine) {
-		return nil
+	for read := false; ; read = true {
+		piece, err := l.r.ReadSlice('\n')
+		l.at += int64(len(piece))
+		read = read || len(piece) > 0
+		switch {
+		case err == nil || errors.Is(err, bufio.ErrBufferFull) && l.isPast() || errors.Is(err, io.EOF) && read:
+			return nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
 	}
-	return err
 }

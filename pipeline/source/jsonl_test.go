@@ -194,6 +194,15 @@ func TestLineReader(t *testing.T) {
 	if cap(l.line) > 1<<20 {
 		t.Errorf("the reader keeps %d bytes of a line of at most 10", cap(l.line))
 	}
+	l = newLineReader(strings.NewReader(long+"\nab"), 0, 10)
+	l.end = 1 << 20
+	if _, err := l.next(); !errors.Is(err, errLongLine) || l.at >= 2<<20 {
+		t.Errorf("a line that goes on after the end is read up to %d, error %v", l.at, err)
+	}
+	l = newLineReader(strings.NewReader(long), 1, 10)
+	if l.end = 1 << 20; l.skip() != nil || l.at < l.end || l.at >= 2<<20 {
+		t.Errorf("the rest of a line that goes on after the end is read up to %d", l.at)
+	}
 }
 
 // FuzzJSONL reads any bytes, whole and in two parts: it must not panic, and both ways must agree.

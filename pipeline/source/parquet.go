@@ -35,7 +35,11 @@ func (s *parquetSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 	return func(yield func(Unit, error) bool) {
 		var failed error
 		units := fileUnits(ctx, s.files, "parquet", func(f store.File) iter.Seq2[Part, int64] {
-			return func(yield func(Part, int64) bool) { failed = s.cut(ctx, f, yield) }
+			return func(yield func(Part, int64) bool) {
+				if failed == nil { // the first that failed ends the run
+					failed = s.cut(ctx, f, yield)
+				}
+			}
 		})
 		for u, err := range units {
 			if err = errors.Join(err, failed); !yield(u, err) || err != nil {

@@ -41,4 +41,5 @@ func fillRow(it *Item, o Options, kind string, field func(name string) (string, 
 	if !licence.IsExpression(it.Licence) {
 		it.Reason, it.Detail = ReasonNoLicence, "field "+o.Fields.Licence+" holds \""+it.Licence+"\""
 	}
+	it.judgeText()
 }

@@ -31,6 +31,13 @@ type Source interface {
 	Languages() []string
 }
 
+// judgeText rejects a text of white space.
+func (it *Item) judgeText() {
+	if it.Reason == "" && strings.TrimSpace(it.Text) == "" {
+		it.Text, it.Reason, it.Detail = "", ReasonNoText, "it is empty or white space"
+	}
+}
+
 // Unit is a piece of a corpus that is read on its own.
 type Unit struct {
 	Parts []Part `json:"parts"`
