@@ -66,6 +66,10 @@ func (l *loader) connect(ctx context.Context, address, path string) (again bool,
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was only read
 	at, err = begin(resp, at, s.Validator)
+	if err != nil && resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
+		// what is there may be whole, or of longer content: the next try begins anew
+		return true, errors.Join(err, os.RemoveAll(path+stateSuffix))
+	}
 	if err != nil {
 		return isPassing(resp.StatusCode), err
 	}
@@ -108,7 +112,7 @@ func retryAfter(resp *http.Response) time.Duration {
 func isPassing(status int) bool {
 	return status == http.StatusTooManyRequests || status == http.StatusRequestTimeout ||
 		status >= 500 && status != http.StatusNotImplemented ||
-		status == http.StatusPartialContent || status == http.StatusRequestedRangeNotSatisfiable
+		status == http.StatusPartialContent
 }
 
 // validatorOf returns what tells one content of an address from another; weak tags do not.

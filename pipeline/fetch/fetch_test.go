@@ -249,6 +249,41 @@ func TestRunGoesOn(t *testing.T) {
 }
 
 // TestLock trusts on first use and never again.
+// TestWholePartialFile goes on after a run that was killed when all had come, with servers that say how
+// long the content is and servers that do not.
+func TestWholePartialFile(t *testing.T) {
+	const content = "call me"
+	for name, fault := range map[string]func(http.ResponseWriter, *http.Request, int) bool{
+		"Content-Range": nil,
+		"no Content-Range": func(w http.ResponseWriter, r *http.Request, _ int) bool {
+			bad := r.Header.Get("Range") == fmt.Sprintf("bytes=%d-", len(content))
+			if bad {
+				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+			}
+			return bad
+		},
+	} {
+		s := newSite(t, map[string]string{"/x": content})
+		s.fault = fault
+		o := options(t, s.one(t, "/x"))
+		sum := sha256.Sum256([]byte(s.URL + "/x"))
+		path := filepath.Join(o.Out, workName, hex.EncodeToString(sum[:16]))
+		err := os.MkdirAll(filepath.Dir(path), 0o777)
+		if err == nil {
+			err = os.WriteFile(path, []byte(content), 0o666)
+		}
+		if err == nil {
+			err = writeState(path, state{s.URL + "/x", `"` + sumOf(content)[:16] + `"`})
+		}
+		if err == nil {
+			_, err = Run(context.Background(), o)
+		}
+		if got := read(t, o, "x.txt"); got != content || err != nil {
+			t.Errorf("%s: got %q, %v, by %q", name, got, err, s.requests)
+		}
+	}
+}
+
 func TestLock(t *testing.T) {
 	s := newSite(t, map[string]string{"/x": "content"})
 	o := options(t, s.one(t, "/x"))
