@@ -148,6 +148,9 @@ func TestTables(t *testing.T) {
 		"a row is short":    "| a | b |\n|---|---|\n| c |\n| e | f |\n",
 		"a figure as name":  "| a | 6.8 |\n|---|---|\n| c | 1 |\n| e | 2 |\n",
 		"an entry as name":  "| a | Books (800M) |\n|---|---|\n| c | 1 |\n| e | 2 |\n",
+		"an index":          "| abstract, 3 | heading | name, 4 |\n|---|---|---|\n| b, 1 | c, 2 | d, 3 |\n| e, 4 | f, 5 | g, 6 |\n",
+		"a list of options": "| 10pt | Sets the font to 10pt. |\n|---|---|\n| 11pt | Sets 11pt. |\n| 12pt | Sets 12pt. |\n",
+		"contents":          "| Thanks | Page |\n|---|---|\n| One . . . . . | 1 |\n| Two . . . . . | 2 |\n",
 		"line numbers":      "| 1 | The text |\n|---|---|\n| 2 | goes |\n| 3 | on 5 |\n| 4 | here |\n",
 		"equal first cells": "| a | b |\n|---|---|\n| c | 1 |\n| c | 2 |\n",
 		"no names of rows":  "| a | b |\n|---|---|\n|  | 1 |\n| c | 2 |\n",
@@ -176,8 +179,9 @@ func TestReferences(t *testing.T) {
 			t.Errorf("entry %d: whole %v, want %v", i+1, refs[i].Whole, want)
 		}
 	}
-	torn := References("References\n\n" + strings.Replace(entries, "Three.", "Three,\n\nand more.", 1))
-	if len(torn) != 4 || torn[2].Whole || !torn[3].Whole {
+	torn := References("References\n\n" + strings.Replace(entries, "Three.", "Three,\n\nand more.", 1) +
+		"\nA footer.\n")
+	if len(torn) != 4 || !torn[1].Whole || torn[2].Whole || torn[3].Whole {
 		t.Errorf("a torn entry: %+v", torn)
 	}
 	for name, bad := range map[string]string{

@@ -4,7 +4,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -13,7 +12,7 @@ type Reference struct {
 	Number int
 	Entry  Span // with its number
 	Work   Span // without
-	// Whole: nothing stands between the entry and what certainly follows it.
+	// Whole: nothing stands between the entry and the next, a heading or the end.
 	Whole bool
 }
 
@@ -60,23 +59,15 @@ func References(text string) []Reference {
 		}
 		rest := strings.TrimSpace(text[work.End:end])
 		work = trim(text, work)
-		last := i+1 == len(starts)
 		all = append(all, Reference{
 			Number: n, Entry: Span{from + m[0], work.End}, Work: work,
-			Whole: rest == "" && !last || strings.HasPrefix(rest, "#") || last && complete(work.Of(text)),
+			Whole: rest == "" || strings.HasPrefix(rest, "#"),
 		})
 	}
 	if len(all) < minReferences {
 		return nil
 	}
 	return all
-}
-
-// complete reports whether an entry has an end: a page, a year, an address or a full stop.
-func complete(work string) bool {
-	last, _ := utf8.DecodeLastRuneInString(work)
-	address := work[strings.LastIndexAny(work, " \n")+1:]
-	return last == '.' || last == ')' || unicode.IsDigit(last) || strings.Contains(address, "://")
 }
 
 // Citation is a plain sentence that names one work of a numbered list.

@@ -87,6 +87,11 @@ var (
 	year = regexp.MustCompile(`^(?:1[89]|20)\d\d(?:[-–/]\d{2,4})?$`)
 	// figure is an entry rather than a name.
 	figure = regexp.MustCompile(`^[0-9\\·.,;−+=(-]|[0-9][.,][0-9]|\([~0-9]`)
+	// entry is what stands in an index, a table of contents or a list of options: a page, a value, a
+	// sentence.
+	entry = regexp.MustCompile(`(?:^|[\s=,])[0-9]|^[ivxlc]+$|\.$`)
+	// leaders lead from an entry of a table of contents to its page.
+	leaders = regexp.MustCompile(`(?:\. ?){4}`)
 )
 
 // sound reports whether the lines are a table for certain, and not a layout, numbered lines or a
@@ -96,7 +101,7 @@ func (t *Table) sound() bool {
 	names := map[string]bool{}
 	for _, c := range t.Columns[1:] {
 		if c == "" || len(c) > maxHead || names[c] || !year.MatchString(c) &&
-			(strings.IndexFunc(c, unicode.IsLetter) < 0 || figure.MatchString(c)) {
+			(strings.IndexFunc(c, unicode.IsLetter) < 0 || figure.MatchString(c) || entry.MatchString(c)) {
 			return false
 		}
 		names[c] = true
@@ -105,7 +110,8 @@ func (t *Table) sound() bool {
 	numbers := 0
 	for _, r := range t.Rows {
 		first := r.Cells[0]
-		if first == "" || rows[first] || strings.ContainsAny(first[:1], "\\·=(") {
+		if first == "" || rows[first] || strings.ContainsAny(first[:1], "\\·=(") ||
+			leaders.MatchString(first) {
 			return false
 		}
 		rows[first] = true

@@ -73,7 +73,7 @@ func (s *Scope) labelled() []*outline.Section {
 	}
 	out := all[:0]
 	for _, sec := range all {
-		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) {
+		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) && !torn(sec) {
 			out = append(out, sec)
 		}
 	}
@@ -142,7 +142,7 @@ func (s *Scope) titled() []*outline.Section {
 				ends++
 			}
 		}
-		if title != "" && ends == 1 && !guessable(title) {
+		if title != "" && ends == 1 && !guessable(title) && headingLike(title) {
 			out = append(out, sec)
 		}
 	}
@@ -159,14 +159,40 @@ func headingLike(label string) bool {
 		"Figura", "Таблиця", "Рисунок":
 		return false
 	}
-	return !unicode.IsLower(first) && prose.Letters(label) > 0 && !strings.HasSuffix(label, "-") &&
-		!brokenHeading.MatchString(label)
+	return !unicode.IsLower(first) && prose.Letters(label) > 0 &&
+		utf8.RuneCountInString(label) <= maxHeading && !brokenHeading.MatchString(label) &&
+		!tornHan.MatchString(afterNumber.ReplaceAllString(label, "")) && !isSentence(label)
 }
 
-// brokenHeading has a sentence's end before other words, or ends in a word that another must
-// follow.
-var brokenHeading = regexp.MustCompile(
-	`\p{Ll}{3}\. \p{Lu}\p{Ll}+$|[a-z] (?:[Ww]e|of|the|and|to|by|in|for|with|a|an|or|is|are|full)$`)
+// torn reports whether a layout cut a heading: what follows it goes on in small letters, or a bracket
+// is open.
+func torn(sec *outline.Section) bool {
+	p := sec.Head.Piece
+	next, _ := utf8.DecodeRuneInString(strings.TrimSpace(p.Part.Source[sec.Head.End:p.End]))
+	return unicode.IsLower(next) || strings.Count(sec.Label, "(") != strings.Count(sec.Label, ")")
+}
+
+// maxHeading is the greatest length of a heading, in code points.
+const maxHeading = 90
+
+var (
+	// brokenHeading has a sentence's end or a comma of Chinese within it, an address, code, or a line's
+	// dots; or it ends in a mark or a word that others must follow, in a page's number or in a year.
+	brokenHeading = regexp.MustCompile(`(?:\p{Ll}{2}\.|[?!]) \p{Lu}|[，；。]|@|://|\d{5}|[\\{}=<>]|` +
+		`(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
+		`[\p{Ll}] (?:[Ww]e|of|the|and|to|by|in|for|with|a|an|or|is|are|not|full|ou|que|de|da|do|et|du|des|` +
+		`la|le|les|y|und|oder|der|die|das|von|zu)$`)
+	// tornHan has a space between Chinese letters, which is right only behind a chapter's number.
+	tornHan     = regexp.MustCompile(`\p{Han} \p{Han}`)
+	afterNumber = regexp.MustCompile(`^第[^ ]{1,8} `)
+)
+
+// sentenceWords is the number of words from which a line with a full stop is a sentence.
+const sentenceWords = 8
+
+func isSentence(label string) bool {
+	return strings.HasSuffix(label, ".") && len(strings.Fields(label)) >= sentenceWords
+}
 
 // guessable reports whether a title's place is known without reading.
 func guessable(title string) bool {
