@@ -3,6 +3,7 @@ package attention
 import (
 	"math"
 	"sync/atomic"
+	"unsafe"
 
 	"longlora/kernels"
 	"longlora/kernels/gemm"
@@ -30,9 +31,10 @@ func CPU(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 
 // forward is one call of CPU.
 type forward struct {
-	*machine.Machine
 	shape
-	o, q, k, v heads
+	o, q, k, v heads     // the caller's
+	left       heads     // q as the tiles take it
+	values     right     // v
 	lse        []float32 // [H, T], stride lseRow
 	lseRow     int
 	offset     int
@@ -40,12 +42,13 @@ type forward struct {
 	share      int // query heads a key head
 	keys       span
 	kT         []float32 // packed keys, one key head after the other; nil for few queries
+	wild       [][]int   // of each key head the keys whose values are not finite; nil: none has any
 	together   int       // queries whose values are multiplied together
 }
 
 func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	scale float32) *forward {
-	f := &forward{Machine: m, o: view(o), q: view(q), k: view(k), v: view(v), lse: machine.F32(lse),
+	f := &forward{o: view(o), q: view(q), k: view(k), v: view(v), lse: machine.F32(lse),
 		lseRow: lse.Stride(0), offset: s.Offset, scale: scale}
 	machine.Want("Attention", "o", o, q.Shape()...)
 	machine.Want("Attention", "v", v, k.Shape()...)
@@ -55,7 +58,7 @@ func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Se
 	if !(scale > 0) {
 		panic("Attention: scale is not positive")
 	}
-	f.shape = newShape(m.Gemm.Kernels(), f.q.d)
+	f.shape = newShape(m, f.q.d)
 	f.share = f.q.h / f.k.h
 	f.keys = f.visible(s)
 	return f
@@ -80,29 +83,30 @@ func (f *forward) visible(s kernels.Segments) span {
 const few = 4
 
 // packedSize returns the floats of one head's packed keys.
-func (f *forward) packedSize() int { return (f.keys.to - f.keys.from + f.tiles.Wide) * f.d }
+func (f *forward) packedSize() int { return (f.keys.to - f.keys.from + f.tiles.Wide) * f.depth }
 
-// prepare packs the keys, and copies the values where their layout needs it.
+// prepare packs the keys, and copies queries and values where their layout or precision needs it.
 func (f *forward) prepare() {
 	n, queries := f.keys.to-f.keys.from, span{0, f.q.t}
 	packed := f.k.h * f.packedSize()
 	if f.q.t <= few {
 		packed = 0
 	}
-	s := f.Shared(packed + f.copySize(f.v, n) + f.copySize(f.q, f.q.t))
+	s := f.Shared(packed + f.rightSize(f.v, n) + f.leftSize(f.q, f.q.t))
 	if packed > 0 {
 		f.kT, s = s[:packed], s[packed:]
 		f.packAll(f.kT, f.k)
 	}
-	q, v := f.q, f.v
-	f.q, f.v = f.copied(q, queries, &s), f.copied(v, f.keys, &s)
-	f.fill(f.Machine, f.q, q, queries)
-	f.fill(f.Machine, f.v, v, f.keys)
+	f.left, f.values = f.shape.left(f.q, queries, &s), f.right(f.v, f.keys, &s)
 	f.together = f.tiles.Rows
-	if !f.finite(v) {
-		// A tile's queries see different keys: those that one does not see, it multiplies by 0,
-		// which is NaN for an infinite value. Alone, a query stops at its last key.
-		f.together = 1
+	if f.finite(f.v) {
+		return
+	}
+	// A tile's queries see different keys: those that one does not see, it multiplies by 0, which is
+	// NaN for an infinite value. Alone, a query stops at its last key, or at the one after it if they
+	// share a word.
+	if f.together = 1; f.unit == 2 {
+		f.wild = f.values.tame()
 	}
 }
 
@@ -130,17 +134,18 @@ func (f *forward) finite(x heads) bool {
 func (f *forward) packAll(dst []float32, x heads) {
 	const rows = 1024 // of a task
 	chunks := machine.Chunks(f.keys.to-f.keys.from, rows)
-	f.Tasks(x.h*chunks, x.h*x.d*(f.keys.to-f.keys.from), func(_, i int) {
+	f.Tasks(x.h*chunks, x.h*x.d*(f.keys.to-f.keys.from), func(worker, i int) {
 		h, from := i/chunks, f.keys.from+i%chunks*rows
 		to := min(from+rows, f.keys.to)
-		f.packTransposed(dst[h*f.packedSize()+(from-f.keys.from)*f.d:], x, h, span{from, to})
+		f.packTransposed(worker, dst[h*f.packedSize()+(from-f.keys.from)*f.depth:], x, h,
+			span{from, to})
 	})
 }
 
 // transposed returns head h's panel of keys from row t on, a multiple of Wide, out of what packAll
 // packed.
 func (f *forward) transposed(packed []float32, t, h int) gemm.Panel {
-	return gemm.Panel{Data: packed[h*f.packedSize()+(t-f.keys.from)*f.d:], Row: f.tiles.Wide}
+	return gemm.Panel{Data: packed[h*f.packedSize()+(t-f.keys.from)*f.depth:], Row: f.tiles.Wide}
 }
 
 // task is a block of queries of one head.
@@ -169,24 +174,33 @@ func (f *forward) tasks(s kernels.Segments) []task {
 // scratch is a worker's memory for a block of n queries.
 type scratch struct {
 	scores []float32 // [n, keyTile]
+	p      []float32 // [n, keyTile/unit] probabilities up to the denominator; scores' place if floats
 	o      []float32 // [n, padded]
 	most   []float32 // [n] greatest score so far, scaled
 	sum    []float32 // [n] the softmax's denominator so far
 	shrink []float32 // [whole vectors over n] what a tile does to earlier sums
-	q      []float32 // [Dh, Narrow], for few queries: their transpose
+	q      []float32 // [depth, Narrow], for few queries: their transpose
+	keys   []float32 // [Rows, depth], for few queries: some keys as words
 	tile   []float32 // [Rows, Narrow], for few queries: the transposes of some scores
 }
 
 func (f *forward) scratch(worker, n int) *scratch {
-	narrow, whole := f.tiles.Narrow, (n+15)/16*16
-	s := f.Own(worker, n*(keyTile+f.padded+2)+whole+(f.d+f.tiles.Rows)*narrow)
+	narrow, rows, whole, words := f.tiles.Narrow, f.tiles.Rows, (n+15)/16*16, 0
+	if f.unit == 2 {
+		words = n * keyTile / 2
+	}
+	s := f.Own(worker, n*(keyTile+f.padded+2)+words+whole+(f.depth+rows)*narrow+rows*f.depth)
 	cut := func(size int) []float32 {
 		part := s[:size]
 		s = s[size:]
 		return part
 	}
-	w := &scratch{scores: cut(n * keyTile), o: cut(n * f.padded), q: cut(f.d * narrow),
-		shrink: cut(whole), tile: cut(f.tiles.Rows * narrow), most: cut(n), sum: cut(n)}
+	w := &scratch{scores: cut(n * keyTile), p: cut(words), o: cut(n * f.padded),
+		shrink: cut(whole), q: cut(f.depth * narrow), tile: cut(rows * narrow),
+		keys: cut(rows * f.depth), most: cut(n), sum: cut(n)}
+	if f.unit == 1 {
+		w.p = w.scores
+	}
 	clear(w.shrink)
 	return w
 }
@@ -201,7 +215,7 @@ func (f *forward) block(worker int, t task) {
 	}
 	if f.kT == nil {
 		src := gemm.B{F32: f.q.from(first, t.head), Row: 1, Col: f.q.row}
-		f.tiles.Pack(w.q, src, f.d, n, f.tiles.Narrow)
+		f.pack(worker, w.q, src, n, f.tiles.Narrow)
 	}
 	for from := t.start / keyTile * keyTile; from < t.queries.to; from += keyTile {
 		tile := span{max(from, t.start), min(from+keyTile, t.queries.to)}
@@ -217,6 +231,9 @@ func (f *forward) block(worker int, t task) {
 		row := f.o.at(first+r, t.head)
 		copy(row, w.o[r*f.padded:])
 		f.Ops.Scale(row, 1/w.sum[r])
+		if f.wild != nil && holds(f.wild[t.head/f.share], span{t.start, t.queries.from + r + 1}) {
+			f.Ops.Scale(row, float32(math.NaN()))
+		}
 		f.lse[t.head*f.lseRow+first+r] =
 			float32(float64(w.most[r]) + math.Log(float64(w.sum[r])))
 	}
@@ -229,7 +246,7 @@ func (f *forward) multiplyKeys(w *scratch, t task, from int, tile span) {
 	for j := (tile.from - from) / wide * wide; j < tile.to-from; j += wide {
 		keys := f.transposed(f.kT, from+j, t.head/f.share)
 		for r := 0; r < n; r += f.tiles.Rows {
-			f.tiles.Tile(min(f.tiles.Rows, n-r), wide, f.d, f.q.left(first+r, t.head), keys,
+			f.tile(min(f.tiles.Rows, n-r), wide, f.depth, f.left.left(first+r, t.head), keys,
 				gemm.C{Data: w.scores[r*keyTile+j:], Row: keyTile}, false)
 		}
 	}
@@ -240,7 +257,12 @@ func (f *forward) multiplyByKeys(w *scratch, t task, from int, tile span) {
 	n, narrow := t.queries.to-t.queries.from, f.tiles.Narrow
 	for key := tile.from; key < tile.to; key += f.tiles.Rows {
 		rows := min(f.tiles.Rows, tile.to-key)
-		f.tiles.Tile(rows, narrow, f.d, f.k.left(key, t.head/f.share),
+		keys := f.k.left(key, t.head/f.share)
+		if f.unit == 2 {
+			f.Gemm.JoinNeighbours(w.keys, f.depth, keys, rows, f.d)
+			keys = gemm.A{Data: w.keys, Row: f.depth, Col: 1}
+		}
+		f.tile(rows, narrow, f.depth, keys,
 			gemm.Panel{Data: w.q, Row: narrow}, gemm.C{Data: w.tile, Row: narrow}, false)
 		for i := range rows {
 			for r := range n {
@@ -276,7 +298,12 @@ func (f *forward) softmax(w *scratch, t task, from int, tile span) {
 	}
 	for r := range n {
 		row := w.scores[r*keyTile+begin : r*keyTile+end]
-		w.sum[r] += f.Ops.ExpSum(row, row, f.scale, w.most[r])
+		if f.unit == 2 {
+			p := brains(w.p)[r*keyTile+begin : r*keyTile+end]
+			w.sum[r] += f.Ops.ExpSumBrain(p, row, f.scale, w.most[r])
+		} else {
+			w.sum[r] += f.Ops.ExpSum(row, row, f.scale, w.most[r])
+		}
 	}
 }
 
@@ -287,19 +314,25 @@ func hide(x []float32) {
 	}
 }
 
-// multiplyValues adds the tile's probabilities times values to the block's output.
+// brains returns words as the brain floats that they are.
+func brains(words []float32) []uint16 {
+	return unsafe.Slice((*uint16)(unsafe.Pointer(&words[0])), 2*len(words))
+}
+
+// multiplyValues adds the tile's probabilities times values to the block's output. A first word may
+// begin with a key before the segment, whose probabilities are 0.
 func (f *forward) multiplyValues(w *scratch, t task, from int, tile span) {
-	n := t.queries.to - t.queries.from
+	n, begin := t.queries.to-t.queries.from, (tile.from-from)/f.unit*f.unit
 	for r := 0; r < n; r += f.together {
 		rows := min(f.together, n-r)
-		k := min(tile.to, t.queries.from+r+rows) - tile.from
-		if k <= 0 {
+		k := min(tile.to, t.queries.from+r+rows) - from
+		if k <= tile.from-from {
 			continue // none of these queries sees the tile
 		}
-		scores := gemm.A{Data: w.scores[r*keyTile+tile.from-from:], Row: keyTile, Col: 1}
-		for _, p := range f.columns {
-			f.tiles.Tile(rows, p.width, k, scores, p.right(f.v, tile.from, t.head/f.share),
-				gemm.C{Data: w.o[r*f.padded+p.from:], Row: f.padded}, tile.from > t.start)
+		p := gemm.A{Data: w.p[(r*keyTile+begin)/f.unit:], Row: keyTile / f.unit, Col: 1}
+		for _, c := range f.columns {
+			f.tile(rows, c.width, f.words(k-begin), p, f.values.panel(from+begin, t.head/f.share, c),
+				gemm.C{Data: w.o[r*f.padded+c.from:], Row: f.padded}, tile.from > t.start)
 		}
 	}
 }

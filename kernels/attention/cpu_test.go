@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"longlora/kernels"
+	"longlora/kernels/bf16"
 	"longlora/kernels/kerneltest"
 	"longlora/kernels/machine"
 	"longlora/kernels/simd"
@@ -63,6 +64,78 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	kerneltest.Close(t, "dq", p.dq, dq, 2e-5, 0.1)
 	kerneltest.Close(t, "dk", p.dk, dk, 2e-5, 0.1)
 	kerneltest.Close(t, "dv", p.dv, dv, 2e-5, 0)
+}
+
+// checkBrain has operands that are brain floats already, so that scores are as exact as those of
+// floats. What is rounded are probabilities and the gradients of scores, by 2^-9 of each: results err
+// by that part of the mass of their sums. Probabilities of a query sum to 1; those of the first key
+// over n queries, where each has its share, sum to 1 + 1/2 + ... + 1/n. The other factors are normal.
+func (p *problem) checkBrain(t *testing.T, m *machine.Machine) {
+	t.Helper()
+	for _, x := range []kernels.Tensor{p.q, p.k, p.v, p.do} {
+		round(x)
+	}
+	p.run(m)
+	o, lse, dq, dk, dv := p.reference()
+	mass := 1 + math.Log(float64(p.q.Dim(0)))
+	kerneltest.Close(t, "o", p.o, o, 0x1p-8, 1)
+	kerneltest.Close(t, "lse", p.lse, lse, 8e-6, 1)
+	kerneltest.Close(t, "dq", p.dq, dq, 0x1p-8, mass)
+	kerneltest.Close(t, "dk", p.dk, dk, 0x1p-8, mass)
+	kerneltest.Close(t, "dv", p.dv, dv, 0x1p-8, mass)
+}
+
+// round rounds [T, H, Dh] to brain floats.
+func round(x kernels.Tensor) {
+	for i := range x.Dim(0) {
+		for h := range x.Dim(1) {
+			row := machine.F32(x.Slice(0, i, i+1).Slice(1, h, h+1))
+			for j, v := range row {
+				row[j] = bf16.Float(bf16.Round(v))
+			}
+		}
+	}
+}
+
+// TestCPUBrain crosses tiles and begins segments, blocks and pairs of queries at odd places.
+func TestCPUBrain(t *testing.T) {
+	kerneltest.EachBrain(t, func(t *testing.T, m *machine.Machine) {
+		sizes, lengths := []int{1, 7, 16, 33, 48, 80, 112}, []int32{1, 2, 3, 5, 13, 67, keyTile + 45}
+		if !m.Gemm.Words() || testing.Short() {
+			sizes, lengths = []int{7, 48}, []int32{3, 67}
+		}
+		for _, d := range sizes {
+			for _, n := range lengths {
+				s := kernels.Segments{Groups: []kernels.HeadGroup{
+					{From: 0, To: 2, Bounds: []int32{0, n}},
+					{From: 2, To: 4, Bounds: cuts(n, 3, n/3, n/2+1, n-1)}}}
+				for _, keyHeads := range []int{1, 4} {
+					t.Run(fmt.Sprint(d, n, keyHeads), func(t *testing.T) {
+						newProblem(t, int(n), 4, keyHeads, d, s).checkBrain(t, m)
+					})
+				}
+			}
+		}
+		for _, offset := range []int{1, 128, 300} {
+			for _, n := range []int{1, 5, 40} {
+				keys := int32(n + offset)
+				s := one(2, 0, keys/2, keys)
+				s.Offset = offset
+				newProblem(t, n, 2, 1, 16, s).checkBrain(t, m)
+			}
+		}
+	})
+}
+
+// cuts are the bounds of n keys at those of places that are inside and in order.
+func cuts(n int32, places ...int32) []int32 {
+	all := []int32{0}
+	for _, p := range places {
+		if p > all[len(all)-1] && p < n {
+			all = append(all, p)
+		}
+	}
+	return append(all, n)
 }
 
 func TestCPU(t *testing.T) {
@@ -144,13 +217,15 @@ func TestCPUNoLeak(t *testing.T) {
 	for n := 1; n <= 67; n += step {
 		lengths = append(lengths, n)
 	}
-	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
+	each := func(t *testing.T, m *machine.Machine) {
 		for _, n := range lengths {
 			for _, group := range []int{1, 5, 33} {
 				noLeak(t, m, n, group)
 			}
 		}
-	})
+	}
+	kerneltest.EachTier(t, each)
+	kerneltest.EachBrain(t, each)
 }
 
 // noLeak computes n tokens in odd groups and packed documents, then a prefix of them, alone and

@@ -28,48 +28,53 @@ func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	// Tiles of all heads before the next tiles: what a task waits for has long begun.
 	tiles := machine.Chunks(b.q.t+b.offset, gradTile) - b.keys.from/gradTile
 	b.Tasks(tiles*b.k.h, 2*b.work(), func(worker, i int) {
-		b.tile(worker, i%b.k.h, b.keys.from+i/b.k.h*gradTile)
+		b.tileOf(worker, i%b.k.h, b.keys.from+i/b.k.h*gradTile)
 	})
 	b.finish(view(dq), b.dq, span{0, b.q.t})
 	b.finish(view(dk), b.dk, b.keys)
 	b.finish(view(dv), b.dv, b.keys)
 }
 
-// backward is one call of CPUGrad. All operands lie as the tiles need them: the caller's own, or
-// copies.
+// backward is one call of CPUGrad. dq, dk and dv are sums that lie as the tiles need them: the
+// caller's own, or copies.
 type backward struct {
 	*forward
-	dq, dk, dv, do heads
-	vT             []float32      // packed values
-	delta          []float32      // [H, T] Σ do·o
-	segments       [][]segment    // of each query head
-	turns          []atomic.Int32 // [H, blocks]: tiles that have added to a block of queries
-	blocks         int            // of queries, of a head
+	dq, dk, dv, do             heads
+	doLeft                     heads          // do as left operand
+	queries, gradients, rightK right          // q, do and k as right operands
+	vT                         []float32      // packed values
+	delta                      []float32      // [H, T] Σ do·o
+	segments                   [][]segment    // of each query head
+	turns                      []atomic.Int32 // [H, blocks]: tiles that have added to a block of queries
+	blocks                     int            // of queries, of a head
 }
 
 // prepare packs keys and values, and copies what the tiles cannot use where it lies.
 func (b *backward) prepare() {
 	packed, n, queries := b.k.h*b.packedSize(), b.keys.to-b.keys.from, span{0, b.q.t}
-	q, do, k := b.q, b.do, b.k
-	size := 2*packed + b.q.h*b.q.t
-	for _, x := range []heads{q, do, b.dq} {
-		size += b.copySize(x, b.q.t)
-	}
-	for _, x := range []heads{k, b.dk, b.dv} {
-		size += b.copySize(x, n)
+	size := 2*packed + b.q.h*b.q.t + b.copySize(b.dq, b.q.t) + b.copySize(b.dk, n) +
+		b.copySize(b.dv, n) + b.rightSize(b.k, n)
+	for _, x := range []heads{b.q, b.do} {
+		size += b.leftSize(x, b.q.t)
+		if b.unit == 2 {
+			size += b.rightSize(x, b.q.t)
+		}
 	}
 	s := b.Shared(size)
 	b.kT, b.vT, s = s[:packed], s[packed:2*packed], s[2*packed:]
 	b.delta, s = s[:b.q.h*b.q.t], s[b.q.h*b.q.t:]
-	b.packAll(b.kT, k)
+	b.packAll(b.kT, b.k)
 	b.packAll(b.vT, b.v)
 	b.sumDelta()
-	b.q, b.do = b.copied(q, queries, &s), b.copied(do, queries, &s)
-	b.dq, b.k = b.copied(b.dq, queries, &s), b.copied(k, b.keys, &s)
+	b.left, b.doLeft = b.shape.left(b.q, queries, &s), b.shape.left(b.do, queries, &s)
+	if b.unit == 2 {
+		b.queries, b.gradients = b.right(b.q, queries, &s), b.right(b.do, queries, &s)
+	} else {
+		b.queries, b.gradients = right{b.left, 1}, right{b.doLeft, 1}
+	}
+	b.rightK = b.right(b.k, b.keys, &s)
+	b.dq = b.copied(b.dq, queries, &s)
 	b.dk, b.dv = b.copied(b.dk, b.keys, &s), b.copied(b.dv, b.keys, &s)
-	b.fill(b.Machine, b.q, q, queries)
-	b.fill(b.Machine, b.do, do, queries)
-	b.fill(b.Machine, b.k, k, b.keys)
 	b.clear(b.dk)
 	b.clear(b.dv)
 }
@@ -129,20 +134,38 @@ func (b *backward) plan(s kernels.Segments) {
 
 func (b *backward) blockSize() int { return rowTiles * b.tiles.Rows }
 
-// gradScratch is a worker's memory for a block of n queries and a tile of keys.
+// gradScratch is a worker's memory for a block of n queries and a tile of keys. Rows of p and dp begin
+// lead rows in, so that a pair of queries is one of the right operands' too.
 type gradScratch struct {
-	p, dp      []float32 // [n, gradTile] probabilities, their gradients; then the scores' gradients
+	p, dp      []float32 // [lead+n, gradTile] probabilities, their gradients; then the scores' gradients
+	pT, dsT    []float32 // [words, gradTile] the same as left operands along queries
+	ds         []float32 // [n, gradTile/unit] the scores' gradients as left operand along keys
 	begin, end int       // columns of p and dp that are in use
+	lead       int
 }
 
 func (b *backward) scratch(worker, n int) *gradScratch {
-	s := b.Own(worker, 2*n*gradTile)
-	return &gradScratch{p: s[:n*gradTile], dp: s[n*gradTile:]}
+	rows := n
+	if b.unit == 2 {
+		rows = n + 2 // before and after
+	}
+	s := b.Own(worker, 5*rows*gradTile)
+	cut := func(size int) []float32 {
+		part := s[:size]
+		s = s[size:]
+		return part
+	}
+	w := &gradScratch{p: cut(rows * gradTile), dp: cut(rows * gradTile)}
+	w.pT, w.dsT, w.ds = w.p, w.dp, w.dp
+	if b.unit == 2 {
+		w.pT, w.dsT, w.ds = cut(rows/2*gradTile), cut(rows/2*gradTile), cut(rows*gradTile/2)
+	}
+	return w
 }
 
-// tile adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to the
+// tileOf adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to the
 // queries that see them.
-func (b *backward) tile(worker, keyHead, from int) {
+func (b *backward) tileOf(worker, keyHead, from int) {
 	w := b.scratch(worker, b.blockSize())
 	for h := keyHead * b.share; h < (keyHead+1)*b.share; h++ {
 		block := h * b.blocks // the segment's first
@@ -168,8 +191,10 @@ func (b *backward) segment(w *gradScratch, head int, s segment, from int, turns 
 		}
 		visible := span{tile.from, min(tile.to, t.queries.to)}
 		w.end = (visible.to - from + b.tiles.Wide - 1) / b.tiles.Wide * b.tiles.Wide
+		w.lead = (t.queries.from - b.offset) % b.unit
 		b.scores(w, t, from)
 		b.scoreGradients(w, t, from, visible)
+		b.join(w, t.queries.to-t.queries.from)
 		b.addKeys(w, t, from, visible)
 		turn := &turns[(p-s.queries.from)/size]
 		for turn.Load() != before {
@@ -187,10 +212,10 @@ func (b *backward) scores(w *gradScratch, t task, from int) {
 	for j := w.begin; j < w.end; j += wide {
 		keys, values := b.transposed(b.kT, from+j, kh), b.transposed(b.vT, from+j, kh)
 		for r := 0; r < n; r += b.tiles.Rows {
-			height, at := min(b.tiles.Rows, n-r), r*gradTile+j
-			b.tiles.Tile(height, wide, b.d, b.q.left(first+r, t.head), keys,
+			height, at := min(b.tiles.Rows, n-r), (w.lead+r)*gradTile+j
+			b.tile(height, wide, b.depth, b.left.left(first+r, t.head), keys,
 				gemm.C{Data: w.p[at:], Row: gradTile}, false)
-			b.tiles.Tile(height, wide, b.d, b.do.left(first+r, t.head), values,
+			b.tile(height, wide, b.depth, b.doLeft.left(first+r, t.head), values,
 				gemm.C{Data: w.dp[at:], Row: gradTile}, false)
 		}
 	}
@@ -200,7 +225,8 @@ func (b *backward) scores(w *gradScratch, t task, from int) {
 func (b *backward) scoreGradients(w *gradScratch, t task, from int, tile span) {
 	first := t.queries.from - b.offset
 	for r := range t.queries.to - t.queries.from {
-		p, dp := w.p[r*gradTile:(r+1)*gradTile], w.dp[r*gradTile:(r+1)*gradTile]
+		at := (w.lead + r) * gradTile
+		p, dp := w.p[at:at+gradTile], w.dp[at:at+gradTile]
 		seen := max(min(tile.to, t.queries.from+r+1), tile.from) - from
 		hide(p[w.begin : tile.from-from])
 		hide(p[seen:w.end])
@@ -210,20 +236,39 @@ func (b *backward) scoreGradients(w *gradScratch, t task, from int, tile span) {
 	}
 }
 
+// join makes left operands of words of p and dp, for n queries.
+func (b *backward) join(w *gradScratch, n int) {
+	if b.unit == 1 {
+		return
+	}
+	rows, cols := w.lead+n, w.end-w.begin
+	for _, x := range [][]float32{w.p, w.dp} {
+		if w.lead > 0 {
+			clear(x[w.begin:w.end])
+		}
+	}
+	right := func(x []float32) gemm.B { return gemm.B{F32: x[w.begin:], Row: gradTile, Col: 1} }
+	b.Gemm.JoinRows(w.pT[w.begin:], gradTile, right(w.p), rows, cols)
+	b.Gemm.JoinRows(w.dsT[w.begin:], gradTile, right(w.dp), rows, cols)
+	b.Gemm.JoinNeighbours(w.ds[w.begin/2:], gradTile/2,
+		gemm.A{Data: w.dp[w.lead*gradTile+w.begin:], Row: gradTile, Col: 1}, n, cols)
+}
+
 // addKeys adds pᵀ·do to the values' gradients and dsᵀ·q to the keys'. Queries before a tile of keys
 // do not see it.
 func (b *backward) addKeys(w *gradScratch, t task, from int, tile span) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
 	kh := t.head / b.share
 	for key := tile.from; key < tile.to; key += b.tiles.Rows {
-		rows, skip := min(b.tiles.Rows, tile.to-key), max(0, key-t.queries.from)
-		at := skip*gradTile + key - from
-		probabilities := gemm.A{Data: w.p[at:], Row: 1, Col: gradTile}
-		gradients := gemm.A{Data: w.dp[at:], Row: 1, Col: gradTile}
+		rows := min(b.tiles.Rows, tile.to-key)
+		skip := (w.lead + max(0, key-t.queries.from)) / b.unit // words
+		at, k, row := skip*gradTile+key-from, b.words(w.lead+n)-skip, first-w.lead+skip*b.unit
+		probabilities := gemm.A{Data: w.pT[at:], Row: 1, Col: gradTile}
+		gradients := gemm.A{Data: w.dsT[at:], Row: 1, Col: gradTile}
 		for _, p := range b.columns {
-			b.tiles.Tile(rows, p.width, n-skip, probabilities, p.right(b.do, first+skip, t.head),
+			b.tile(rows, p.width, k, probabilities, b.gradients.panel(row, t.head, p),
 				p.result(b.dv, key, kh), true)
-			b.tiles.Tile(rows, p.width, n-skip, gradients, p.right(b.q, first+skip, t.head),
+			b.tile(rows, p.width, k, gradients, b.queries.panel(row, t.head, p),
 				p.result(b.dk, key, kh), true)
 		}
 	}
@@ -232,12 +277,13 @@ func (b *backward) addKeys(w *gradScratch, t task, from int, tile span) {
 // addQueries adds ds·k to the queries' gradients, which begin with a segment's first tile.
 func (b *backward) addQueries(w *gradScratch, t task, from int, tile span) {
 	n, first := t.queries.to-t.queries.from, t.queries.from-b.offset
+	begin := (tile.from - from) / b.unit * b.unit
 	for r := 0; r < n; r += b.tiles.Rows {
 		rows := min(b.tiles.Rows, n-r)
-		k := min(tile.to, t.queries.from+r+rows) - tile.from
-		gradients := gemm.A{Data: w.dp[r*gradTile+tile.from-from:], Row: gradTile, Col: 1}
+		k := min(tile.to, t.queries.from+r+rows) - from - begin
+		gradients := gemm.A{Data: w.ds[(r*gradTile+begin)/b.unit:], Row: gradTile / b.unit, Col: 1}
 		for _, p := range b.columns {
-			b.tiles.Tile(rows, p.width, k, gradients, p.right(b.k, tile.from, t.head/b.share),
+			b.tile(rows, p.width, b.words(k), gradients, b.rightK.panel(from+begin, t.head/b.share, p),
 				p.result(b.dq, first+r, t.head), tile.from > t.start)
 		}
 	}

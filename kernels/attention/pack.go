@@ -2,6 +2,7 @@ package attention
 
 import (
 	"fmt"
+	"slices"
 
 	"longlora/kernels"
 	"longlora/kernels/gemm"
@@ -36,31 +37,46 @@ func (x heads) left(t, h int) gemm.A { return gemm.A{Data: x.from(t, h), Row: x.
 
 // shape is what the operands of a call have in common.
 type shape struct {
+	*machine.Machine
 	tiles   *gemm.Kernels
 	d       int // size of a head
 	padded  int // the same, up to whole panels
 	columns []panel
+	unit    int // elements of a word that the tiles take along a contraction: 1, or 2 brain floats
+	depth   int // words of a head
 }
 
 // panel is a range of a head's dimensions, [from, from+width).
 type panel struct{ from, width int }
 
-// right returns the rows from row t of head h on as right operand, of the dimensions of p.
-func (p panel) right(x heads, t, h int) gemm.Panel {
-	return gemm.Panel{Data: x.from(t, h)[p.from:], Row: x.row}
-}
-
-// result returns the same as result.
+// result returns the rows from row t of head h on as result, of the dimensions of p.
 func (p panel) result(x heads, t, h int) gemm.C {
 	return gemm.C{Data: x.from(t, h)[p.from:], Row: x.row}
 }
 
-func newShape(tiles *gemm.Kernels, d int) shape {
-	s := shape{tiles: tiles, d: d, padded: tiles.Padded(d)}
+func newShape(m *machine.Machine, d int) shape {
+	tiles, unit := m.Gemm.Kernels(), 1
+	if m.Gemm.Words() {
+		unit = 2
+	}
+	s := shape{Machine: m, tiles: tiles, d: d, padded: tiles.Padded(d), unit: unit,
+		depth: machine.Chunks(d, unit)}
 	for j := 0; j < d; j += tiles.Wide {
 		s.columns = append(s.columns, panel{j, tiles.Width(d - j)})
 	}
 	return s
+}
+
+// words returns the words of n elements along a contraction.
+func (s shape) words(n int) int { return machine.Chunks(n, s.unit) }
+
+// tile is gemm.Kernels.Tile over k words.
+func (s shape) tile(rows, width, k int, a gemm.A, b gemm.Panel, c gemm.C, accumulate bool) {
+	if s.unit == 2 {
+		s.Gemm.TileWords(rows, width, k, a, b, c, accumulate)
+	} else {
+		s.tiles.Tile(rows, width, k, a, b, c, accumulate)
+	}
 }
 
 const (
@@ -94,11 +110,11 @@ func (s shape) copied(x heads, rows span, scratch *[]float32) heads {
 }
 
 // fill copies rows of x to dst, the place that copied returned for it, on all threads.
-func (s shape) fill(m *machine.Machine, dst, x heads, rows span) {
+func (s shape) fill(dst, x heads, rows span) {
 	if s.inPlace(x) {
 		return
 	}
-	m.Rows(rows.to-rows.from, x.h*s.padded, func(_, from, to int) {
+	s.Rows(rows.to-rows.from, x.h*s.padded, func(_, from, to int) {
 		for t := rows.from + from; t < rows.from+to; t++ {
 			for h := range x.h {
 				row := dst.from(t, h)[:s.padded]
@@ -110,12 +126,125 @@ func (s shape) fill(m *machine.Machine, dst, x heads, rows span) {
 
 // packTransposed packs rows of head h as right operand of a product along dimensions: panels of
 // Wide rows each, the last one padded with zeros. A panel's first row is a multiple of Wide.
-func (s shape) packTransposed(dst []float32, x heads, h int, rows span) {
+func (s shape) packTransposed(worker int, dst []float32, x heads, h int, rows span) {
 	wide := s.tiles.Wide
 	for i := rows.from; i < rows.to; i += wide {
 		src := gemm.B{F32: x.from(i, h), Row: 1, Col: x.row}
-		s.tiles.Pack(dst[(i-rows.from)*s.d:], src, s.d, min(wide, rows.to-i), wide)
+		s.pack(worker, dst[(i-rows.from)*s.depth:], src, min(wide, rows.to-i), wide)
 	}
+}
+
+// pack packs the first columns of a right operand of a product along dimensions as a panel.
+func (s shape) pack(worker int, dst []float32, b gemm.B, cols, width int) {
+	if s.unit == 2 {
+		s.Gemm.PackPanel(worker, dst, b, s.d, cols, width)
+	} else {
+		s.tiles.Pack(dst, b, s.d, cols, width)
+	}
+}
+
+// leftSize returns the floats of n rows of x as left operand of products along dimensions, 0 if it
+// may lie where it is.
+func (s shape) leftSize(x heads, n int) int {
+	if s.unit == 1 {
+		return s.copySize(x, n)
+	}
+	return n * s.leftRow(x)
+}
+
+func (s shape) leftRow(x heads) int { return x.h*s.depth + lineFloats }
+
+// left returns rows of x as left operand of products along dimensions, in memory cut off scratch.
+func (s shape) left(x heads, rows span, scratch *[]float32) heads {
+	if s.unit == 1 {
+		y := s.copied(x, rows, scratch)
+		s.fill(y, x, rows)
+		return y
+	}
+	size := s.leftSize(x, rows.to-rows.from)
+	y := heads{data: (*scratch)[:size], t: x.t, h: x.h, d: s.depth, row: s.leftRow(x), head: s.depth,
+		first: rows.from}
+	*scratch = (*scratch)[size:]
+	s.Rows(rows.to-rows.from, x.h*x.d, func(_, from, to int) {
+		from, to = rows.from+from, rows.from+to
+		for h := range x.h {
+			a := gemm.A{Data: x.from(from, h), Row: x.row, Col: 1}
+			s.Gemm.JoinNeighbours(y.from(from, h), y.row, a, to-from, x.d)
+		}
+	})
+	return y
+}
+
+// right is a right operand of products along rows: words of unit rows each, from row first on.
+type right struct {
+	heads
+	unit int
+}
+
+// panel returns the rows from row t of head h on, of the dimensions of p. t is a multiple of unit.
+func (r right) panel(t, h int, p panel) gemm.Panel {
+	return gemm.Panel{Data: r.data[(t-r.first)/r.unit*r.row+h*r.head+p.from:], Row: r.row}
+}
+
+// rightSize returns the floats of n rows of x as right operand of products along rows, 0 if it may lie
+// where it is.
+func (s shape) rightSize(x heads, n int) int {
+	if s.unit == 1 {
+		return s.copySize(x, n)
+	}
+	return s.words(n) * s.rightRow(x)
+}
+
+func (s shape) rightRow(x heads) int { return x.h*s.padded + lineFloats }
+
+// right returns rows of x as right operand of products along rows, in memory cut off scratch.
+// rows.from is a multiple of unit.
+func (s shape) right(x heads, rows span, scratch *[]float32) right {
+	if s.unit == 1 {
+		y := s.copied(x, rows, scratch)
+		s.fill(y, x, rows)
+		return right{y, 1}
+	}
+	n := rows.to - rows.from
+	size := s.rightSize(x, n)
+	y := right{heads{data: (*scratch)[:size], t: rows.to, h: x.h, d: s.padded, row: s.rightRow(x),
+		head: s.padded, first: rows.from}, s.unit}
+	*scratch = (*scratch)[size:]
+	s.Rows(s.words(n), 2*x.h*s.padded, func(_, from, to int) {
+		first, last := 2*from, min(2*to, n)
+		for h := range x.h {
+			b := gemm.B{F32: x.from(rows.from+first, h), Row: x.row, Col: 1}
+			s.Gemm.JoinRows(y.data[from*y.row+h*y.head:], y.row, b, last-first, x.d)
+		}
+	})
+	return y
+}
+
+// tame turns elements of words that are not finite into 0, and returns the rows of each head that had
+// any.
+func (r right) tame() [][]int {
+	wild := make([][]int, r.h)
+	x := brains(r.data)
+	for t := r.first; t < r.t; t++ {
+		for h := range r.h {
+			bad, at := false, (t-r.first)/2*r.row+h*r.head
+			for j := range r.d {
+				if b := &x[2*(at+j)+(t-r.first)%2]; *b&0x7f80 == 0x7f80 {
+					*b, bad = 0, true
+				}
+			}
+			if bad {
+				wild[h] = append(wild[h], t)
+			}
+		}
+	}
+	return wild
+}
+
+// holds reports whether any of ascending numbers is in a span.
+func holds(numbers []int, s span) bool {
+	i, _ := slices.BinarySearch(numbers, s.from)
+	return i < len(numbers) && numbers[i] < s.to
 }
 
 // span is a half-open range of positions.

@@ -32,9 +32,10 @@ var _ kernels.Backend = (*Backend)(nil)
 type Options struct {
 	// Threads is the number of threads, 0: all that the process may use.
 	Threads int
-	// Precision is F32, or BF16: the operands of the linear layers' products, those of adapters and
-	// of the head included, are rounded to brain floats on their way; sums are float32, attention
-	// too, and all that is stored stays as it is. 0 is F32.
+	// Precision is F32, or BF16: the operands of products, those of adapters and of the head included,
+	// are rounded to brain floats on their way; sums and softmax are float32, and all that is stored
+	// stays as it is. Attention's products are rounded by tiers that have instructions for it alone.
+	// 0 is F32.
 	Precision kernels.DType
 }
 

@@ -49,6 +49,31 @@ func (d *Driver) Rows(worker int, c C, a A, b Packed, m int, accumulate bool) {
 	p.rowTask(&d.own[worker], b.data, 0, m)
 }
 
+// PackPanel packs columns [0, cols) and rows [0, k) of b as one panel of a width of the tiles, on the
+// calling worker.
+func (d *Driver) PackPanel(worker int, dst []float32, b B, k, cols, width int) {
+	d.pack(&d.own[worker], dst, b, k, cols, width)
+}
+
+// JoinRows writes the words of rows 2i and 2i+1 of b [k, cols] to dst[i*row], for a driver of words; a
+// missing last row is zero. Columns are neighbours. Up to fifteen words after a row become zero.
+func (d *Driver) JoinRows(dst []float32, row int, b B, k, cols int) {
+	for j := 0; j < cols; j += lanes {
+		d.packColumns(dst[j:], b.From(0, j), k, min(cols-j, lanes), row)
+	}
+}
+
+// JoinNeighbours writes rows of a [rows, k] as words of neighbours to dst[r*row], for a driver of
+// words; the last one is half zero if k is odd.
+func (d *Driver) JoinNeighbours(dst []float32, row int, a A, rows, k int) {
+	d.packRows(dst, row, a.transposed(), k, rows)
+}
+
+// TileWords is Kernels.Tile over words of two brain floats, of which k is the number.
+func (d *Driver) TileWords(rows, width, k int, a A, b Panel, c C, accumulate bool) {
+	d.tiles.tile(d.tiles.brain, rows, width, width, k, a, b, c, accumulate)
+}
+
 // Words reports whether the tiles take brain floats as they are: left operands of brain floats then
 // cost less than those of floats.
 func (d *Driver) Words() bool { return d.pair == 2 }

@@ -10,6 +10,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/bf16"
+	"longlora/kernels/gemm"
 	"longlora/kernels/guard"
 	"longlora/kernels/machine"
 	"longlora/kernels/simd"
@@ -30,21 +31,36 @@ func EachTier(t *testing.T, f func(t *testing.T, m *machine.Machine)) {
 	}
 }
 
-// SameBits requires that f returns the same bits on machines of any number of threads.
+// EachBrain is EachTier with matrix products of brain floats.
+func EachBrain(t *testing.T, f func(t *testing.T, m *machine.Machine)) {
+	t.Helper()
+	for _, tier := range simd.Tiers() {
+		t.Run(tier.String()+"/brain", func(t *testing.T) {
+			m := machine.NewPrecision(2, tier, gemm.Brain)
+			defer m.Close()
+			f(t, m)
+		})
+	}
+}
+
+// SameBits requires that f returns the same bits on machines of any number of threads, in both
+// precisions.
 func SameBits(t *testing.T, f func(m *machine.Machine) []float32) {
 	t.Helper()
 	for _, tier := range simd.Tiers() {
-		var want []float32
-		for _, threads := range Threads {
-			m := machine.New(threads, tier)
-			got := f(m)
-			m.Close()
-			if want == nil {
-				want = got
-			}
-			if at := Differ(got, want); at >= 0 {
-				t.Fatalf("%v: %d threads change element %d: %g, want %g", tier, threads, at,
-					got[at], want[at])
+		for _, precision := range []gemm.Precision{gemm.Float, gemm.Brain} {
+			var want []float32
+			for _, threads := range Threads {
+				m := machine.NewPrecision(threads, tier, precision)
+				got := f(m)
+				m.Close()
+				if want == nil {
+					want = got
+				}
+				if at := Differ(got, want); at >= 0 {
+					t.Fatalf("%v, precision %d: %d threads change element %d: %g, want %g", tier,
+						precision, threads, at, got[at], want[at])
+				}
 			}
 		}
 	}
