@@ -21,6 +21,6 @@ func New() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newSFT(), newPretrain(), evalCommand(), generateCommand(), predictCommand(),
-		mergeCommand(), exportCommand(), inspectCommand(), planCommand(), reportCommand(),
+		mergeCommand(), exportCommand(), renderCommand(), inspectCommand(), planCommand(), reportCommand(),
 	}
 }
