@@ -80,7 +80,8 @@ var chapterHeads = map[string]string{
 func Novel(language string, seed, chapters int) Text {
 	var b strings.Builder
 	for c := range chapters {
-		fmt.Fprintf(&b, chapterHeads[language]+"\n\n", c+1, vocabulary[language][c]+vocabulary[language][c+1])
+		topic := vocabulary[language][c] + strings.ToLower(vocabulary[language][c+1])
+		fmt.Fprintf(&b, chapterHeads[language]+"\n\n", c+1, topic)
 		for p := range 12 {
 			for k := range 4 {
 				b.WriteString(sentence(language, seed*100_000+c*100+p*4+k))

@@ -41,6 +41,8 @@ var metrics = [...]Metric{
 		score: retrieval("Paragraph ")},
 	{Name: "longbench-retrieval-zh", About: "LongBench's retrieval_zh", score: retrieval("段落")},
 	{Name: "longbench-classification", About: "LongBench's classification", score: classification},
+	{Name: "longbench-code", About: "LongBench's code_sim: fuzzywuzzy's ratio of one line",
+		score: codeSimilarity},
 }
 
 // Names lists the metrics.
@@ -62,8 +64,7 @@ func Find(name string) (Metric, error) {
 	return Metric{}, fmt.Errorf("unknown metric %q; there are %s", name, strings.Join(Names(), ", "))
 }
 
-// longBench are the metrics of LongBench's tasks (eval.py, dataset2metric). Those of lcc and
-// repobench-p, the similarity of code by fuzzywuzzy, are not computed.
+// longBench are the metrics of LongBench's tasks (eval.py, dataset2metric).
 var longBench = map[string]string{
 	"narrativeqa": "f1", "qasper": "f1", "multifieldqa_en": "f1", "multifieldqa_zh": "longbench-f1-zh",
 	"hotpotqa": "f1", "2wikimqa": "f1", "musique": "f1", "dureader": "longbench-rouge-zh",
@@ -71,7 +72,8 @@ var longBench = map[string]string{
 	"vcsum": "longbench-rouge-zh", "trec": "longbench-classification", "triviaqa": "f1",
 	"samsum": "longbench-rouge", "lsht": "longbench-classification",
 	"passage_retrieval_en": "longbench-retrieval", "passage_count": "longbench-count",
-	"passage_retrieval_zh": "longbench-retrieval-zh",
+	"passage_retrieval_zh": "longbench-retrieval-zh", "lcc": "longbench-code",
+	"repobench-p": "longbench-code",
 }
 
 // firstLine are LongBench's tasks of which only the first line of a prediction counts.

@@ -52,8 +52,6 @@ type Report struct {
 	// Missing are questions without a prediction, Unknown predictions without a question.
 	Missing int `json:"missing"`
 	Unknown int `json:"unknown"`
-	// Unscored are predictions for which no metric is computed, by group.
-	Unscored map[string]int `json:"unscored,omitempty"`
 	// Groups are means by group, "all" among them, and metric.
 	Groups map[string]map[string]Mean `json:"groups"`
 }
@@ -146,7 +144,6 @@ func itemOf(id, question, group, dataset string, answers, classes []string) Item
 	switch m, ok := longBench[strings.TrimSuffix(dataset, "_e")]; {
 	case ok:
 		it.Metrics = []string{m}
-	case dataset == "lcc" || dataset == "repobench-p" || dataset == "lcc_e" || dataset == "repobench-p_e":
 	case group == "choice":
 		it.Metrics = []string{"choice"}
 	case group == "passkey", group == "keyvalue", group == "needles":
@@ -200,7 +197,7 @@ func Run(ctx context.Context, path string, items []Item, o Options) (*Report, er
 			return nil, fmt.Errorf("%s: its lines carry no answers; name the dataset with --dataset", path)
 		}
 	}
-	r := &Report{Unscored: map[string]int{}, Groups: map[string]map[string]Mean{}}
+	r := &Report{Groups: map[string]map[string]Mean{}}
 	known := 0
 	for i := range items {
 		it := &items[i]
@@ -213,10 +210,6 @@ func Run(ctx context.Context, path string, items []Item, o Options) (*Report, er
 		s, err := o.item(ctx, it, text)
 		if err != nil {
 			return nil, err
-		}
-		if len(s.Scores) == 0 {
-			r.Unscored[it.Group]++
-			continue
 		}
 		r.Rows = append(r.Rows, s)
 	}
@@ -313,9 +306,6 @@ func (r *Report) Table() string {
 	}
 	fmt.Fprintf(&b, "%d questions without a prediction, %d predictions without a question", r.Missing,
 		r.Unknown)
-	for _, g := range slices.Sorted(maps.Keys(r.Unscored)) {
-		fmt.Fprintf(&b, "; %d of %s have no metric here", r.Unscored[g], g)
-	}
 	b.WriteString("\n")
 	return b.String()
 }

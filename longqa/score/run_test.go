@@ -66,7 +66,8 @@ func TestLongBenchFiles(t *testing.T) {
 		t.Errorf("got %v, want 1: only the first line counts", got)
 	}
 	path = predictions(t, "lcc.jsonl", `{"pred":"x","answers":["x"],"all_classes":null,"length":3}`)
-	if r, err = Run(t.Context(), path, nil, Options{Scorer: &Scorer{}}); err != nil || r.Unscored["lcc"] != 1 {
+	r, err = Run(t.Context(), path, nil, Options{Scorer: &Scorer{}})
+	if err != nil || r.Groups["lcc"]["longbench-code"].Mean != 1 {
 		t.Errorf("lcc: %+v, %v", r, err)
 	}
 	path = predictions(t, "vcsum.jsonl", `{"pred":"x","answers":["x"]}`)

@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"f1", "rouge-l", "longbench-rouge", "longbench-f1-zh", "exact",
-		"longbench-rouge-zh", "longbench-retrieval", "longbench-retrieval-zh"} {
+		"longbench-rouge-zh", "longbench-retrieval", "longbench-retrieval-zh", "longbench-code"} {
 		if positive[name] < 3 {
 			t.Errorf("only %d golden scores of %s are above 0", positive[name], name)
 		}

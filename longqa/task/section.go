@@ -73,7 +73,8 @@ func (s *Scope) labelled() []*outline.Section {
 	}
 	out := all[:0]
 	for _, sec := range all {
-		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) && !torn(sec) {
+		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) && !torn(sec) &&
+			!isSentence(sec.Label, strings.Contains(s.Text.Headings, outline.Markdown)) {
 			out = append(out, sec)
 		}
 	}
@@ -161,7 +162,7 @@ func headingLike(label string) bool {
 	}
 	return !unicode.IsLower(first) && prose.Letters(label) > 0 &&
 		utf8.RuneCountInString(label) <= maxHeading && !brokenHeading.MatchString(label) &&
-		!tornHan.MatchString(afterNumber.ReplaceAllString(label, "")) && !isSentence(label)
+		!tornHan.MatchString(afterNumber.ReplaceAllString(label, ""))
 }
 
 // torn reports whether a layout cut a heading: what follows it goes on in small letters, or a bracket
@@ -176,22 +177,32 @@ func torn(sec *outline.Section) bool {
 const maxHeading = 90
 
 var (
-	// brokenHeading has a sentence's end or a comma of Chinese within it, an address, code, or a line's
-	// dots; or it ends in a mark or a word that others must follow, in a page's number or in a year.
-	brokenHeading = regexp.MustCompile(`(?:\p{Ll}{2}\.|[?!]) \p{Lu}|[，；。]|@|://|\d{5}|[\\{}=<>]|` +
-		`(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
-		`[\p{Ll}] (?:[Ww]e|of|the|and|to|by|in|for|with|a|an|or|is|are|not|full|ou|que|de|da|do|et|du|des|` +
+	// brokenHeading has a sentence's end or a comma of Chinese within it, an address, code, a copyright,
+	// glued words, or a line's dots; or it ends in a mark or a word that others must follow, in a page's
+	// number or in a year.
+	brokenHeading = regexp.MustCompile(`(?:\p{Ll}{2}\.|[?!]) \p{Lu}|[，；。]|@|://|\d{5}|[\\{}=<>©]|` +
+		`\p{Ll}{2}\p{Lu}\p{Ll}{2}|\bNone\b|(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
+		`\p{L} [Ww]e$|\p{Ll} (?:of|the|and|to|by|in|for|with|a|an|or|is|are|be|will|has|have|can|from|that|` +
+		`which|this|these|its|their|not|full|ou|que|de|da|do|et|du|des|` +
 		`la|le|les|y|und|oder|der|die|das|von|zu)$`)
 	// tornHan has a space between Chinese letters, which is right only behind a chapter's number.
 	tornHan     = regexp.MustCompile(`\p{Han} \p{Han}`)
 	afterNumber = regexp.MustCompile(`^第[^ ]{1,8} `)
 )
 
-// sentenceWords is the number of words from which a line with a full stop is a sentence.
-const sentenceWords = 8
+// sentenceWords is the number of words from which a line with a full stop is a sentence; of Markdown,
+// whose headings have no full stop, sentenceWordsMarkdown.
+const (
+	sentenceWords         = 8
+	sentenceWordsMarkdown = 3
+)
 
-func isSentence(label string) bool {
-	return strings.HasSuffix(label, ".") && len(strings.Fields(label)) >= sentenceWords
+func isSentence(label string, markdown bool) bool {
+	least := sentenceWords
+	if markdown {
+		least = sentenceWordsMarkdown
+	}
+	return strings.HasSuffix(label, ".") && len(strings.Fields(label)) >= least
 }
 
 // guessable reports whether a title's place is known without reading.

@@ -3,6 +3,7 @@
 Usage: score.py LONGQA
 """
 
+import difflib
 import json
 import os
 import pathlib
@@ -31,10 +32,19 @@ def chinese(rng, words):
     return "".join(parts)
 
 
+def code(rng, source):
+    lines = source.split("\n")
+    at = rng.randrange(len(lines) - 3)
+    return "\n".join(lines[at:at + rng.randrange(1, 4)])
+
+
 def main():
     rng = random.Random(7)
     words = [line.split(" ")[0] for line in open(os.path.join(JIEBA, "dict.txt"), encoding="utf-8")][::37]
     novel = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "longqa.md").read_text("utf-8") * 3
+    program = (pathlib.Path(__file__).resolve().parents[2] / "longqa" / "score" / "run.go").read_text("utf-8")
+    sources = {english: novel, chinese: words, code: program}
+    oracle.fuzz.SequenceMatcher = difflib.SequenceMatcher
     cut = jieba.cut
     rules = {
         "narrativeqa": (english, lambda p, a: oracle.bag_f1(oracle.normal(p), oracle.normal(a))),
@@ -42,11 +52,12 @@ def main():
         "multifieldqa_zh": (chinese, lambda p, a: oracle.bag_f1(oracle.chinese_words(cut, p),
                                                                oracle.chinese_words(cut, a))),
         "dureader": (chinese, lambda p, a: oracle.rouge(" ".join(cut(p)), " ".join(cut(a)))),
+        "lcc": (code, oracle.code_similarity),
     }
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for name, (text, rule) in rules.items():
-            source = novel if text is english else words
+            source = sources[text]
             path = pathlib.Path(folder) / f"{name}.jsonl"
             want = []
             with open(path, "w", encoding="utf-8") as f:

@@ -1,10 +1,12 @@
 """Writes golden scores: texts of our own with what the published scorers give for them.
 
-The scorers: the Python packages rouge (LongBench's ROUGE), rouge-score, jieba with small tables of our
+The scorers: the Python packages rouge (LongBench's ROUGE), fuzzywuzzy (its similarity of code, with
+difflib as its requirements have it), rouge-score, jieba with small tables of our
 own, and SQuAD's and LongBench's rules as their papers' scripts apply them, written here anew.
 """
 
 import collections
+import difflib
 import json
 import pathlib
 import random
@@ -14,6 +16,7 @@ import tempfile
 
 import jieba
 import jieba.finalseg
+from fuzzywuzzy import fuzz
 from rouge import Rouge
 from rouge_score import rouge_scorer
 
@@ -21,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2] / "longqa"
 WORDS = ("the a an The A cat cats sat on mat. mat, it's Paragraph 3 12 段落 5 blue-green naïve ÉTÉ "
          "__x a.m. . .. U.S. 3.5 yes No an, “quoted” it's\tthe\x1fthe\u3000tea").split(" ")
 CHARACTERS = "我们在北京学习中文很高兴他来到了网易杭研大厦小明硕士毕业于科院计算所后去日本京都大学深造的一是不这有和为"
+CODE = "if err != nil { return x } # // ` self.value = foo(bar, 12) for i in range(n): \n".split(" ")
 MARKS = "，。！ \r\nabc12.5%-+？「」"
 
 
@@ -76,6 +80,11 @@ def rouge(p, a):
         return 0.0
 
 
+def code_similarity(p, a):
+    lines = [x for x in p.lstrip("\n").split("\n") if not any(m in x for m in ("`", "#", "//"))]
+    return fuzz.ratio(lines[0] if lines else "", a) / 100
+
+
 def numbers_part(p, number):
     found = re.findall(r"\d+", p)
     return sum(n == number for n in found) / len(found) if found else 0.0
@@ -88,6 +97,7 @@ def retrieval(p, a, word):
 
 def main():
     rng = random.Random(20)
+    fuzz.SequenceMatcher = difflib.SequenceMatcher  # also where python-Levenshtein is installed
     target = ROOT / "jieba" / "testdata" / "small"
     target.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -114,12 +124,18 @@ def main():
                 p = a.upper()
             if n % 20 == 2:
                 p, a = f"第{n % 7}段和 {n % 5} 段", f"段落{n % 5}"
+            if n % 4 == 3:
+                size = 90 if n % 8 == 3 else 8
+                a = " ".join(rng.choice(CODE) for _ in range(rng.randrange(size)))
+                p = "".join(c for c in a if rng.random() < 0.9) if n % 3 else " ".join(
+                    rng.choice(CODE) for _ in range(size))
             zh = [" ".join(cutter.cut(t)) for t in (p, a)]
             cases.append({"prediction": p, "answer": a, "scores": {
                 "exact": float(normal(p) == normal(a)), "f1": bag_f1(normal(p), normal(a)),
                 "rouge-l": scorer.score(a, p)["rougeL"].fmeasure, "longbench-rouge": rouge(p, a),
                 "longbench-f1-zh": bag_f1(chinese_words(cutter.cut, p), chinese_words(cutter.cut, a)),
                 "longbench-rouge-zh": rouge(*zh), "longbench-count": numbers_part(p, a),
+                "longbench-code": code_similarity(p, a),
                 "longbench-retrieval": retrieval(p, a, "Paragraph "),
                 "longbench-retrieval-zh": retrieval(p, a, "段落"),
             }})
