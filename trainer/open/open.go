@@ -40,6 +40,9 @@ type Options struct {
 	Tokens int
 	// Threads is the number of CPU threads; 0: all.
 	Threads int
+	// Weights is the storage of matrices; 0: F32. BF16 rounds them, unless they come so, and takes half
+	// the memory and of the time that reading them takes.
+	Weights kernels.DType
 }
 
 // Model is an open model with what its folder says.
@@ -126,7 +129,9 @@ func open(o Options, a *peft.Adapter) (*Model, error) {
 // load makes the model and reads its parameters.
 func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	c, context, source := f.Config.Model, f.Context(), model.Source(f.Tensor)
-	options := model.Options{Planner: func() kernels.Backend { return plan.New() }}
+	options := model.Options{
+		Planner: func() kernels.Backend { return plan.New() }, Frozen: o.Weights,
+	}
 	if a != nil {
 		if err := Fit(a, f, o.Context); err != nil {
 			return err
