@@ -237,7 +237,7 @@ func (c *composer) joinLines(a, b string) string {
 	last, _ := utf8.DecodeLastRuneInString(a)
 	next, _ := utf8.DecodeRuneInString(b)
 	if !endsInHyphen(a) || !unicode.IsLetter(next) {
-		if isWide(last) && isWide(next) {
+		if isWide(last) && isWide(next) || runsOn(a, last, next) {
 			return a + b
 		}
 		return a + " " + b
@@ -250,6 +250,23 @@ func (c *composer) joinLines(a, b string) string {
 	return stem + b
 }
 
+// runsOn reports a line that was broken within a number or an address: after a dash between digits, or a
+// slash.
+func runsOn(a string, last, next rune) bool {
+	before, _ := utf8.DecodeLastRuneInString(strings.TrimRight(a, "–-/"))
+	switch last {
+	case '–', '-':
+		return unicode.IsDigit(before) && unicode.IsDigit(next)
+	case '/':
+		return strings.Contains(lastField(a), "://")
+	}
+	return false
+}
+
+func lastField(s string) string {
+	return s[strings.LastIndexByte(s, ' ')+1:]
+}
+
 // keepsHyphen reports whether the two halves are written with a hyphen.
 func (c *composer) keepsHyphen(first, second string) bool {
 	first, second = strings.ToLower(first), strings.ToLower(second)
@@ -260,7 +277,24 @@ func (c *composer) keepsHyphen(first, second string) bool {
 		return true
 	}
 	r, _ := utf8.DecodeRuneInString(second)
-	return !unicode.IsLetter(r)
+	return !unicode.IsLetter(r) || c.isCompound(first, second)
+}
+
+// isCompound reports whether two halves of a word that the text has nowhere else are words of their
+// own, as in automatically-detected. Short ones, and those that often begin longer words, prove
+// nothing.
+func (c *composer) isCompound(first, second string) bool {
+	return len(first) >= 4 && len(second) >= 4 && c.words[first] && c.words[second] &&
+		!slices.Contains(beginnings, first)
+}
+
+// beginnings are words that begin others without a hyphen.
+var beginnings = []string{
+	"over", "under", "inter", "with", "some", "every", "counter", "back", "down", "after", "hand", "head",
+	"work", "home", "fore", "out", "super", "micro", "meta", "data", "time", "book", "land", "life",
+	"market", "news", "note", "play", "road", "there", "where", "else", "further", "never", "more",
+	"through", "hyper", "ultra", "semi", "multi", "under", "photo", "electro", "thermo", "auto", "trans",
+	"contra", "main", "side", "step", "bench", "fire", "water", "wave", "frame", "block", "rain",
 }
 
 func lastWord(s string) string {

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -58,7 +59,7 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 	if g.isLate(r, left, right, (top+bottom)/2) {
 		return
 	}
-	if len(g.text) > 0 && (box != g.at || c.Angle != g.angle) {
+	if len(g.text) > 0 && (box != g.at || c.Angle != g.angle || g.parts(left, c.Angle)) {
 		g.flush()
 	}
 	text, taken := g.compose(chars, i)
@@ -78,6 +79,24 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 	g.glyphs = append(g.glyphs, glyph{len(g.text), left, right, (top + bottom) / 2})
 }
 
+// parts reports whether a character that begins at left stands too far from the run to go on with it.
+// PDFium's boxes go on over the gaps between the cells of a table.
+func (g *grouper) parts(left float64, angle float64) bool {
+	return angle == 0 && left-g.run.right > maxGap*g.size()+0.1*g.size()
+}
+
+// size is that of the run's font, or about it.
+func (g *grouper) size() float64 {
+	var r run
+	if g.at < len(g.boxes) && g.boxes[g.at].FontInformation != nil {
+		r.font(g.boxes[g.at].FontInformation)
+	}
+	if !(r.size > 1 && r.size < 1000) {
+		r.size = math.Max(g.run.bottom-g.run.top, 1)
+	}
+	return r.size
+}
+
 // box finds the box that holds a character: the present one, or one soon after.
 func (g *grouper) box(c *responses.GetPageTextStructuredChar) int {
 	for i := g.at; i < min(g.at+lookAhead, len(g.boxes)); i++ {
@@ -94,6 +113,9 @@ func holds(b, c responses.CharPosition) bool {
 		c.Top <= b.Top+slack
 }
 
+// spaces are more than one.
+var spaces = regexp.MustCompile(` {2,}`)
+
 func (g *grouper) flush() {
 	if len(g.text) == 0 {
 		return
@@ -103,8 +125,9 @@ func (g *grouper) flush() {
 	if g.at < len(g.boxes) && g.boxes[g.at].FontInformation != nil {
 		r.font(g.boxes[g.at].FontInformation)
 	}
-	if !(r.size > 1 && r.size < 1000) {
-		r.size = math.Max(r.bottom-r.top, 1)
+	r.size = g.size()
+	if !r.mono {
+		r.text = spaces.ReplaceAllString(r.text, " ")
 	}
 	g.page.put(r, g.angle)
 	g.text, g.glyphs = g.text[:0], g.glyphs[:0]

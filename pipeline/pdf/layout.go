@@ -82,7 +82,62 @@ func findGutter(all []piece, left, right float64) (best gutter, ok bool) {
 			best, bestScore = g, score
 		}
 	}
-	return best, bestScore > 0
+	if bestScore > 0 {
+		return best, true
+	}
+	return narrowGutter(all, left, right)
+}
+
+const (
+	// minNarrow is the least width, in ems, of one of three or more columns.
+	minNarrow = 12
+	// minNarrowLines is the number of lines that make such a column.
+	minNarrowLines = 8
+)
+
+// narrowGutter returns the first gutter from the left of a region in three columns or more: lines of
+// much the same width end before it, and others begin right after it.
+func narrowGutter(all []piece, left, right float64) (gutter, bool) {
+	tried := map[int]bool{}
+	best, found := gutter{}, false
+	for _, p := range all {
+		at := p.left - 0.5
+		if tried[int(at)] || at < left+minNarrow*p.size || at > right-minNarrow*p.size ||
+			found && at >= best.right {
+			continue
+		}
+		tried[int(at)] = true
+		if g, ok := between(all, left, at); ok {
+			best, found = g, true
+		}
+	}
+	return best, found
+}
+
+// between reports whether a column of the width of the region up to at ends there, and another of the
+// same width begins.
+func between(all []piece, left, at float64) (gutter, bool) {
+	var before, after, crossing, narrow int
+	edge := left
+	for i := range all {
+		p := &all[i]
+		width := p.right - p.left
+		switch {
+		case p.left < at && p.right > at:
+			crossing++
+		case p.right <= at:
+			if edge = max(edge, p.right); width > 0.6*(at-left) {
+				before++
+			} else {
+				narrow++
+			}
+		case p.left < at+2*p.size && width > 0.6*(at-left) && width < 1.1*(at-left):
+			after++
+		}
+	}
+	size := all[0].size
+	return gutter{edge, at + 0.5}, before >= minNarrowLines && after >= minNarrowLines && crossing < before/2 &&
+		narrow < before && at-left > minNarrow*size && at-edge > 0.6*size
 }
 
 // weigh rates the place at as the right edge of a gutter: the height of wide lines on its lesser side,
@@ -144,18 +199,7 @@ func split(all []piece, g gutter, depth int) (out []column) {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b piece) int { return cmp.Compare(a.middle(), b.middle()) })
 	middle := (g.left + g.right) / 2
-	crosses := make([]bool, len(all))
-	for i := range all {
-		crosses[i] = all[i].left < middle && all[i].right > middle
-	}
-	for i := range all { // what stands on a line with a crossing piece is read with it
-		if !(all[i].left < middle && all[i].right > middle) {
-			continue
-		}
-		for j := max(i-neighbours, 0); j < min(i+neighbours, len(all)); j++ {
-			crosses[j] = crosses[j] || sameLine(&all[i], &all[j])
-		}
-	}
+	crosses := crossings(all, middle)
 	for from := 0; from < len(all); {
 		to := from
 		for to < len(all) && crosses[to] == crosses[from] {
@@ -170,6 +214,84 @@ func split(all []piece, g gutter, depth int) (out []column) {
 		from = to
 	}
 	return out
+}
+
+// crossings marks the pieces, sorted from top to bottom, that are read across a gutter: those that
+// cross it, the rows of tables that do, and what stands on a line with such a piece.
+func crossings(all []piece, middle float64) []bool {
+	crosses := make([]bool, len(all))
+	for i := range all {
+		crosses[i] = all[i].left < middle && all[i].right > middle
+	}
+	tableRows(all, middle, crosses)
+	for more := true; more; { // until no piece is drawn in by its neighbour
+		more = false
+		for i := range all {
+			if !crosses[i] {
+				continue
+			}
+			for j := max(i-neighbours, 0); j < min(i+neighbours, len(all)); j++ {
+				if !crosses[j] && sameLine(&all[i], &all[j]) {
+					crosses[j], more = true, true
+				}
+			}
+		}
+	}
+	return crosses
+}
+
+const (
+	// minCells is the number of cells of a row that lies across a gutter, and minRows of such rows one
+	// under the other.
+	minCells = 4
+	minRows  = 3
+)
+
+// tableRows marks the rows of tables that lie across a gutter without crossing it: lines of many short
+// pieces on both sides.
+func tableRows(all []piece, middle float64, crosses []bool) {
+	left, right := extent(all)
+	var rows [][]int
+	flush := func() {
+		if len(rows) >= minRows {
+			for _, row := range rows {
+				for _, i := range row {
+					crosses[i] = true
+				}
+			}
+		}
+		rows = rows[:0]
+	}
+	for from := 0; from < len(all); {
+		row := []int{from}
+		to := from + 1
+		for to < len(all) && all[to].middle()-all[from].middle() < 0.35*all[from].size {
+			row = append(row, to)
+			to++
+		}
+		from = to
+		sides, wide := [2]int{}, false
+		for _, i := range row {
+			side, width := 0, middle-left
+			if all[i].left >= middle {
+				side, width = 1, right-middle
+			}
+			sides[side]++
+			wide = wide || all[i].right-all[i].left > 0.6*width
+		}
+		if wide || len(row) < minCells || sides[0] == 0 || sides[1] == 0 {
+			flush()
+			continue
+		}
+		if n := len(rows); n > 0 {
+			last := all[rows[n-1][0]]
+			if all[row[0]].middle()-last.middle() > 3*last.size {
+				flush()
+			}
+		}
+		rows = append(rows, row)
+	}
+	flush()
 }
 
 func (p *piece) middle() float64 { return (p.top + p.bottom) / 2 }

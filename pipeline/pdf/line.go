@@ -124,7 +124,44 @@ func lines(all []piece) (sorted []line) {
 	for i := range sorted {
 		sorted[i].order()
 	}
+	tighten(sorted)
 	return sorted
+}
+
+// maxLoose is the widest gap, in ems, that justification leaves in a line of a narrow column.
+const maxLoose = 2.2
+
+// tighten makes one cell of lines of justified text whose words stand far apart: lines that fill the
+// column, near others that fill it without a gap.
+func tighten(ls []line) {
+	left, right := math.Inf(1), math.Inf(-1)
+	for i := range ls {
+		left, right = min(left, ls[i].left), max(right, ls[i].right)
+	}
+	fills := func(i int) bool {
+		l := &ls[i]
+		return l.right > right-0.7*l.size && l.left < left+4*l.size
+	}
+	for i := range ls {
+		if len(ls[i].cells) < 2 || !fills(i) || ls[i].widestGap() > maxLoose*ls[i].size {
+			continue
+		}
+		for j := max(i-2, 0); j < min(i+3, len(ls)); j++ {
+			near := math.Abs(ls[j].base-ls[i].base) < 3.5*ls[i].size
+			if len(ls[j].cells) == 1 && near && fills(j) && math.Abs(ls[j].size-ls[i].size) < 0.1*ls[i].size {
+				whole := ls[i].piece
+				ls[i].cells = []piece{whole}
+				break
+			}
+		}
+	}
+}
+
+func (l *line) widestGap() (widest float64) {
+	for i := 1; i < len(l.cells); i++ {
+		widest = max(widest, l.cells[i].left-l.cells[i-1].right)
+	}
+	return widest
 }
 
 // takes reports whether a piece stands on the line.
@@ -157,7 +194,7 @@ func (l *line) order() {
 	l.cells = joined
 	whole := joined[0]
 	for _, c := range joined[1:] {
-		whole.text = strings.TrimRight(whole.text, " ") + "  "
+		whole.text = strings.TrimRight(whole.text, " ") + " "
 		whole.take(c)
 	}
 	whole.text = strings.TrimSpace(whole.text)

@@ -63,10 +63,16 @@ func TestColumnsAreReadOneAfterTheOther(t *testing.T) {
 }
 
 func TestHyphens(t *testing.T) {
-	c := composer{words: map[string]bool{"well-known": true, "corpus": true}}
+	c := composer{words: map[string]bool{
+		"well-known": true, "corpus": true, "automatically": true, "detected": true, "under": true,
+		"standing": true,
+	}}
 	for _, x := range []struct{ a, b, want string }{
 		{"the cor\x02", "pus is", "the corpus is"}, {"a well-", "known fact", "a well-known fact"},
-		{"state-of-the-", "art", "state-of-the-art"}, {"from 3-", "4 on", "from 3- 4 on"},
+		{"state-of-the-", "art", "state-of-the-art"}, {"from 3-", "4 on", "from 3-4 on"},
+		{"automatically\x02", "detected", "automatically-detected"}, {"under\x02", "standing", "understanding"},
+		{"see https://example.org/", "a/b", "see https://example.org/a/b"}, {"and/", "or", "and/ or"},
+		{"737–", "9 MAX", "737–9 MAX"}, {"a dash –", "and", "a dash – and"}, {"語", "文", "語文"},
 	} {
 		if got := c.joinLines(x.a, x.b); got != x.want {
 			t.Errorf("got %q, want %q", got, x.want)
