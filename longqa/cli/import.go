@@ -115,6 +115,9 @@ func runImport(c *cobra.Command, f importFlags, path string) (err error) {
 	if err != nil {
 		return err
 	}
+	if r.Differs != "" {
+		c.PrintErrf("longqa import: note: %s; --expect-counts makes this an error\n", r.Differs)
+	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s\n%s: %d rows, %d tokens, digest %s\n", r.Figures.Table(),
 		f.Out, r.Figures.Rows, r.Figures.Tokens, r.Manifest.Digest)
 	return err

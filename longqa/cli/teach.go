@@ -16,6 +16,7 @@ import (
 	"longlora/longqa/endpoint"
 	"longlora/longqa/figures"
 	"longlora/longqa/teacher"
+	"longlora/pipeline/card"
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -133,7 +134,9 @@ func (f teachFlags) material(ctx context.Context, recipe teacher.Recipe) (o teac
 		Out: f.out, Limit: f.limit, MaxRejected: f.maxRejected, More: map[string]any{},
 		Figures: figures.New(r.Bands(), r.Limits.FarApart),
 	}
-	o.Dataset = shard.Options{Kind: schemas.KindExample, Name: "longqa-teacher", Overwrite: f.overwrite}
+	o.Dataset = shard.Options{
+		Kind: schemas.KindExample, Name: "longqa-teacher", Overwrite: f.overwrite, Draw: card.Draw,
+	}
 	if f.contexts != "" {
 		return f.examples(ctx, o)
 	}

@@ -130,6 +130,11 @@ func TestLongBench(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("rows (-want +got):\n%s", d)
 	}
+	e := write(t, map[string]string{"qasper_e.jsonl": `{"input": "Why?", "context": "A paper.", ` +
+		`"answers": ["So."], "dataset": "qasper", "language": "en", "all_classes": null, "_id": "x"}`})
+	if r := first(t, "longbench", e); r.Part != "qasper_e" || r.Meta["dataset"] != "qasper" {
+		t.Errorf("part %q of %q", r.Part, r.Meta["dataset"])
+	}
 	if r := first(t, "longbench", dir); r.Instruction != longBenchTasks["gov_report"].instruction {
 		t.Errorf("instruction %q", r.Instruction)
 	}
@@ -217,7 +222,7 @@ func TestNarrativeQA(t *testing.T) {
 func TestPublished(t *testing.T) {
 	totals := map[string]int{
 		"qmsum": 1808, "squality": 2540, "narrativeqa": 46765, "narrativeqa-summaries": 46765,
-		"quality": 6737, "qasper": 5049, "leval": 2043, "longbench": 4750, "longbench2": 503,
+		"quality": 6737, "qasper": 5049, "leval": 2043, "longbench": 4750 + 3668, "longbench2": 503,
 		"stanford-alpaca": 52002,
 	}
 	for _, s := range sources {

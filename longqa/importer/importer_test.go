@@ -213,12 +213,23 @@ func TestExpectCounts(t *testing.T) {
 	}
 	path := file(t, "alpaca_data.json", `[{"instruction":"Name one.","input":"","output":"One."}]`)
 	o := options(t, s, path)
-	if _, err := Run(t.Context(), o); err != nil {
-		t.Fatal(err)
+	const differs = "1 rows of train, the publisher has 52002"
+	r, err := Run(t.Context(), o)
+	if err != nil || !strings.Contains(r.Differs, differs) {
+		t.Fatalf("got %+v, %v", r, err)
 	}
 	o.ExpectCounts, o.Overwrite = true, true
 	_, err = Run(t.Context(), o)
-	if err == nil || !strings.Contains(err.Error(), "1 rows of train, the publisher has 52002") {
+	if err == nil || !strings.Contains(err.Error(), differs) {
 		t.Errorf("got %v", err)
+	}
+	published := gold.Published{Rows: map[string]int{"a": 2, "b": 1}, Origin: "its README"}
+	for want, got := range map[string]map[string]int{
+		"": {"a": 2},
+		"1 rows of b2, of which the publisher gives no count (its README)": {"b2": 1, "b": 1},
+	} {
+		if d := differences(published, got); d != want {
+			t.Errorf("%v: %q, want %q", got, d, want)
+		}
 	}
 }
