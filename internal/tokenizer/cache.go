@@ -170,10 +170,10 @@ func (c *wordCache) reset() {
 	c.count, c.keys, c.ids = 0, c.keys[:0], c.ids[:0]
 }
 
-// grow doubles the table. The words stay: of a long one, low is the hash.
+// grow makes the table four times as large. The words stay: of a long one, low is the hash.
 func (c *wordCache) grow() {
 	old := c.slots
-	c.slots = make([]cacheSlot, 2*len(old))
+	c.slots = make([]cacheSlot, min(4*len(old), maxSlots))
 	mask := uint64(len(c.slots) - 1)
 	for _, s := range old {
 		if s.high == 0 {

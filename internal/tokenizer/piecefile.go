@@ -45,11 +45,12 @@ func (p *Pieces) merges() [][2]string {
 // symbols nor begins with a user symbol: before such a beginning SentencePiece writes a mark, and what
 // reads tokenizer.json does not.
 func (p *Pieces) JSON() ([]byte, error) {
-	added := addedEntries(0, slices.Concat([]string{unknownPiece}, p.o.Special), true)
-	added = append(added, addedEntries(len(added), p.o.User, false)...)
-	metaspace := map[string]any{
-		"type": "Metaspace", "replacement": spaceMark, "prepend_scheme": "first", "split": false,
+	special := slices.Concat([]string{unknownPiece}, p.o.Special)
+	added := addedEntries(0, special, true)
+	for i, s := range p.o.User {
+		added = append(added, addedEntry{ID: len(special) + i, Content: s, Normalized: true})
 	}
+	normalizer, preTokenizer := p.markSpaces()
 	decoders := []any{
 		map[string]any{"type": "Replace", "pattern": map[string]string{"String": spaceMark}, "content": " "},
 		map[string]any{"type": "ByteFallback"},
@@ -58,7 +59,7 @@ func (p *Pieces) JSON() ([]byte, error) {
 	}
 	return marshal(map[string]any{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
-		"normalizer": nil, "pre_tokenizer": metaspace,
+		"normalizer": normalizer, "pre_tokenizer": preTokenizer,
 		"post_processor": bosTemplate(p.o.BOS, 1+slices.Index(p.o.Special, p.o.BOS)),
 		"decoder":        map[string]any{"type": "Sequence", "decoders": decoders},
 		"model": map[string]any{
@@ -67,6 +68,24 @@ func (p *Pieces) JSON() ([]byte, error) {
 			"ignore_merges": false, "vocab": vocabJSON(p.vocab()), "merges": p.merges(),
 		},
 	})
+}
+
+// markSpaces returns the stages that write a mark before the text and marks for its spaces: as LLaMA-2
+// has them; with user symbols, so that none is put behind these.
+func (p *Pieces) markSpaces() (normalizer, preTokenizer any) {
+	replace := func(kind, pattern, content string) any {
+		return map[string]any{"type": "Replace", "pattern": map[string]string{kind: pattern},
+			"content": content}
+	}
+	if len(p.o.User) == 0 {
+		return map[string]any{"type": "Sequence", "normalizers": []any{
+			map[string]any{"type": "Prepend", "prepend": spaceMark}, replace("String", " ", spaceMark),
+		}}, nil
+	}
+	// Metaspace puts no mark before a text that begins with one.
+	return replace("Regex", `\A[ ▁]`, spaceMark+spaceMark), map[string]any{
+		"type": "Metaspace", "replacement": spaceMark, "prepend_scheme": "first", "split": false,
+	}
 }
 
 // Model returns the .model file, which the SentencePiece library reads (sentencepiece_model.proto of

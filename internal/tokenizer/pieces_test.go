@@ -71,7 +71,8 @@ func TestTrainedFilesAgree(t *testing.T) {
 		}
 		r := rand.New(rand.NewPCG(5, 6))
 		for range 300 {
-			text := "x" + hardText(r, 60) + trainTexts[r.IntN(len(trainTexts))]
+			begin := []string{"x", " ", "▁", "  ", "\n"}[r.IntN(5)] // no user symbol
+			text := begin + hardText(r, 60) + trainTexts[r.IntN(len(trainTexts))]
 			text = strings.NewReplacer("<s>", "<r>", "</s>", "<r>", "<unk>", "<r>").Replace(text)
 			got, want := a.Encode(nil, text, true), b.Encode(nil, text, true)
 			if o.BOS == "" {
