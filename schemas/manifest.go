@@ -34,12 +34,23 @@ type Manifest struct {
 	ConfigDigest  string           `json:"config_digest"`
 	Parents       []Parent         `json:"parents,omitempty"`
 	Mixture       []MixturePart    `json:"mixture"`            // realised
+	Lengths       []LengthBucket   `json:"lengths,omitempty"`  // of documents, contexts or packed documents
 	Rejected      map[string]int64 `json:"rejected,omitempty"` // by reason
 	Report        map[string]any   `json:"report,omitempty"`   // counts of what was cut or changed
 	Companions    []Companion      `json:"companions,omitempty"`
 }
 
-// Companion is a file that says what did not become rows. The digest does not cover it.
+// LengthBucket counts texts of at least From and less than To: tokens, or characters in a dataset of
+// documents. To is twice From, except of the first, which is [0, 1).
+type LengthBucket struct {
+	From  int64 `json:"from"`
+	To    int64 `json:"to"`
+	Count int64 `json:"count"`
+	Total int64 `json:"total"` // of their lengths
+}
+
+// Companion is a file beside the rows: of what did not become one, or a picture. The digest does not
+// cover it.
 type Companion struct {
 	Path   string `json:"path"` // relative, with slashes
 	SHA256 string `json:"sha256"`

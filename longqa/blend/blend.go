@@ -14,6 +14,7 @@ import (
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
 	"longlora/longqa/heldout"
+	"longlora/pipeline/card"
 	"longlora/pipeline/licence"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -55,6 +56,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
 	options := shard.Options{
 		Kind: schemas.KindExample, Name: o.Name, Overwrite: o.Overwrite,
 		Tokenizer: all[0].Manifest().Tokenizer,
+		Draw:      card.Draw,
 		Config: map[string]any{
 			"stage": "longqa mix", "share": o.Share, "splits": o.Splits, "seed": o.Seed,
 			"licences": o.Gate.Config(), "long": len(o.Long),

@@ -6,6 +6,7 @@ import (
 
 	"longlora/internal/tokenizer"
 	"longlora/longqa/task"
+	"longlora/pipeline/card"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -37,6 +38,7 @@ func (b *builder) shardOptions() shard.Options {
 	return shard.Options{
 		Kind: schemas.KindExample, Name: b.Recipe.Name, Overwrite: b.Overwrite, Config: config,
 		Tokenizer: tokenizerRef(b.Tokenizer), TokenizerFile: b.Tokenizer.Bytes(), Parents: parents,
+		Draw: card.Draw,
 	}
 }
 
@@ -89,8 +91,9 @@ numbers, variables) are the builder's own.
 const construction = "`longqa check`" + ` computes every derived answer again from its row by other
 code. Unanswerable questions ask in the same words about what the context does not have.
 
-**Contexts** are whole documents, declarations or sections up to a budget of tokens; a section that is
-longer than the budget loses its end at a paragraph. Evidence spans count code points. Splits follow
+**Contexts** are whole documents, declarations or sections up to a budget of tokens. Of a section that
+is longer than the budget a context has whole paragraphs, and its rows say in ` + "`meta.excerpt`" + ` that it
+begins or ends within a section. Evidence spans count code points. Splits follow
 near-duplicate clusters of documents; no document is in two splits. %s
 
 `

@@ -13,6 +13,7 @@ import (
 	"longlora/longqa/chat"
 	"longlora/longqa/cut"
 	"longlora/longqa/dice"
+	"longlora/pipeline/card"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
 	"longlora/schemas"
@@ -118,6 +119,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, Report, error) {
 	t, examples := o.Tokenizer, o.Examples.Manifest()
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindSequence, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
+		Draw: card.Draw,
 		Tokenizer: &schemas.TokenizerRef{
 			Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize(),
 		},

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"longlora/pipeline/card"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -29,6 +30,7 @@ func Apply(ctx context.Context, d *shard.Dataset, decisions map[string]Decision,
 	m := d.Manifest()
 	o := shard.Options{
 		Kind: schemas.KindExample, Name: m.Name + "-reviewed", Overwrite: overwrite, Tokenizer: m.Tokenizer,
+		Draw: card.Draw,
 		Config: map[string]any{
 			"stage": "longqa review", "decisions": digest(decisions), "only_kept": onlyKept,
 		},

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"longlora/internal/tokenizer"
+	"longlora/pipeline/card"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/pack"
 	"longlora/schemas"
@@ -99,6 +100,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindSequence, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
 		HFColumns: o.HFColumns,
+		Draw:      card.Draw,
 		Tokenizer: &schemas.TokenizerRef{
 			Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize(),
 		},

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 
+	"longlora/pipeline/card"
 	"longlora/pipeline/clean"
 	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/dedup"
@@ -143,6 +144,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, error) {
 	}
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindDocument, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
+		Draw: card.Draw,
 		Card: shard.Card{
 			Text:      fmt.Sprintf(cardText, o.Kind) + o.evaluationText(),
 			Languages: o.Source.Languages(), Tags: []string{"documents"},

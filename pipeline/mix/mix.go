@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"longlora/internal/tokenizer"
+	"longlora/pipeline/card"
 	"longlora/pipeline/encode"
 	"longlora/pipeline/limit"
 	"longlora/schemas"
@@ -112,6 +113,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, Realised, error) {
 	}
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindSequence, Name: o.Recipe.Name, Overwrite: o.Overwrite, Config: o.config(),
+		Draw: card.Draw,
 		Tokenizer: &schemas.TokenizerRef{
 			Name: o.Tokenizer.Name(), Digest: o.Tokenizer.Digest(), VocabSize: o.Tokenizer.VocabSize(),
 		},

@@ -27,6 +27,9 @@ type Options struct {
 	TokenizerFile []byte
 	Parents       []schemas.Parent
 	Card          Card
+	// Draw, if not nil, makes the card's pictures of a manifest that lacks only its companions. Their
+	// bytes must be a pure function of it.
+	Draw func(*schemas.Manifest) ([]Picture, error)
 	// HFColumns adds the columns labels, position_ids and attention_mask to sequences. Config must say
 	// so.
 	HFColumns bool
@@ -46,6 +49,7 @@ type Builder struct {
 	done    bool
 
 	companions []schemas.Companion
+	pictures   []Picture
 	dropped    map[int]droppedFile
 }
 
@@ -58,6 +62,7 @@ type fileKey struct {
 type finished struct {
 	file    schemas.File
 	mixture map[mixtureKey]*schemas.MixturePart
+	lengths *lengths
 }
 
 // ErrExists reports that the target is there already.
@@ -192,6 +197,9 @@ func (b *Builder) Publish() (*schemas.Manifest, error) {
 		err = b.writeRejects(m)
 	}
 	if err == nil {
+		err = b.drawPictures(m)
+	}
+	if err == nil {
 		err = b.writeCompanions(m)
 	}
 	if err == nil {
@@ -227,7 +235,7 @@ func (b *Builder) manifest() (*schemas.Manifest, error) {
 		Report: b.report, Rejected: b.rejects.counts, Files: []schemas.File{},
 	}
 	mixture := map[mixtureKey]*schemas.MixturePart{}
-	number := map[string]int{}
+	number, all := map[string]int{}, lengths{}
 	for _, k := range keys {
 		f := b.files[k]
 		name := fmt.Sprintf("data/%s-%05d-of-%05d.parquet", k.split, number[k.split], perSplit[k.split])
@@ -241,8 +249,9 @@ func (b *Builder) manifest() (*schemas.Manifest, error) {
 		for key, part := range f.mixture {
 			addPart(mixture, key, part.Rows, part.Tokens)
 		}
+		all.merge(f.lengths)
 	}
-	m.Mixture = sortedMixture(mixture)
+	m.Mixture, m.Lengths = sortedMixture(mixture), all.list()
 	return m, sealManifest(m)
 }
 

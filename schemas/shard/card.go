@@ -20,7 +20,7 @@ type Card struct {
 }
 
 // cardOf writes the README with the front matter that dataset hubs read.
-func cardOf(m *schemas.Manifest, c Card) []byte {
+func cardOf(m *schemas.Manifest, c Card, pictures []Picture) []byte {
 	var b bytes.Buffer
 	title := c.Title
 	if title == "" {
@@ -55,6 +55,10 @@ func cardOf(m *schemas.Manifest, c Card) []byte {
 	for _, p := range m.Mixture {
 		fmt.Fprintf(&b, "| %s | %s | %d | %d |\n", p.Source, p.Licence, p.Rows, p.Tokens)
 	}
+	writeLengths(&b, m)
+	for _, p := range pictures {
+		fmt.Fprintf(&b, "\n![%s](%s/%s)\n", p.Title, pictureDir, p.Name)
+	}
 	writeRejected(&b, m)
 	fmt.Fprintf(&b, "\nDataset digest `%s`.\n", m.Digest)
 	if m.Tokenizer != nil {
@@ -62,6 +66,24 @@ func cardOf(m *schemas.Manifest, c Card) []byte {
 			m.Tokenizer.Name, m.Tokenizer.VocabSize, m.Tokenizer.Digest)
 	}
 	return b.Bytes()
+}
+
+// lengthUnits are what the lengths of a kind's manifest count, and of what.
+var lengthUnits = map[schemas.Kind][2]string{
+	schemas.KindDocument: {"characters", "documents"},
+	schemas.KindExample:  {"tokens of the context", "examples"},
+	schemas.KindSequence: {"tokens", "packed documents"},
+}
+
+func writeLengths(b *bytes.Buffer, m *schemas.Manifest) {
+	if len(m.Lengths) == 0 {
+		return
+	}
+	unit := lengthUnits[m.Kind]
+	fmt.Fprintf(b, "\n| %s | %s | together |\n|---|---:|---:|\n", unit[0], unit[1])
+	for _, l := range m.Lengths {
+		fmt.Fprintf(b, "| %d to %d | %d | %d |\n", l.From, l.To-1, l.Count, l.Total)
+	}
 }
 
 func writeRejected(b *bytes.Buffer, m *schemas.Manifest) {

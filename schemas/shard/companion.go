@@ -164,7 +164,7 @@ func (b *Builder) writeRejects(m *schemas.Manifest) error {
 	return nil
 }
 
-// verifyCompanions checks the hashes of what lies in reject/.
+// verifyCompanions checks the hashes of what lies in reject/ and of the card's pictures.
 func (d *Dataset) verifyCompanions(ctx context.Context) error {
 	for _, c := range d.manifest.Companions {
 		if err := d.verifyCompanion(ctx, c); err != nil {
@@ -175,8 +175,8 @@ func (d *Dataset) verifyCompanions(ctx context.Context) error {
 }
 
 func (d *Dataset) verifyCompanion(ctx context.Context, c schemas.Companion) (err error) {
-	if path.Clean(c.Path) != c.Path || path.Dir(c.Path) != rejectDir {
-		return fmt.Errorf("the path does not lead into %s/%s", rejectDir, changedByHand)
+	if dir := path.Dir(c.Path); path.Clean(c.Path) != c.Path || dir != rejectDir && dir != pictureDir {
+		return fmt.Errorf("the path does not lead into %s/ or %s/%s", rejectDir, pictureDir, changedByHand)
 	}
 	f, err := d.files.Open(ctx, c.Path)
 	if err != nil {

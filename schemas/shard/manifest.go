@@ -78,7 +78,7 @@ func (b *Builder) writeCompanions(m *schemas.Manifest) error {
 		name string
 		data []byte
 	}{
-		{"README.md", cardOf(m, b.options.Card)}, {"croissant.json", croissant},
+		{"README.md", cardOf(m, b.options.Card, b.pictures)}, {"croissant.json", croissant},
 		{tokenizerName, b.options.TokenizerFile},
 		{schemas.ManifestName, append(manifest, '\n')},
 	}

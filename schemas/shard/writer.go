@@ -74,7 +74,7 @@ func NewFile[T Row](b *Builder, split string, index int) (*FileWriter[T], error)
 	w.parquet = newRowWriter[T](out, b.options.HFColumns, writerOptions(codec))
 	w.done = finished{
 		file:    schemas.File{Path: w.path, Split: split},
-		mixture: map[mixtureKey]*schemas.MixturePart{},
+		mixture: map[mixtureKey]*schemas.MixturePart{}, lengths: &lengths{},
 	}
 	b.open[key] = w.file
 	return w, nil
@@ -213,13 +213,16 @@ func (w *FileWriter[T]) count(row *T) {
 	switch r := any(row).(type) {
 	case *schemas.Document:
 		addPart(w.done.mixture, mixtureKey{r.Source, r.Licence}, 1, 0)
+		w.done.lengths.add(r.NChars)
 	case *schemas.Example:
 		addPart(w.done.mixture, mixtureKey{r.AnswerSource, r.Licence}, 1, int64(r.NTokens))
 		w.done.file.Tokens += int64(r.NTokens)
+		w.done.lengths.add(int64(r.NTokens))
 	case *schemas.Sequence:
 		w.done.file.Tokens += int64(r.NTokens)
 		for i, d := range r.Docs {
 			addPart(w.done.mixture, mixtureKey{d.Source, d.Licence}, 1, int64(r.DocLens[i]))
+			w.done.lengths.add(int64(r.DocLens[i]))
 		}
 	}
 }
