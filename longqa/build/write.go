@@ -94,7 +94,7 @@ func (p *part) rows(v *chosen) (rows []schemas.Example, chars int64, err error) 
 		Licence: licenceOf(v.view),
 	}
 	base.DocIDs = v.view.DocIDs()
-	letters := []rune(r.Text)
+	letters, excerpt := []rune(r.Text), v.view.Excerpt()
 	rows = make([]schemas.Example, len(v.picked))
 	for i, o := range v.picked {
 		row := base
@@ -103,6 +103,9 @@ func (p *part) rows(v *chosen) (rows []schemas.Example, chars int64, err error) 
 		row.Meta = map[string]string{"band": v.band.String()}
 		maps.Copy(row.Meta, p.meta)
 		maps.Copy(row.Meta, o.Meta)
+		if excerpt != "" {
+			row.Meta["excerpt"] = excerpt
+		}
 		if row.Evidence, err = spans(r, o.Candidate, len(v.view.Docs) > 1); err != nil {
 			return nil, 0, fmt.Errorf("%s %s: %w", v.view.ID, o.Key, err)
 		}

@@ -198,7 +198,7 @@ func (c *Composer) keep(d *Document, tokens int) Kept {
 
 // keepSections takes a document whole if it has at most so many tokens; else a run of whole
 // sections from a drawn one on that has at least least and at most most tokens; else, where a
-// section is longer than that, its first pieces.
+// section is longer than that, a run of its pieces.
 func (c *Composer) keepSections(d *Document, least, most int) Kept {
 	if c.size[d] <= most {
 		return Whole(d).Docs[0]
@@ -219,10 +219,24 @@ func (c *Composer) keepSections(d *Document, least, most int) Kept {
 			return Kept{d, pieces[starts[from]:starts[end]]}
 		}
 		if end == from { // the section alone is too long
-			return Kept{d, headOf(pieces[starts[from]:starts[from+1]], most)}
+			return Kept{d, c.runOf(pieces[starts[from]:starts[from+1]], most)}
 		}
 	}
 	return Kept{Document: d}
+}
+
+// runOf are pieces that follow each other, up to a number of tokens: half of the time the first, else
+// from a drawn one on that has enough behind it.
+func (c *Composer) runOf(pieces []*Piece, tokens int) []*Piece {
+	if c.d.Float() < 0.5 {
+		return headOf(pieces, tokens)
+	}
+	last, left := len(pieces), tokens
+	for last > 0 && pieces[last-1].Tokens <= left {
+		last--
+		left -= pieces[last].Tokens
+	}
+	return headOf(pieces[c.d.Int(last+1):], tokens)
 }
 
 // headOf are the first pieces, up to a number of tokens.

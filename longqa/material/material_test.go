@@ -115,3 +115,51 @@ func TestComposer(t *testing.T) {
 		}
 	}
 }
+
+// Of a section that is longer than a band, views have runs of whole pieces from any place, and say
+// so; of shorter sections they have whole ones.
+func TestExcerpts(t *testing.T) {
+	long := make([]int, 120)
+	for i := range long {
+		long[i] = 50
+	}
+	d := document("x", append(long, 300, 30, 300))
+	d.Sections, d.Genre = []int{0, 120}, "book"
+	c := NewComposer("test", []*Document{d}, 1000)
+	seen := map[string]int{}
+	var ends bool
+	for range 3000 {
+		v := c.Next(Band{500, 1000}, 1)
+		if v == nil {
+			continue
+		}
+		pieces := v.Docs[0].Pieces
+		for i, p := range pieces {
+			if p.Index != pieces[0].Index+i {
+				t.Fatalf("a gap before piece %d", p.Index)
+			}
+		}
+		first, last := pieces[0].Index, pieces[len(pieces)-1].Index
+		want := map[[2]bool]string{
+			{false, true}: "ends within a section", {true, false}: "begins within a section",
+			{true, true}: "begins and ends within a section",
+		}[[2]bool{first != 0 && first != 120, last != 119 && last != 122}]
+		if got := v.Excerpt(); got != want {
+			t.Errorf("pieces %d to %d: %q, want %q", first, last, got, want)
+		}
+		seen[v.Excerpt()]++
+		ends = ends || last == 119
+	}
+	if seen[""] == 0 || seen["ends within a section"] == 0 || seen["begins and ends within a section"] == 0 ||
+		!ends {
+		t.Errorf("views %v; some reach the long section's end: %v", seen, ends)
+	}
+	p := d.Parts[0].Pieces[1]
+	if !Plantable(p) || Plantable(d.Parts[0].Pieces[0]) {
+		t.Error("something may be planted between pieces, and not before the first")
+	}
+	d.Parts[0].Source = d.Parts[0].Source[:p.Start-1] + " " + d.Parts[0].Source[p.Start:]
+	if Plantable(p) {
+		t.Error("something may be planted within a line")
+	}
+}

@@ -47,8 +47,37 @@ func (v *View) Has(p *Piece) bool {
 }
 
 // Plantable reports whether views may plant something before a piece: it is not the first of its
-// part.
-func Plantable(p *Piece) bool { return p.Index > 0 }
+// part, nor does it go on with a line.
+func Plantable(p *Piece) bool { return p.Index > 0 && p.Part.Source[p.Start-1] == '\n' }
+
+// Excerpt says how a view's documents begin and end if not at the ends of their sections; "" if they
+// do.
+func (v *View) Excerpt() string {
+	begins, ends := false, false
+	for _, k := range v.Docs {
+		b, e := k.within()
+		begins, ends = begins || b, ends || e
+	}
+	switch {
+	case begins && ends:
+		return "begins and ends within a section"
+	case begins:
+		return "begins within a section"
+	case ends:
+		return "ends within a section"
+	}
+	return ""
+}
+
+// within reports whether what is kept of a document with sections begins and ends within one.
+func (k Kept) within() (begins, ends bool) {
+	if k.Document.Sections == nil || len(k.Pieces) == 0 {
+		return false, false
+	}
+	after := k.Pieces[len(k.Pieces)-1].Index + 1
+	ends = after < len(k.Document.Parts[0].Pieces) && !slices.Contains(k.Document.Sections, after)
+	return !slices.Contains(k.Document.Sections, k.Pieces[0].Index), ends
+}
 
 // DocIDs are the ids of the view's documents, in its order.
 func (v *View) DocIDs() []string {

@@ -50,9 +50,30 @@ func (t *Text) parseCorpus(part *material.Part, s Source) {
 	}
 	for i, p := range all {
 		m, ok := kept[i]
-		t.add(part, p, m.label, m.head, ok && i > 0)
+		for k, q := range sentencesOf(s.Content, p) {
+			if k > 0 {
+				m, ok = mark{}, false
+			}
+			t.add(part, q, m.label, m.head, ok && i > 0)
+		}
 	}
 	t.place(part)
+}
+
+// sentencesOf cuts a paragraph that is longer than two pieces where sentences end; a table or a
+// program it leaves whole.
+func sentencesOf(text string, p paragraph) []paragraph {
+	unit := text[p.start:p.end]
+	if len(unit) <= 2*pieceBytes || strings.HasPrefix(unit, "|") || strings.Contains(unit, "```") {
+		return []paragraph{p}
+	}
+	var all []paragraph
+	start := p.start
+	for _, end := range append(prose.Breaks(unit, pieceBytes), len(unit)) {
+		all = append(all, paragraph{start, p.start + end})
+		start = p.start + end
+	}
+	return all
 }
 
 // units are the paragraphs without gaps: blank lines belong to the one before.

@@ -116,3 +116,28 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A paragraph as long as several pieces is cut where sentences end; a table stays whole.
+func TestLongParagraph(t *testing.T) {
+	sentence := "This is one of the many sentences of a text without any blank line at all. "
+	content := strings.Repeat(sentence, 500)
+	text := Parse(Source{ID: "x", Title: "T", Content: content, Corpus: true})
+	pieces := text.Document.Parts[0].Pieces
+	if len(pieces) < 9 || len(pieces) > 12 {
+		t.Errorf("%d pieces", len(pieces))
+	}
+	end := 0
+	for i, p := range pieces {
+		if p.Start != end || !strings.HasSuffix(strings.TrimSpace(p.Text()), ".") {
+			t.Errorf("piece %d begins at %d, after %d, and ends %q", i, p.Start, end, p.Text()[len(p.Text())-9:])
+		}
+		end = p.End
+	}
+	if end != len(content) {
+		t.Errorf("the pieces end at %d", end)
+	}
+	table := strings.Repeat("| a. B | c |\n", 2000)
+	if got := sentencesOf(table, paragraph{0, len(table)}); len(got) != 1 {
+		t.Errorf("a table falls into %d paragraphs", len(got))
+	}
+}

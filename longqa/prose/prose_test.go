@@ -247,3 +247,19 @@ func FuzzSpans(f *testing.F) {
 		}
 	})
 }
+
+// A text falls apart where sentences end, and nowhere else.
+func TestBreaks(t *testing.T) {
+	text := "One is here. Two came by, as Mr. Low did. Then " + strings.Repeat("three, ", 20) + "ends. 四。五。"
+	parts, from := []string{}, 0
+	for _, at := range append(Breaks(text, 30), len(text)) {
+		parts = append(parts, text[from:at])
+		from = at
+	}
+	want := []string{
+		"One is here. ", "Two came by, as Mr. Low did. ", "Then " + strings.Repeat("three, ", 20) + "ends. ", "四。五。",
+	}
+	if d := cmp.Diff(want, parts); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

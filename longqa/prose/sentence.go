@@ -105,6 +105,21 @@ func sentenceEnd(text string, start int) int {
 	return len(text)
 }
 
+// Breaks are the places, ends of sentences, at which a text falls into parts of at most so many
+// bytes, but for longer sentences. Neither end of the text is among them.
+func Breaks(text string, most int) []int {
+	var all []int
+	for start, at := 0, 0; at < len(text); {
+		end := sentenceEnd(text, at)
+		if at > start && end-start > most {
+			all = append(all, at)
+			start = at
+		}
+		at = end
+	}
+	return all
+}
+
 func isStop(r rune) bool { return r == '.' || r == '!' || r == '?' || r == '…' || isWideStop(r) }
 
 func isWideStop(r rune) bool { return r == '。' || r == '！' || r == '？' }
