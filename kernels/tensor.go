@@ -61,7 +61,7 @@ func NewTensor(mem Memory, offset int, d DType, shape ...int) Tensor {
 	step := 1
 	for i := len(shape) - 1; i >= 0; i-- {
 		if shape[i] < 0 {
-			panic(fmt.Sprintf("kernels: negative extent in shape %v", shape))
+			panic(fmt.Sprintf("kernels: negative extent %d of axis %d", shape[i], i))
 		}
 		t.shape[i], t.stride[i] = shape[i], step
 		step *= shape[i]
@@ -92,6 +92,22 @@ func (t Tensor) Offset() int { return t.offset }
 
 // Shape returns a copy of the extents.
 func (t Tensor) Shape() []int { return append([]int(nil), t.shape[:t.rank]...) }
+
+// Is reports whether t has this shape.
+func (t Tensor) Is(shape ...int) bool {
+	if len(shape) != int(t.rank) {
+		return false
+	}
+	for i, n := range shape {
+		if t.shape[i] != n {
+			return false
+		}
+	}
+	return true
+}
+
+// Alike reports whether t and u have the same shape.
+func (t Tensor) Alike(u Tensor) bool { return t.rank == u.rank && t.shape == u.shape }
 
 // Len returns the number of elements.
 func (t Tensor) Len() int {
@@ -131,10 +147,13 @@ func (t Tensor) Slice(axis, from, to int) Tensor {
 func (t Tensor) Reshape(shape ...int) Tensor {
 	r := NewTensor(t.mem, t.offset, t.dtype, shape...)
 	if !t.Contiguous() || r.Len() != t.Len() {
-		panic(fmt.Sprintf("kernels: reshape of %v to %v", t, shape))
+		panic(fmt.Sprintf("kernels: reshape of %v to %v", t, r))
 	}
 	return r
 }
+
+// Flat returns the contiguous tensor t as one axis.
+func (t Tensor) Flat() Tensor { return t.Reshape(t.Len()) }
 
 // SplitLast returns t with its last axis D seen as [D/width, width]: [T, H*Dh] becomes [T, H, Dh]
 // without a copy, also when rows have gaps between them.

@@ -14,11 +14,20 @@ func CPU(mc *machine.Machine, p, g, m, v kernels.Tensor, s kernels.AdamWStep) {
 	if len(gs) != len(ps) || len(ms) != len(ps) || len(vs) != len(ps) {
 		panic("AdamW: p, g, m and v differ in length")
 	}
-	a := factors(s)
-	mc.Rows(machine.Chunks(len(ps), chunk), 4*chunk, func(_, from, to int) {
-		i, j := from*chunk, min(to*chunk, len(ps))
-		mc.Ops.Adam(ps[i:j], gs[i:j], ms[i:j], vs[i:j], a)
-	})
+	machine.Rows(mc, machine.Chunks(len(ps), chunk), 4*chunk, update{mc.Ops, ps, gs, ms, vs, factors(s)},
+		(*update).chunks)
+}
+
+// update is one call of CPU.
+type update struct {
+	ops        *simd.Ops
+	p, g, m, v []float32
+	factors    simd.Adam
+}
+
+func (u *update) chunks(_, from, to int) {
+	i, j := from*chunk, min(to*chunk, len(u.p))
+	u.ops.Adam(u.p[i:j], u.g[i:j], u.m[i:j], u.v[i:j], u.factors)
 }
 
 func factors(s kernels.AdamWStep) simd.Adam {
@@ -50,17 +59,26 @@ func CPUSumSquares(m *machine.Machine, ts ...kernels.Tensor) float64 {
 	var sum float64
 	for _, t := range ts {
 		x := flat(t)
-		parts := make([]float64, machine.Chunks(len(x), chunk))
-		m.Rows(len(parts), chunk, func(_, from, to int) {
-			for i := from; i < to; i++ {
-				parts[i] = squares(m.Ops, x[i*chunk:min((i+1)*chunk, len(x))])
-			}
-		})
+		parts := m.Sums(machine.Chunks(len(x), chunk))
+		machine.Rows(m, len(parts), chunk, squared{m.Ops, x, parts}, (*squared).chunks)
 		for _, p := range parts {
 			sum += p
 		}
 	}
 	return sum
+}
+
+// squared is a tensor on its way through CPUSumSquares.
+type squared struct {
+	ops   *simd.Ops
+	x     []float32
+	parts []float64 // of each chunk
+}
+
+func (s *squared) chunks(_, from, to int) {
+	for i := from; i < to; i++ {
+		s.parts[i] = squares(s.ops, s.x[i*chunk:min((i+1)*chunk, len(s.x))])
+	}
 }
 
 func squares(ops *simd.Ops, x []float32) float64 {

@@ -43,8 +43,8 @@ func (o operator) typed(name string, t kernels.Tensor, d kernels.DType, shape []
 }
 
 func (o operator) shape(name string, t kernels.Tensor, shape []int) {
-	if !slices.Equal(t.Shape(), shape) {
-		o.fail("%s is %v, want %v", name, t, shape)
+	if !t.Is(shape...) {
+		o.fail("%s is %v, want %v", name, t, slices.Clone(shape))
 	}
 }
 

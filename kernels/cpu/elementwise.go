@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"slices"
 
 	"longlora/kernels"
 	"longlora/kernels/bf16"
@@ -25,7 +24,7 @@ func rowsOf(t kernels.Tensor) rows {
 		return rows{t, 0, d}
 	}
 	if t.Contiguous() { // longer rows
-		return rows{t.Reshape(t.Len()), 1, t.Len()}
+		return rows{t.Flat(), 1, t.Len()}
 	}
 	return rows{t, t.Len() / d, d}
 }
@@ -40,23 +39,36 @@ func (r rows) at(i int) int {
 	return at
 }
 
-// pieces calls f for equal pieces of at most maxPiece elements of dst and src, by their places.
-func (b *Backend) pieces(dst, src kernels.Tensor, f func(dst, src, n int)) {
-	if !slices.Equal(dst.Shape(), src.Shape()) {
+// pieces is one call of an elementwise operator: equal pieces of at most maxPiece elements of dst and
+// src.
+type pieces struct {
+	b        *Backend
+	dst, src rows
+	f        func(p *pieces, dst, src, n int) // does one piece, by its places
+	perRow   int
+	factor   float32
+}
+
+const maxPiece = 1 << 14
+
+// each calls f for all pieces.
+func (b *Backend) each(dst, src kernels.Tensor, factor float32, f func(p *pieces, dst, src, n int)) {
+	if !dst.Alike(src) {
 		panic(fmt.Sprintf("cpu: %v and %v differ in shape", dst, src))
 	}
 	x, y := rowsOf(dst), rowsOf(src)
 	if x.d != y.d { // one of them is contiguous, seen as one long row
 		x, y = byLastAxis(dst), byLastAxis(src)
 	}
-	const maxPiece = 1 << 14
 	perRow := machine.Chunks(x.d, maxPiece)
-	b.m.Rows(x.n*perRow, min(x.d, maxPiece), func(_, from, to int) {
-		for i := from; i < to; i++ {
-			skip := i % perRow * maxPiece
-			f(x.at(i/perRow)+skip, y.at(i/perRow)+skip, min(maxPiece, x.d-skip))
-		}
-	})
+	machine.Rows(b.m, x.n*perRow, min(x.d, maxPiece), pieces{b, x, y, f, perRow, factor}, (*pieces).do)
+}
+
+func (p *pieces) do(_, from, to int) {
+	for i := from; i < to; i++ {
+		skip := i % p.perRow * maxPiece
+		p.f(p, p.dst.at(i/p.perRow)+skip, p.src.at(i/p.perRow)+skip, min(maxPiece, p.dst.d-skip))
+	}
 }
 
 func byLastAxis(t kernels.Tensor) rows {
@@ -109,14 +121,11 @@ func (b *Backend) Read(dst []float32, src kernels.Tensor) {
 func (b *Backend) Zero(t kernels.Tensor) {
 	switch t.DType() {
 	case kernels.BF16:
-		x := machine.BF16(t)
-		b.pieces(t, t, func(at, _, n int) { clear(x[at : at+n]) })
+		b.each(t, t, 0, func(p *pieces, at, _, n int) { clear(machine.BF16(p.dst.t)[at : at+n]) })
 	case kernels.I32:
-		x := machine.I32(t)
-		b.pieces(t, t, func(at, _, n int) { clear(x[at : at+n]) })
+		b.each(t, t, 0, func(p *pieces, at, _, n int) { clear(machine.I32(p.dst.t)[at : at+n]) })
 	default:
-		x := machine.F32(t)
-		b.pieces(t, t, func(at, _, n int) { clear(x[at : at+n]) })
+		b.each(t, t, 0, func(p *pieces, at, _, n int) { clear(machine.F32(p.dst.t)[at : at+n]) })
 	}
 }
 
@@ -125,28 +134,34 @@ func (b *Backend) Copy(dst, src kernels.Tensor) {
 	to16, from16 := dst.DType() == kernels.BF16, src.DType() == kernels.BF16
 	switch {
 	case to16 && from16:
-		x, y := machine.BF16(dst), machine.BF16(src)
-		b.pieces(dst, src, func(i, j, n int) { copy(x[i:i+n], y[j:j+n]) })
+		b.each(dst, src, 0, func(p *pieces, i, j, n int) {
+			copy(machine.BF16(p.dst.t)[i:i+n], machine.BF16(p.src.t)[j:j+n])
+		})
 	case to16:
-		x, y := machine.BF16(dst), machine.F32(src)
-		b.pieces(dst, src, func(i, j, n int) { bf16.Shrink(x[i:i+n], y[j:j+n]) })
+		b.each(dst, src, 0, func(p *pieces, i, j, n int) {
+			bf16.Shrink(machine.BF16(p.dst.t)[i:i+n], machine.F32(p.src.t)[j:j+n])
+		})
 	case from16:
-		x, y := machine.F32(dst), machine.BF16(src)
-		b.pieces(dst, src, func(i, j, n int) { bf16.Expand(x[i:i+n], y[j:j+n]) })
+		b.each(dst, src, 0, func(p *pieces, i, j, n int) {
+			bf16.Expand(machine.F32(p.dst.t)[i:i+n], machine.BF16(p.src.t)[j:j+n])
+		})
 	default:
-		x, y := machine.F32(dst), machine.F32(src)
-		b.pieces(dst, src, func(i, j, n int) { copy(x[i:i+n], y[j:j+n]) })
+		b.each(dst, src, 0, func(p *pieces, i, j, n int) {
+			copy(machine.F32(p.dst.t)[i:i+n], machine.F32(p.src.t)[j:j+n])
+		})
 	}
 }
 
 // Add implements kernels.Backend.
 func (b *Backend) Add(dst, src kernels.Tensor) {
-	x, y := machine.F32(dst), machine.F32(src)
-	b.pieces(dst, src, func(i, j, n int) { b.m.Ops.Axpy(x[i:i+n], 1, y[j:j+n]) })
+	b.each(dst, src, 1, func(p *pieces, i, j, n int) {
+		p.b.m.Ops.Axpy(machine.F32(p.dst.t)[i:i+n], p.factor, machine.F32(p.src.t)[j:j+n])
+	})
 }
 
 // Scale implements kernels.Backend.
 func (b *Backend) Scale(t kernels.Tensor, s float32) {
-	x := machine.F32(t)
-	b.pieces(t, t, func(i, _, n int) { b.m.Ops.Scale(x[i:i+n], s) })
+	b.each(t, t, s, func(p *pieces, i, _, n int) {
+		p.b.m.Ops.Scale(machine.F32(p.dst.t)[i:i+n], p.factor)
+	})
 }

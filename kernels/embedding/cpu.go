@@ -6,6 +6,7 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/bf16"
 	"longlora/kernels/machine"
+	"longlora/kernels/simd"
 )
 
 // CPU gathers y[t] = table[ids[t]]. The table may be BF16.
@@ -13,23 +14,32 @@ func CPU(m *machine.Machine, y, table, ids kernels.Tensor) {
 	out, id := machine.View(y), machine.I32(ids)
 	machine.Want("Embedding", "y", y, ids.Len(), table.Dim(1))
 	check(id, table.Dim(0))
-	row := rowReader(table)
-	m.Rows(out.N, out.D, func(_, from, to int) {
-		for t := from; t < to; t++ {
-			row(out.Row(t), int(id[t]))
-		}
-	})
+	g := gather{out: out, ids: id, stride: table.Stride(0)}
+	if table.DType() == kernels.BF16 {
+		g.bits = machine.BF16(table)
+	} else {
+		g.table = machine.View(table)
+	}
+	machine.Rows(m, out.N, out.D, g, (*gather).rows)
 }
 
-// rowReader returns what copies a row of table.
-func rowReader(table kernels.Tensor) func(dst []float32, i int) {
-	stride := table.Stride(0)
-	if table.DType() == kernels.BF16 {
-		bits := machine.BF16(table)
-		return func(dst []float32, i int) { bf16.Expand(dst, bits[i*stride:][:len(dst)]) }
+// gather is one call of CPU.
+type gather struct {
+	out, table machine.Matrix
+	bits       []uint16 // the table, if it is BF16
+	stride     int      // of bits
+	ids        []int32
+}
+
+func (g *gather) rows(_, from, to int) {
+	for t := from; t < to; t++ {
+		dst, i := g.out.Row(t), int(g.ids[t])
+		if g.bits != nil {
+			bf16.Expand(dst, g.bits[i*g.stride:][:len(dst)])
+		} else {
+			copy(dst, g.table.Row(i))
+		}
 	}
-	rows := machine.View(table)
-	return func(dst []float32, i int) { copy(dst, rows.Row(i)) }
 }
 
 // check panics if an id is outside the vocabulary.
@@ -47,12 +57,24 @@ func CPUGrad(m *machine.Machine, dTable, dy, ids kernels.Tensor) {
 	grad, in, id := machine.View(dTable), machine.View(dy), machine.I32(ids)
 	machine.Want("EmbeddingGrad", "dy", dy, ids.Len(), grad.D)
 	check(id, grad.N)
-	const columns = 64
-	m.Tasks(machine.Chunks(in.D, columns), in.N*in.D, func(_, i int) {
-		from, to := i*columns, min((i+1)*columns, in.D)
-		for t := range in.N {
-			row := grad.Row(int(id[t]))
-			m.Ops.Axpy(row[from:to], 1, in.Row(t)[from:to])
-		}
-	})
+	machine.Tasks(m, machine.Chunks(in.D, columns), in.N*in.D, scatter{m.Ops, grad, in, id},
+		(*scatter).columns)
+}
+
+// columns are what a task of CPUGrad adds to.
+const columns = 64
+
+// scatter is one call of CPUGrad.
+type scatter struct {
+	ops      *simd.Ops
+	grad, in machine.Matrix
+	ids      []int32
+}
+
+func (s *scatter) columns(_, i int) {
+	from, to := i*columns, min((i+1)*columns, s.in.D)
+	for t := range s.in.N {
+		row := s.grad.Row(int(s.ids[t]))
+		s.ops.Axpy(row[from:to], 1, s.in.Row(t)[from:to])
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
+	"longlora/kernels/simd"
 )
 
 // CPU computes y = x Wᵀ + s·u Bᵀ with u = x' Aᵀ, or adds it to y.
@@ -117,23 +118,37 @@ func eachMasked(m *machine.Machine, x machine.Matrix, l kernels.Linear, masked m
 	for from := 0; from < x.N; from += maskedRows {
 		masked.N = min(maskedRows, x.N-from)
 		part := x.Rows(from, from+masked.N)
-		m.Rows(masked.N, 8*x.D, func(_, i, end int) {
-			for ; i < end; i++ {
-				dropRow(masked.Row(i), part.Row(i), l, from+i)
-			}
-		})
+		machine.Rows(m, masked.N, 8*x.D, dropping{masked, part, m.Ops, l, from}, (*dropping).rows)
 		f(masked, from)
 	}
 }
 
 // addMasked computes dx += the mask of x's rows from from on times part, divided by 1-p.
 func addMasked(m *machine.Machine, dx, part machine.Matrix, l kernels.Linear, from int) {
-	m.Rows(part.N, 8*part.D, func(_, i, end int) {
-		for ; i < end; i++ {
-			dropRow(part.Row(i), part.Row(i), l, from+i)
-			m.Ops.Axpy(dx.Row(i), 1, part.Row(i))
-		}
-	})
+	machine.Rows(m, part.N, 8*part.D, dropping{dx, part, m.Ops, l, from}, (*dropping).add)
+}
+
+// dropping is x' of the rows from from on, which x holds.
+type dropping struct {
+	to, x machine.Matrix
+	ops   *simd.Ops
+	l     kernels.Linear
+	from  int
+}
+
+// rows writes x'.
+func (d *dropping) rows(_, i, end int) {
+	for ; i < end; i++ {
+		dropRow(d.to.Row(i), d.x.Row(i), d.l, d.from+i)
+	}
+}
+
+// add adds x', which takes x's place.
+func (d *dropping) add(_, i, end int) {
+	for ; i < end; i++ {
+		dropRow(d.x.Row(i), d.x.Row(i), d.l, d.from+i)
+		d.ops.Axpy(d.to.Row(i), 1, d.x.Row(i))
+	}
 }
 
 // dropRow writes row t of x' to dst.

@@ -5,6 +5,7 @@ package machine
 import (
 	"fmt"
 	"os"
+	"reflect"
 
 	"longlora/kernels/buffer"
 	"longlora/kernels/gemm"
@@ -23,7 +24,9 @@ type Machine struct {
 	Gemm *gemm.Driver
 
 	shared []float32
+	sums   []float64
 	own    [][]float32
+	frames map[reflect.Type]any
 }
 
 // New returns a Machine of threads threads (0: all that the process may use) and a tier that this
@@ -38,6 +41,8 @@ func NewPrecision(threads int, tier simd.Tier, p gemm.Precision) *Machine {
 		Ops:  simd.For(tier),
 		Gemm: gemm.NewDriver(pool, tier, p),
 		own:  make([][]float32, pool.Threads()),
+
+		frames: map[reflect.Type]any{},
 	}
 }
 
@@ -57,6 +62,14 @@ func (m *Machine) Close() { m.Pool.Close() }
 func (m *Machine) Shared(n int) []float32 {
 	m.shared = buffer.Grow(m.shared, n)
 	return m.shared[:n]
+}
+
+// Sums returns n float64s of scratch memory, valid until the next call. They hold anything.
+func (m *Machine) Sums(n int) []float64 {
+	if cap(m.sums) < n {
+		m.sums = make([]float64, n)
+	}
+	return m.sums[:n]
 }
 
 // Own returns n floats of a worker's own scratch memory, valid until its next call. They hold

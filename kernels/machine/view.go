@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"longlora/kernels"
-	"longlora/kernels/bf16"
 	"longlora/kernels/gemm"
 )
 
@@ -82,17 +81,6 @@ func Weights(w kernels.Weight, transposed bool) gemm.B {
 	return b
 }
 
-// Floats returns the elements of a vector, F32 or BF16, as floats: t's own, or converted to
-// scratch.
-func Floats(t kernels.Tensor, scratch func(n int) []float32) []float32 {
-	if t.DType() != kernels.BF16 {
-		return View(t).Row(0)
-	}
-	x := scratch(t.Len())
-	bf16.Expand(x, BF16(t))
-	return x
-}
-
 func contiguousLast(t kernels.Tensor) bool {
 	last := t.Rank() - 1
 	return t.Stride(last) == 1 || t.Dim(last) <= 1
@@ -100,7 +88,7 @@ func contiguousLast(t kernels.Tensor) bool {
 
 // Want panics unless t has the shape want.
 func Want(operator, name string, t kernels.Tensor, want ...int) {
-	if !slices.Equal(t.Shape(), want) {
-		panic(fmt.Sprintf("%s: %s is %v, want %v", operator, name, t, want))
+	if !t.Is(want...) {
+		panic(fmt.Sprintf("%s: %s is %v, want %v", operator, name, t, slices.Clone(want)))
 	}
 }

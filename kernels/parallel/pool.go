@@ -10,24 +10,29 @@ import (
 // Pool must not be used concurrently, and tasks must not call Run.
 type Pool struct {
 	threads  int
-	current  atomic.Pointer[job]
 	helpers  []*helper
-	finished chan struct{} // one a job that the caller of Run did not finish itself
+	finished chan struct{} // one a run that its caller did not finish itself
+
+	// state is the number of the run and of its next task. The others are the run's: its tasks' number
+	// and what does them, and how many are done. While they change, state has a number of its own and
+	// no next task. So a worker that takes a task by state has read what belongs to the same run,
+	// which until then cannot have ended.
+	state atomic.Uint64
+	n     atomic.Int64
+	task  atomic.Pointer[Task]
+	done  atomic.Int64
+	end   Task // that of Close
 }
 
-// helper is a worker with a goroutine of its own. It looks for the next job for a while, as the
+// Task does each of a run's tasks. It is a variable that can be used again, so that a run need not
+// allocate one.
+type Task struct{ Do func(worker, i int) }
+
+// helper is a worker with a goroutine of its own. It looks for the next run for a while, as the
 // next operator is often near, and then sleeps.
 type helper struct {
 	asleep atomic.Bool
 	wake   chan struct{}
-}
-
-// job is one call of Run. Who takes a number below n does that task.
-type job struct {
-	n          int64
-	next, done atomic.Int64
-	f          func(worker, i int)
-	finished   chan<- struct{}
 }
 
 // New returns a Pool of threads workers; 0 means GOMAXPROCS, which respects a container's limit.
@@ -48,91 +53,107 @@ func New(threads int) *Pool {
 func (p *Pool) Threads() int { return p.threads }
 
 func (h *helper) run(p *Pool, worker int) {
-	var last *job
-	for {
-		j := h.wait(p, last)
-		if j.f == nil { // Close
+	for last := uint32(0); ; {
+		last = h.wait(p, last)
+		if p.task.Load() == &p.end {
 			return
 		}
-		j.work(worker)
-		last = j
+		p.work(worker, last)
 	}
 }
 
 const (
-	// looks is how often a helper looks for a job before it lets others run, and rounds how often
+	// looks is how often a helper looks for a run before it lets others run, and rounds how often
 	// it does that before it sleeps: some 30 µs.
 	looks  = 50
 	rounds = 200
 )
 
-// wait returns the next job after last.
-func (h *helper) wait(p *Pool, last *job) *job {
+// none is the next task where there is none.
+const none = 1<<32 - 1
+
+// number returns the number of the present run.
+func (p *Pool) number() uint32 { return uint32(p.state.Load() >> 32) }
+
+// wait returns the number of the next run after last.
+func (h *helper) wait(p *Pool, last uint32) uint32 {
 	for {
 		for i := range looks * rounds {
-			if j := p.current.Load(); j != last {
-				return j
+			if n := p.number(); n != last {
+				return n
 			}
 			if i%looks == looks-1 {
 				runtime.Gosched()
 			}
 		}
 		h.asleep.Store(true)
-		if p.current.Load() == last || !h.asleep.CompareAndSwap(true, false) {
+		if p.number() == last || !h.asleep.CompareAndSwap(true, false) {
 			<-h.wake // who finds a helper asleep wakes it
 		}
 	}
 }
 
-// Run calls f(worker, i) once for each i in [0, n) and returns when all calls have. Tasks are
+// Run calls do(worker, i) once for each i in [0, n) and returns when all calls have. Tasks are
 // handed out in order of i; which worker in [0, Threads) runs one is not determined, so results
 // must not depend on it. A worker that comes too late to get a task is not waited for.
-func (p *Pool) Run(n int, f func(worker, i int)) {
+func (p *Pool) Run(n int, do func(worker, i int)) { p.RunTask(n, &Task{do}) }
+
+// RunTask is Run without an allocation. n is below 2^32-1.
+func (p *Pool) RunTask(n int, t *Task) {
 	if n <= 0 {
 		return
 	}
 	if len(p.helpers) == 0 || n == 1 {
 		for i := range n {
-			f(0, i)
+			t.Do(0, i)
 		}
 		return
 	}
-	j := &job{n: int64(n), f: f, finished: p.finished}
-	p.start(j, n-1)
-	j.work(0)
+	p.start(int64(n), t, n-1)
+	p.work(0, p.number())
 	for range looks * rounds {
-		if j.done.Load() == j.n {
+		if p.done.Load() == int64(n) {
 			break
 		}
 	}
 	<-p.finished
 }
 
-// start shows a job to the helpers, and wakes up to n of those that sleep.
-func (p *Pool) start(j *job, n int) {
-	p.current.Store(j)
-	for _, h := range p.helpers[:min(n, len(p.helpers))] {
+// start shows a run to the helpers, and wakes up to helpers of those that sleep.
+func (p *Pool) start(n int64, t *Task, helpers int) {
+	number := p.number()
+	p.state.Store(uint64(number+1)<<32 | none)
+	p.n.Store(n)
+	p.task.Store(t)
+	p.done.Store(0)
+	p.state.Store(uint64(number+2) << 32)
+	for _, h := range p.helpers[:min(helpers, len(p.helpers))] {
 		if h.asleep.CompareAndSwap(true, false) {
 			h.wake <- struct{}{}
 		}
 	}
 }
 
-func (j *job) work(worker int) {
+// work does tasks of a run until none is left to take.
+func (p *Pool) work(worker int, run uint32) {
 	for {
-		i := j.next.Add(1) - 1
-		if i >= j.n {
+		s := p.state.Load()
+		n, t, i := p.n.Load(), p.task.Load(), int64(uint32(s))
+		if uint32(s>>32) != run || i >= n {
 			return
 		}
-		j.f(worker, int(i))
-		if j.done.Add(1) == j.n {
-			j.finished <- struct{}{}
+		if !p.state.CompareAndSwap(s, s+1) {
+			continue
+		}
+		t.Do(worker, int(i))
+		if p.done.Add(1) == n {
+			p.finished <- struct{}{}
 		}
 	}
 }
 
 // Close ends the workers.
 func (p *Pool) Close() {
-	p.start(&job{}, len(p.helpers))
+	p.start(0, &p.end, len(p.helpers))
 	p.helpers, p.threads = nil, 1
 }

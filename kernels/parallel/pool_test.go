@@ -63,3 +63,47 @@ func TestManyShortRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestLateWorkers has runs of different lengths follow each other at once, on more workers than
+// processors: one that comes late must take no task of a run for one of another.
+func TestLateWorkers(t *testing.T) {
+	p := New(6)
+	defer p.Close()
+	var now, wrong atomic.Int64
+	counts := make([]atomic.Int32, 64)
+	for run := range int64(20000) {
+		now.Store(run)
+		n := 2 + int(run*7%61)
+		task := &Task{func(_, i int) {
+			if now.Load() != run || i >= n {
+				wrong.Add(1)
+				return
+			}
+			counts[i].Add(1)
+		}}
+		p.RunTask(n, task)
+		for i := range counts {
+			want := int32(0)
+			if i < n {
+				want = 1
+			}
+			if got := counts[i].Swap(0); got != want {
+				t.Fatalf("run %d: task %d of %d ran %d times", run, i, n, got)
+			}
+		}
+	}
+	if wrong.Load() > 0 {
+		t.Errorf("%d tasks ran in another run than theirs", wrong.Load())
+	}
+}
+
+// TestRunTaskAllocatesNothing, however many workers there are.
+func TestRunTaskAllocatesNothing(t *testing.T) {
+	p := New(3)
+	defer p.Close()
+	var sum atomic.Int64
+	task := &Task{func(_, i int) { sum.Add(int64(i)) }}
+	if got := testing.AllocsPerRun(1000, func() { p.RunTask(50, task) }); got != 0 {
+		t.Errorf("a run makes %g allocations", got)
+	}
+}

@@ -13,23 +13,35 @@ func CPU(m *machine.Machine, x, cos, sin, pos kernels.Tensor, inverse bool) {
 	machine.Want("RoPE", "pos", pos, x.Dim(0))
 	machine.Want("RoPE", "cos", cos, cos.Dim(0), half)
 	machine.Want("RoPE", "sin", sin, cos.Dim(0), half)
-	data, p := machine.F32(x), machine.I32(pos)
-	c, s := machine.View(cos), machine.View(sin)
-	check(p, c.N)
-	rotate := m.Ops.Rotate
-	if inverse {
-		rotate = m.Ops.RotateBack
+	r := rotation{
+		rotate: m.Ops.Rotate, data: machine.F32(x), pos: machine.I32(pos),
+		cos: machine.View(cos), sin: machine.View(sin),
+		heads: x.Dim(1), stride: x.Stride(0), headStride: x.Stride(1), half: half,
 	}
-	heads, stride, headStride := x.Dim(1), x.Stride(0), x.Stride(1)
-	m.Rows(x.Dim(0), heads*x.Dim(2), func(_, from, to int) {
-		for t := from; t < to; t++ {
-			at := int(p[t])
-			for h := range heads {
-				row := data[t*stride+h*headStride:]
-				rotate(row[:half], row[half:2*half], c.Row(at), s.Row(at))
-			}
+	check(r.pos, r.cos.N)
+	if inverse {
+		r.rotate = m.Ops.RotateBack
+	}
+	machine.Rows(m, x.Dim(0), r.heads*x.Dim(2), r, (*rotation).rows)
+}
+
+// rotation is one call of CPU.
+type rotation struct {
+	rotate                          func(a, b, cos, sin []float32)
+	data                            []float32
+	pos                             []int32
+	cos, sin                        machine.Matrix
+	heads, stride, headStride, half int
+}
+
+func (r *rotation) rows(_, from, to int) {
+	for t := from; t < to; t++ {
+		at := int(r.pos[t])
+		for h := range r.heads {
+			row := r.data[t*r.stride+h*r.headStride:]
+			r.rotate(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
 		}
-	})
+	}
 }
 
 // check panics if a position is outside the table.
