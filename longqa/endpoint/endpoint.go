@@ -4,7 +4,7 @@
 // A call's key is a hash of its model, messages and settings. What was sent and what came back is
 // written to the journal, and synced, before anything else happens, so that a run that is killed at
 // any time goes on where it was: an answered call is never made again, and one that was on its way
-// is counted as spent before it is made anew.
+// is counted as spent before it is made anew, with the same Idempotency-Key, or is left for good.
 package endpoint
 
 import (
@@ -46,10 +46,19 @@ type Options struct {
 	// RequestsPerMinute and TokensPerMinute bound the rate; 0 means no bound.
 	RequestsPerMinute int `yaml:"requests_per_minute"`
 	TokensPerMinute   int `yaml:"tokens_per_minute"`
+	// LostCalls says what becomes of calls that were on their way when a run was killed: LostAgain
+	// (the default) makes them again, LostLeft never does.
+	LostCalls string `yaml:"lost_calls"`
 	// Budget bounds what all runs with one journal may spend.
 	Budget Budget `yaml:"budget"`
 	Price  Price  `yaml:"price"`
 }
+
+// What may become of lost calls.
+const (
+	LostAgain = "again"
+	LostLeft  = "leave"
+)
 
 // Budget bounds tokens, in and out, and money; 0 means no bound.
 type Budget struct {
@@ -148,6 +157,9 @@ func (o Options) Validate() error {
 	if !slices.Contains([]string{"", "max_tokens", "max_completion_tokens"}, o.TokensField) {
 		errs = append(errs, fmt.Errorf("tokens_field is %q, want max_tokens or max_completion_tokens",
 			o.TokensField))
+	}
+	if !slices.Contains([]string{"", LostAgain, LostLeft}, o.LostCalls) {
+		errs = append(errs, fmt.Errorf("lost_calls is %q, want %s or %s", o.LostCalls, LostAgain, LostLeft))
 	}
 	for _, n := range []struct {
 		name  string
@@ -283,6 +295,9 @@ func (c *Client) once(ctx context.Context, key string, r Request) (Reply, error)
 	if err != nil || ok {
 		c.count(func(s *Stats) { s.Cached++ })
 		return reply, err
+	}
+	if c.options.LostCalls == LostLeft && c.journal.open[key] {
+		return Reply{}, Failed{"lost: it was on its way when a run was killed (lost_calls: leave)"}
 	}
 	select {
 	case c.slots <- struct{}{}:

@@ -342,6 +342,69 @@ func TestJournalAfterKill(t *testing.T) {
 	}
 }
 
+// A call that was on its way when a run was killed reaches a server that knows Idempotency-Key with
+// the key that it had, so that the server works once; with lost_calls: leave it is not made at all.
+func TestLostCalls(t *testing.T) {
+	s := faketeacher.New(t)
+	var mu sync.Mutex
+	worked := map[string]int{} // by key: how often the model ran
+	arrived := make(chan bool, 1)
+	s.Behave = func(w http.ResponseWriter, r *http.Request, c *faketeacher.Call) bool {
+		mu.Lock()
+		key := r.Header.Get("Idempotency-Key")
+		known := worked[key] > 0
+		if !known {
+			worked[key]++
+		}
+		mu.Unlock()
+		if known {
+			return false // its reply is there
+		}
+		arrived <- true
+		<-r.Context().Done() // the client dies before the reply
+		return true
+	}
+	folder := t.TempDir()
+	path := filepath.Join(folder, journalName)
+	c := client(t, folder, s, nil)
+	ctx, kill := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := c.Do(ctx, request("a"))
+		done <- err
+	}()
+	<-arrived
+	journal, err := os.ReadFile(path) // as kill -9 leaves it
+	kill()
+	if err2 := <-done; err != nil || !errors.Is(err2, context.Canceled) {
+		t.Fatal(err, err2)
+	}
+	if err := errors.Join(c.Close(), os.WriteFile(path, journal, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	left := client(t, folder, s, func(o *Options) { o.LostCalls = LostLeft })
+	_, err = left.Do(t.Context(), request("a"))
+	if failed, ok := errors.AsType[Failed](err); !ok || !strings.Contains(failed.Reason, "lost") ||
+		s.Calls() != 1 {
+		t.Errorf("left: %v, %d calls came in", err, s.Calls())
+	}
+	if err := left.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = client(t, folder, s, nil)
+	if _, err := c.Do(t.Context(), request("a")); err != nil {
+		t.Error(err)
+	}
+	if len(worked) != 1 || s.Calls() != 2 || c.Stats().Lost != 1 {
+		t.Errorf("the model ran for %v in %d calls, %d lost", worked, s.Calls(), c.Stats().Lost)
+	}
+	for _, n := range worked {
+		if n != 1 {
+			t.Errorf("the model ran %d times for one call", n)
+		}
+	}
+}
+
 // A second process is refused.
 func TestJournalIsLocked(t *testing.T) {
 	s := faketeacher.New(t)

@@ -40,6 +40,7 @@ type journal struct {
 	release func() error
 	in, out int64 // tokens that all runs before spent
 	lost    int64
+	open    map[string]bool // calls of runs before without an outcome
 }
 
 type place struct{ at, length int64 }
@@ -58,7 +59,7 @@ func openJournal(folder string) (*journal, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("journal: %w", err), release())
 	}
-	j := &journal{file: file, places: map[string]place{}, release: release}
+	j := &journal{file: file, places: map[string]place{}, open: map[string]bool{}, release: release}
 	if err := j.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("journal %s: %w", path, err), j.close())
 	}
@@ -84,8 +85,9 @@ func (j *journal) load() error {
 		j.take(e, place{j.size, int64(len(line))}, open)
 		j.size += int64(len(line))
 	}
-	for _, s := range open {
+	for key, s := range open {
 		j.in, j.out, j.lost = j.in+s.In, j.out+s.Out, j.lost+1
+		j.open[key] = true
 	}
 	if err := j.file.Truncate(j.size); err != nil {
 		return err
