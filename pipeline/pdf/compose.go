@@ -44,22 +44,51 @@ func compose(pages []page) (text, title string) {
 	all := make([][]piece, 0, len(pages))
 	var heights []float64
 	for _, p := range pages {
-		all = append(all, pieces(p.runs))
+		all = append(all, dropLineNumbers(pieces(p.runs)))
 		heights = append(heights, p.height)
-		if len(p.turned) > 0 {
-			all = append(all, pieces(p.turned))
-			heights = append(heights, p.width)
+		for _, runs := range [][]run{p.vertical, p.turned} {
+			if len(runs) > 0 {
+				all = append(all, pieces(runs))
+				heights = append(heights, p.width)
+			}
 		}
 	}
 	dropFurniture(all, heights)
 	c := composer{body: bodySize(all), words: vocabulary(all)}
 	known := commonGutter(all)
 	for i, pieces := range all {
-		for _, col := range layout(pieces, known) {
+		for _, col := range pageColumns(pieces, known, i == 0) {
 			c.column(col, i == 0)
 		}
 	}
 	return c.write()
+}
+
+// pageColumns orders the pieces of a page; on the first, the blocks of authors are columns of their own,
+// after what stands above them.
+func pageColumns(all []piece, known *gutter, first bool) []column {
+	if !first || len(all) == 0 || len(all) > maxPieces {
+		return layout(all, known)
+	}
+	blocks, rest := authorBlocks(all)
+	if blocks == nil {
+		return layout(all, known)
+	}
+	top := boxOf(blocks[0]).top
+	var above, below []piece
+	for _, p := range rest {
+		if p.top < top {
+			above = append(above, p)
+		} else {
+			below = append(below, p)
+		}
+	}
+	columns := layout(above, nil)
+	for _, b := range blocks {
+		box := boxOf(b)
+		columns = append(columns, column{box.left, box.right, lines(b)})
+	}
+	return append(columns, layout(below, known)...)
 }
 
 // bodySize is the size in which most characters are set.

@@ -126,6 +126,7 @@ func (g *grouper) flush() {
 		r.font(g.boxes[g.at].FontInformation)
 	}
 	r.size = g.size()
+	r.rises = g.glyphs[len(g.glyphs)-1].middle < g.glyphs[0].middle
 	if !r.mono {
 		r.text = spaces.ReplaceAllString(r.text, " ")
 	}

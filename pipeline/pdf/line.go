@@ -131,28 +131,26 @@ func lines(all []piece) (sorted []line) {
 // maxLoose is the widest gap, in ems, that justification leaves in a line of a narrow column.
 const maxLoose = 2.2
 
-// tighten makes one cell of lines of justified text whose words stand far apart: lines that fill the
-// column, near others that fill it without a gap.
+// tighten makes one cell of lines of justified text whose words stand far apart: lines that begin and
+// end where others near them do that have no gap.
 func tighten(ls []line) {
-	left, right := math.Inf(1), math.Inf(-1)
 	for i := range ls {
-		left, right = min(left, ls[i].left), max(right, ls[i].right)
-	}
-	fills := func(i int) bool {
 		l := &ls[i]
-		return l.right > right-0.7*l.size && l.left < left+4*l.size
-	}
-	for i := range ls {
-		if len(ls[i].cells) < 2 || !fills(i) || ls[i].widestGap() > maxLoose*ls[i].size {
+		if len(l.cells) < 2 || l.widestGap() > maxLoose*l.size {
 			continue
 		}
-		for j := max(i-2, 0); j < min(i+3, len(ls)); j++ {
-			near := math.Abs(ls[j].base-ls[i].base) < 3.5*ls[i].size
-			if len(ls[j].cells) == 1 && near && fills(j) && math.Abs(ls[j].size-ls[i].size) < 0.1*ls[i].size {
-				whole := ls[i].piece
-				ls[i].cells = []piece{whole}
-				break
+		alike := 0
+		for j := max(i-3, 0); j < min(i+4, len(ls)); j++ {
+			o := &ls[j]
+			if len(o.cells) == 1 && math.Abs(o.right-l.right) < 0.7*l.size &&
+				math.Abs(o.left-l.left) < 0.7*l.size && math.Abs(o.size-l.size) < 0.1*l.size &&
+				math.Abs(o.base-l.base) < 5*l.size {
+				alike++
 			}
+		}
+		if alike >= 2 {
+			whole := l.piece
+			l.cells = []piece{whole}
 		}
 	}
 }

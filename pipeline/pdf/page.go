@@ -16,7 +16,9 @@ type page struct {
 	runs          []run
 	// turned are the runs that stand on their side, turned upright; they make a page of their own.
 	turned []run
-	up     bool // the lines of turned go up the page
+	// vertical are runs that are written from top to bottom, turned so that they go from left to right.
+	vertical []run
+	rising   int // letters of turned that go up the page, less those that go down
 	// unmapped counts characters that have no Unicode value.
 	unmapped int
 }
@@ -27,6 +29,7 @@ type run struct {
 	left, top, right, bottom float64
 	size                     float64 // of the font, in points
 	bold, mono               bool
+	rises                    bool // the last letter stands above the first
 }
 
 // frame is a page's visible box in PDF's coordinates, and how often it is turned clockwise by 90°.
@@ -58,6 +61,7 @@ func newPage(chars []*responses.GetPageTextStructuredChar,
 	if f.turns%2 == 1 {
 		p.width, p.height = p.height, p.width
 	}
+	chars = vertical(chars, f, &p)
 	g := grouper{page: &p, frame: f, boxes: boxes}
 	for i, c := range chars {
 		p.unmapped += unmapped(c.Text)
@@ -75,7 +79,11 @@ func (p *page) put(r run, angle float64) {
 	case r.right < 0 || r.bottom < 0 || r.left > p.width || r.top > p.height:
 		// outside of what is shown
 	case math.Abs(math.Sin(angle)) > 0.7 && utf8.RuneCountInString(r.text) > 1:
-		p.up = p.up || math.Sin(angle) > 0
+		if r.rises {
+			p.rising += len(r.text)
+		} else {
+			p.rising -= len(r.text)
+		}
 		p.turned = append(p.turned, r)
 	case len(p.runs) > 0 && r.repeats(p.runs[len(p.runs)-1]):
 	default:
@@ -129,18 +137,21 @@ func (r run) repeats(o run) bool {
 // across the page; fewer are a stamp on the margin.
 const minTurned = 200
 
-// turn brings the standing runs upright, or drops them if they are few.
+// turn brings the standing runs upright, or drops them if they are few and not all that there is.
 func (p *page) turn() {
-	chars := 0
+	chars, upright := 0, 0
 	for _, r := range p.turned {
 		chars += len(r.text)
 	}
-	if chars < minTurned {
+	for _, r := range p.runs {
+		upright += len(r.text)
+	}
+	if chars < minTurned && chars <= upright {
 		p.turned = nil
 		return
 	}
 	for i, r := range p.turned {
-		if p.up {
+		if p.rising > 0 {
 			r.left, r.right, r.top, r.bottom = p.height-r.bottom, p.height-r.top, r.left, r.right
 		} else {
 			r.left, r.right, r.top, r.bottom = r.top, r.bottom, p.width-r.right, p.width-r.left
@@ -191,7 +202,7 @@ func unmapped(s string) (n int) {
 func judge(pages []page) error {
 	letters, lost := 0, 0
 	for _, p := range pages {
-		for _, runs := range [][]run{p.runs, p.turned} {
+		for _, runs := range [][]run{p.runs, p.turned, p.vertical} {
 			for _, r := range runs {
 				for _, c := range r.text {
 					if unicode.IsLetter(c) || unicode.IsDigit(c) {
