@@ -53,6 +53,20 @@ type Driver struct {
 	pair   int    // elements of a word that the tiles take, along k: 1 or 2
 	blockK int    // words
 	blockN int
+
+	job job // of the present run
+	// What runs do, with job: pack panels, multiply rows or columns, pack a Packed.
+	panels, rows, columns, whole parallel.Task
+}
+
+// job is what the tasks of a run share.
+type job struct {
+	product
+	packed []float32
+	strips int // of rows, shared out among tasks
+	tasks  int
+	cols   int    // of a task that has columns
+	to     Packed // whole's
 }
 
 // workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of a
@@ -73,6 +87,7 @@ func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
 	for i := range d.own {
 		d.own[i].edge = buffer.Floats(d.tiles.Rows * d.tiles.Wide)
 	}
+	d.panels.Do, d.rows.Do, d.columns.Do, d.whole.Do = d.doPanel, d.doRows, d.doColumns, d.doWhole
 	return d
 }
 
@@ -138,19 +153,27 @@ func (p *product) rowTasks() {
 	g := p.tiles
 	p.shared = buffer.Grow(p.shared, g.Padded(p.n)*p.words(p.k))
 	packed := p.shared[:g.Padded(p.n)*p.words(p.k)]
-	p.run((p.n+g.Wide-1)/g.Wide, func(worker, i int) {
-		p.packPanel(&p.own[worker], packed, i*g.Wide, 0, p.k)
-	})
 	strips := (p.m + g.Rows - 1) / g.Rows
 	perThread := tasksPerThread
 	if len(packed) > nearby {
 		perThread = 2
 	}
 	tasks := min(max(perThread*p.pool.Threads(), strips/maxStrips), strips)
-	p.run(tasks, func(worker, i int) {
-		from, to := i*strips/tasks*g.Rows, (i+1)*strips/tasks*g.Rows
-		p.rowTask(&p.own[worker], packed, from, min(to, p.m))
-	})
+	p.job = job{product: *p, packed: packed, strips: strips, tasks: tasks}
+	p.run((p.n+g.Wide-1)/g.Wide, &p.panels)
+	p.run(tasks, &p.rows)
+}
+
+// doPanel packs a panel.
+func (d *Driver) doPanel(worker, i int) {
+	d.job.packPanel(&d.own[worker], d.job.packed, i*d.tiles.Wide, 0, d.job.k)
+}
+
+// doRows computes a task's rows.
+func (d *Driver) doRows(worker, i int) {
+	j := &d.job
+	from, to := i*j.strips/j.tasks*d.tiles.Rows, (i+1)*j.strips/j.tasks*d.tiles.Rows
+	j.rowTask(&d.own[worker], j.packed, from, min(to, j.m))
 }
 
 // packPanel packs the panel of column j, rows [from, to) of B, to its place in packed.
@@ -193,12 +216,15 @@ func (p *product) byColumns() {
 	g := p.tiles
 	panels := (p.n + g.Wide - 1) / g.Wide
 	cols := min(max(panels/(4*p.pool.Threads()), 1), 8) * g.Wide
-	p.run((p.n+cols-1)/cols, func(worker, i int) {
-		q := *p
-		q.n = min(cols, p.n-i*cols)
-		q.c.Data, q.b = p.c.Data[i*cols:], p.b.From(0, i*cols)
-		q.columnTask(&p.own[worker])
-	})
+	p.job = job{product: *p, cols: cols}
+	p.run((p.n+cols-1)/cols, &p.columns)
+}
+
+// doColumns computes a task's columns.
+func (d *Driver) doColumns(worker, i int) {
+	cols, q := d.job.cols, d.job.product
+	q.c.Data, q.b, q.n = q.c.Data[i*cols:], q.b.From(0, i*cols), min(cols, q.n-i*cols)
+	q.columnTask(&d.own[worker])
 }
 
 func (p *product) columnTask(w *workspace) {
@@ -295,11 +321,18 @@ const (
 	lineFloats = 16
 )
 
-// run is Pool.Run, or a loop if the product is small.
-func (p *product) run(n int, f func(worker, i int)) {
+// run runs a task n times, on all threads unless the product is small.
+func (p *product) run(n int, t *parallel.Task) {
 	if p.m*p.n*p.k > serial {
-		p.pool.Run(n, f)
+		p.pool.RunTask(n, t)
 		return
 	}
-	inTurn(n, f)
+	inTurn(n, t)
+}
+
+// inTurn is Pool.RunTask on the calling worker alone.
+func inTurn(n int, t *parallel.Task) {
+	for i := range n {
+		t.Do(0, i)
+	}
 }

@@ -12,14 +12,19 @@ func (d *Driver) PackedSize(n, k int) int { return d.tiles.Padded(n) * d.words(k
 // Pack packs b [k, n] to dst, on all threads.
 func (d *Driver) Pack(dst []float32, b B, n, k int) Packed {
 	p := Packed{dst[:d.PackedSize(n, k)], n, k}
-	run := d.pool.Run
+	d.job = job{product: product{b: b}, to: p}
+	panels := (n + d.tiles.Wide - 1) / d.tiles.Wide
 	if n*k < serial/16 {
-		run = inTurn
+		inTurn(panels, &d.whole)
+	} else {
+		d.pool.RunTask(panels, &d.whole)
 	}
-	run((n+d.tiles.Wide-1)/d.tiles.Wide, func(worker, i int) {
-		d.packColumnsOf(worker, p, b, i*d.tiles.Wide, 0, k)
-	})
 	return p
+}
+
+// doWhole packs a panel of a Packed.
+func (d *Driver) doWhole(worker, i int) {
+	d.packColumnsOf(worker, d.job.to, d.job.b, i*d.tiles.Wide, 0, d.job.to.k)
 }
 
 // PackRows packs rows [from, to) of p's operand, of which b is the part that begins with row from, on
@@ -77,10 +82,3 @@ func (d *Driver) TileWords(rows, width, k int, a A, b Panel, c C, accumulate boo
 // Words reports whether the tiles take brain floats as they are: left operands of brain floats then
 // cost less than those of floats.
 func (d *Driver) Words() bool { return d.pair == 2 }
-
-// inTurn is Pool.Run on the calling worker alone.
-func inTurn(n int, f func(worker, i int)) {
-	for i := range n {
-		f(0, i)
-	}
-}
