@@ -14,25 +14,17 @@ KERNEL(256, adamw, float *p, const float *g, float *m, float *v, i64 n, float ra
   p[i] -= rate * (first * correct1 / (square_root(second * correct2) + eps) + decay * p[i]);
 }
 
-// sum_squares leaves the sum over chunk elements in partial[block].
-template <class T>
-DEVICE void sum_squares(double *partial, const T *x, i64 rows, i64 columns, i64 stride, i64 chunk) {
+// sum_squares leaves the sum over a chunk of elements in partial[block].
+KERNEL(256, sum_squares, double *partial, const float *x, i64 rows, i64 columns, i64 stride,
+       i64 chunk) {
   double sum = 0;
   i64 from = blockIdx.x * chunk;
   for (i64 i = from + threadIdx.x; i < least(from + chunk, rows * columns); i += 256) {
-    double v = value(x[i / columns * stride + i % columns]);
+    double v = x[i / columns * stride + i % columns];
     sum += v * v;
   }
   sum = block_sum(sum, (double *)shared_memory());
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
-}
-KERNEL(256, sum_squares_f32, double *partial, const float *x, i64 rows, i64 columns, i64 stride,
-       i64 chunk) {
-  sum_squares(partial, x, rows, columns, stride, chunk);
-}
-KERNEL(256, sum_squares_bf16, double *partial, const bf16 *x, i64 rows, i64 columns, i64 stride,
-       i64 chunk) {
-  sum_squares(partial, x, rows, columns, stride, chunk);
 }
 KERNEL(32, sum_partials, double *sum, const double *partial, i64 n) {
   if (threadIdx.x != 0) return;

@@ -120,7 +120,7 @@ func (b *Backend) SumSquares(ts ...kernels.Tensor) float64 {
 	at := sum + 8
 	for _, m := range all {
 		parts := over(m.rows*m.width, squareChunk)
-		b.launch("sum_squares_"+m.dtype.String(), parts, 1, 1, sumScratch, at, m.address, m.rows,
+		b.launch("sum_squares", parts, 1, 1, sumScratch, at, m.address, m.rows,
 			m.width, m.stride, squareChunk)
 		at += uint64(8 * parts)
 	}

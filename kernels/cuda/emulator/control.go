@@ -34,7 +34,8 @@ import (
 // Order is that in which the threads of a block get their turn. Results must not depend on it.
 type Order int
 
-// The orders: threads of low numbers first, of high numbers first, any.
+// The orders: the first warp as far as it can get, then the next; the last warp first, and copies
+// to shared memory arrive at once instead of when they are awaited; all threads in turn, shuffled.
 const (
 	Forward Order = iota
 	Backward

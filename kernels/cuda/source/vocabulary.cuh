@@ -94,9 +94,9 @@ template <class T> DEVICE T block_sum(T v, T *scratch) {
   return sum;
 }
 
+// block_max is the same for the greatest v, but scratch must not have been used before.
 DEVICE float block_max(float v, float *scratch) {
   for (int mask = 16; mask > 0; mask /= 2) v = larger(v, shuffle_xor(v, mask));
-  barrier();
   if (threadIdx.x % 32 == 0) scratch[threadIdx.x / 32] = v;
   barrier();
   float top = scratch[0];

@@ -71,6 +71,11 @@ struct Copy {
   bool valid;
 };
 
+void arrive(const Copy &c) {
+  if (c.valid) std::memcpy(c.to, c.from, 16);
+  else std::memset(c.to, 0, 16);
+}
+
 struct Fiber {
   Context context;
   std::unique_ptr<char[]> stack{new char[stack_size]};
@@ -188,19 +193,46 @@ void load(Lane *lanes, bool turned) {
   }
 }
 
-// turns lists the fibers as order wants them: whole warps in one direction or the other, or
-// shuffled by a generator that depends on the block alone.
-std::vector<int> turns(int n) {
-  std::vector<int> all(n);
-  for (int i = 0; i < n; i++) all[i] = order == Order::backward ? n - 1 - i : i;
+// turns lists the fibers in groups: a group runs until none of it can go on, then the next. The
+// groups are the warps, first to last or last to first; or all fibers are one group, shuffled by a
+// generator that depends on the block alone.
+std::vector<std::vector<int>> turns(int n) {
+  std::vector<std::vector<int>> groups;
   if (order == Order::shuffled) {
+    std::vector<int> all(n);
+    for (int i = 0; i < n; i++) all[i] = i;
     uint64_t x = 88172645463325252ull + block.x + 7919ull * block.y;
     for (int i = n - 1; i > 0; i--) {
       x ^= x << 13, x ^= x >> 7, x ^= x << 17;
       std::swap(all[i], all[x % (i + 1)]);
     }
+    return {all};
   }
-  return all;
+  for (int i = 0; i < n; i += 32) {
+    std::vector<int> warp(32);
+    for (int lane = 0; lane < 32; lane++) warp[lane] = i + lane;
+    groups.push_back(warp);
+  }
+  if (order == Order::backward) {
+    std::reverse(groups.begin(), groups.end());
+    for (auto &g : groups) std::reverse(g.begin(), g.end());
+  }
+  return groups;
+}
+
+// run_group gives each fiber of a group its turn until none goes on.
+void run_group(const std::vector<int> &group) {
+  unsigned long before;
+  do {
+    before = state.progress;
+    for (int i : group) {
+      if (state.fibers[i].done) continue;
+      state.current = i;
+      thread = state.fibers[i].thread;
+      change(state.main, state.fibers[i].context);
+      if (!state.error.empty()) return;
+    }
+  } while (state.progress != before && state.alive > 0);
 }
 
 std::string run_block(int n) {
@@ -219,11 +251,8 @@ std::string run_block(int n) {
   auto all = turns(n);
   while (state.alive > 0) {
     unsigned long before = state.progress;
-    for (int i : all) {
-      if (state.fibers[i].done) continue;
-      state.current = i;
-      thread = state.fibers[i].thread;
-      change(state.main, state.fibers[i].context);
+    for (auto &group : all) {
+      run_group(group);
       if (!state.error.empty()) return state.error;
     }
     if (state.progress == before) return "deadlock: threads of a block wait for each other for ever";
@@ -312,16 +341,15 @@ void start_copy(void *to, const void *from, bool valid) {
       (valid && reinterpret_cast<uintptr_t>(from) % 16 != 0)) {
     fail("copy16: an address is not aligned to 16 bytes");
   }
-  state.fibers[state.current].copies.back().push_back({to, from, valid});
+  Copy c = {to, from, valid};
+  if (order == Order::backward) return arrive(c); // as early as may be; else as late
+  state.fibers[state.current].copies.back().push_back(c);
 }
 void commit() { state.fibers[state.current].copies.emplace_back(); }
 void await(int but) {
   auto &batches = state.fibers[state.current].copies;
   while (int(batches.size()) - 1 > but) {
-    for (auto &c : batches.front()) {
-      if (c.valid) std::memcpy(c.to, c.from, 16);
-      else std::memset(c.to, 0, 16);
-    }
+    for (auto &c : batches.front()) arrive(c);
     batches.erase(batches.begin());
   }
 }

@@ -24,7 +24,9 @@ extern Index thread, block, block_size, grid_size;
 // Launch runs a grid. It returns "", or what went wrong.
 std::string launch(Index grid, Index block, size_t shared, const std::function<void()> &body);
 
-// Order is that in which the fibers of a block get their turn.
+// Order is that in which the fibers of a block get their turn: warp after warp, each as far as it
+// can get, in either direction; or all of them in turn, shuffled. Backward, copies to shared memory
+// arrive at once, else when they are awaited.
 enum class Order { forward, backward, shuffled };
 void set_order(Order);
 

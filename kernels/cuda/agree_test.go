@@ -1,0 +1,511 @@
+//go:build gpu
+
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"longlora/kernels"
+	"longlora/kernels/cuda/emulator"
+	"longlora/kernels/pattern"
+	"longlora/kernels/reference"
+)
+
+// side is one backend's run of a scenario: activations are brain floats, parameters float32.
+type side struct {
+	t       testing.TB
+	b       kernels.Backend
+	arena   kernels.Arena
+	rng     *rand.Rand
+	rows    int
+	width   int
+	names   []string
+	outputs [][]float64
+	masses  []float64
+}
+
+func newSide(t testing.TB, b kernels.Backend) *side {
+	t.Helper()
+	a, err := b.NewArena(32 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &side{t: t, b: b, arena: a}
+}
+
+// run does a scenario with values from seed and returns its outputs.
+func (s *side) run(f func(*side), rows, width int, seed uint64) [][]float64 {
+	s.t.Helper()
+	s.arena.Release(0)
+	s.rng = rand.New(rand.NewPCG(seed, uint64(rows)))
+	s.rows, s.width = rows, width
+	s.names, s.outputs, s.masses = nil, nil, nil
+	f(s)
+	if err := s.b.Sync(); err != nil {
+		s.t.Fatalf("%d rows of %d: %v: %s", rows, width, err, emulator.Message())
+	}
+	return s.outputs
+}
+
+func (s *side) values(d kernels.DType, shape ...int) kernels.Tensor {
+	t := s.arena.Alloc(d, shape...)
+	v := make([]float32, t.Len())
+	for i := range v {
+		v[i] = float32(s.rng.NormFloat64())
+	}
+	s.b.Write(t, v)
+	return t
+}
+
+func (s *side) act(shape ...int) kernels.Tensor   { return s.values(kernels.BF16, shape...) }
+func (s *side) param(shape ...int) kernels.Tensor { return s.values(kernels.F32, shape...) }
+
+// gapped is act with gaps between rows.
+func (s *side) gapped(rows, width int) kernels.Tensor {
+	return s.act(rows, width+6).Slice(1, 2, 2+width)
+}
+
+func (s *side) ints(n, from, to int) kernels.Tensor {
+	t := s.arena.Alloc(kernels.I32, n)
+	v := make([]int32, n)
+	for i := range v {
+		v[i] = int32(from + s.rng.IntN(to-from))
+	}
+	s.b.WriteInts(t, v)
+	return t
+}
+
+// keep reads an output. mass is the size of the terms of a difference that may leave nothing but
+// their rounding; 0: none.
+func (s *side) keep(name string, t kernels.Tensor, mass float64) {
+	var wide []float64
+	if r, ok := s.b.(*reference.Backend); ok {
+		wide = r.ReadFloat64(t)
+	} else {
+		narrow := make([]float32, t.Len())
+		s.b.Read(narrow, t)
+		for _, v := range narrow {
+			wide = append(wide, float64(v))
+		}
+	}
+	s.names, s.outputs = append(s.names, name), append(s.outputs, wide)
+	s.masses = append(s.masses, mass)
+}
+
+var scenarios = []struct {
+	name string
+	run  func(*side)
+}{
+	{"elementwise", elementwise}, {"embedding", embeddings}, {"rmsnorm", norms}, {"rope", rotations},
+	{"linear", linears}, {"adapter", adapters}, {"swiglu", gates}, {"attention", attentions},
+	{"decoding", decoding}, {"crossentropy", losses},
+}
+
+func elementwise(s *side) {
+	x, y, wide := s.gapped(s.rows, s.width), s.act(s.rows, s.width), s.param(s.rows, s.width)
+	s.b.Add(y, x)
+	s.keep("sum", y, 0)
+	s.b.Add(wide, y)
+	s.keep("wide sum", wide, 0)
+	s.b.Scale(x, -1.7)
+	s.keep("product", x, 0)
+	s.b.Copy(x, wide)
+	s.keep("rounded copy", x, 0)
+	deep := s.act(s.rows, 3, 2*s.width).Slice(2, 1, 1+s.width)
+	other := s.act(s.rows, 5, s.width).Slice(1, 1, 4)
+	s.b.Copy(deep, other)
+	s.b.Zero(other.Slice(0, 0, s.rows/2))
+	s.keep("three axes", deep, 0)
+	s.keep("cleared half", other, 0)
+}
+
+func embeddings(s *side) {
+	const vocabulary = 11
+	ids := s.ints(s.rows, 0, vocabulary)
+	table, brain := s.param(vocabulary, s.width), s.act(vocabulary, s.width)
+	y := s.gapped(s.rows, s.width)
+	s.b.Embedding(y, table, ids)
+	s.keep("y", y, 0)
+	s.b.Embedding(y, brain, ids)
+	s.keep("y of brain floats", y, 0)
+	s.b.EmbeddingGrad(table, s.gapped(s.rows, s.width), ids)
+	s.keep("dTable", table, 0)
+	s.b.EmbeddingGrad(brain, y, ids)
+	s.keep("dTable of brain floats", brain, 0)
+}
+
+func norms(s *side) {
+	x, dy := s.gapped(s.rows, s.width), s.act(s.rows, s.width)
+	y, rstd := s.gapped(s.rows, s.width), s.param(s.rows)
+	dx, w, dw := s.gapped(s.rows, s.width), s.param(s.width), s.param(s.width)
+	s.b.RMSNorm(y, rstd, x, w, 1e-5)
+	s.keep("y", y, 0)
+	s.keep("rstd", rstd, 0)
+	s.b.RMSNormGrad(dx, dw, dy, x, w, rstd)
+	s.keep("dx", dx, 1)
+	s.keep("dw", dw, 1)
+	s.b.RMSNormGrad(dx, kernels.Tensor{}, dy, x, s.act(s.width), rstd)
+	s.keep("dx again", dx, 1)
+}
+
+func rotations(s *side) {
+	const positions = 9
+	x := s.gapped(s.rows, 3*2*s.width).SplitLast(2 * s.width)
+	cos, sin := s.param(positions, s.width), s.param(positions, s.width)
+	pos := s.ints(s.rows, 0, positions)
+	s.b.RoPE(x, cos, sin, pos, false)
+	s.keep("y", x, 0)
+	s.b.RoPE(x, cos, sin, pos, true)
+	s.keep("turned back", x, 0)
+}
+
+func linears(s *side) {
+	out, none := 2*s.width+1, kernels.Tensor{}
+	x, dy := s.gapped(s.rows, s.width), s.gapped(s.rows, out)
+	for _, w := range []kernels.Tensor{s.act(out, s.width), brainy(s, out, s.width)} {
+		l, name := kernels.Linear{W: kernels.Dense{Tensor: w}}, " of "+w.DType().String()
+		y, dx, dw := s.act(s.rows, out), s.act(s.rows, s.width), s.param(out, s.width)
+		s.b.Linear(y, x, l, none, false)
+		s.keep("y"+name, y, 0)
+		s.b.Linear(y, x, l, none, true)
+		s.keep("y twice"+name, y, 0)
+		s.b.LinearGrad(dx, kernels.LinearGrad{DW: dw}, dy, x, l, none)
+		s.keep("dx"+name, dx, 0)
+		s.keep("dw"+name, dw, 0)
+		wide := s.param(s.rows, out)
+		s.b.Linear(wide, x, l, none, false)
+		s.keep("wide y"+name, wide, 0)
+	}
+}
+
+// brainy is a float32 matrix of values that brain floats hold: converting it loses nothing.
+func brainy(s *side, shape ...int) kernels.Tensor {
+	t := s.param(shape...)
+	s.b.Copy(t, s.act(shape...))
+	return t
+}
+
+func adapters(s *side) {
+	out := s.width + 5
+	for _, c := range []struct {
+		rank    int
+		dropout float32
+	}{{1, 0}, {8, 0}, {11, 0}, {8, 0.3}} {
+		l := kernels.Linear{W: kernels.Dense{Tensor: s.act(out, s.width)}, A: s.param(c.rank, s.width),
+			B: s.param(out, c.rank), Scale: 0.7, Dropout: c.dropout, Seed: 5}
+		g := kernels.LinearGrad{DA: s.param(c.rank, s.width), DB: s.param(out, c.rank)}
+		x, dy, u := s.gapped(s.rows, s.width), s.gapped(s.rows, out), s.param(s.rows, c.rank)
+		y, dx := s.act(s.rows, out), s.act(s.rows, s.width)
+		name := fmt.Sprintf(" of rank %d, dropout %g", c.rank, c.dropout)
+		s.b.Linear(y, x, l, u, false)
+		s.b.LinearGrad(dx, g, dy, x, l, u)
+		// Two roundings where plain code has one: of the product, and with the adapter's part.
+		s.keep("y"+name, y, math.Sqrt(float64(s.width)))
+		s.keep("u"+name, u, 0)
+		s.keep("dx"+name, dx, math.Sqrt(float64(out)))
+		s.keep("dA"+name, g.DA, 0)
+		s.keep("dB"+name, g.DB, 0)
+	}
+}
+
+func gates(s *side) {
+	gate, up := s.gapped(s.rows, s.width), s.act(s.rows, s.width)
+	y, dy := s.act(s.rows, s.width), s.gapped(s.rows, s.width)
+	s.b.Scale(gate, 3)
+	s.b.SwiGLU(y, gate, up)
+	s.keep("y", y, 0)
+	s.b.SwiGLUGrad(gate, up, dy, gate, up)
+	s.keep("dgate", gate, 0)
+	s.keep("dup", up, 0)
+}
+
+// attentions lays two documents, if there is room, under every pattern, with shared and unshared
+// key heads, and an odd number of heads that patterns cut in the middle of a key head's.
+func attentions(s *side) {
+	l := pattern.Layout{DocLens: []int32{int32(s.rows)}, Group: 1 + s.rows/4}
+	if first := int32(2 * s.rows / 3); first > 0 {
+		l.DocLens = []int32{first, int32(s.rows) - first}
+	}
+	for _, e := range pattern.Table() {
+		for _, heads := range [][2]int{{4, 4}, {4, 2}, {3, 1}} {
+			l.Heads = heads[0]
+			name := fmt.Sprintf("%s, %d heads, %d key heads: ", e.Name, heads[0], heads[1])
+			s.attend(name, heads[0], heads[1], e.Pattern(l))
+		}
+	}
+}
+
+func (s *side) attend(name string, heads, keyHeads int, segments kernels.Segments) {
+	const scale = 0.4
+	q, do := s.gapped(s.rows, heads*s.width).SplitLast(s.width), s.act(s.rows, heads, s.width)
+	k, v := s.act(s.rows, keyHeads, s.width), s.gapped(s.rows, keyHeads*s.width).SplitLast(s.width)
+	o, lse := s.gapped(s.rows, heads*s.width).SplitLast(s.width), s.param(heads, s.rows)
+	dq, dk, dv := s.act(s.rows, heads, s.width), s.act(s.rows, keyHeads, s.width),
+		s.act(s.rows, keyHeads, s.width)
+	s.b.Attention(o, lse, q, k, v, segments, scale)
+	s.b.AttentionGrad(dq, dk, dv, do, o, lse, q, k, v, segments, scale)
+	s.keep(name+"o", o, 0)
+	s.keep(name+"lse", lse, 0)
+	// A query that sees one key has the gradient scale·(do·v - do·o)·k, which is 0: the products of
+	// normal vectors are of size sqrt(width). A key has as many as heads share it.
+	mass := scale * math.Sqrt(float64(s.width))
+	s.keep(name+"dq", dq, mass)
+	s.keep(name+"dk", dk, mass*math.Sqrt(float64(heads/keyHeads)))
+	s.keep(name+"dv", dv, 0)
+}
+
+// decoding has queries after cached keys.
+func decoding(s *side) {
+	const heads, keyHeads, cached = 4, 2, 75
+	q, o := s.act(s.rows, heads, s.width), s.act(s.rows, heads, s.width)
+	k, v := s.act(s.rows+cached, keyHeads, s.width), s.act(s.rows+cached, keyHeads, s.width)
+	do, dq := s.act(s.rows, heads, s.width), s.act(s.rows, heads, s.width)
+	dk, dv := s.act(s.rows+cached, keyHeads, s.width), s.act(s.rows+cached, keyHeads, s.width)
+	lse := s.param(heads, s.rows)
+	segments := kernels.Segments{Offset: cached, Groups: []kernels.HeadGroup{
+		{From: 0, To: heads, Bounds: []int32{0, 40, int32(s.rows + cached)}},
+	}}
+	s.b.Attention(o, lse, q, k, v, segments, 0.3)
+	s.keep("o", o, 0)
+	s.keep("lse", lse, 0)
+	s.b.AttentionGrad(dq, dk, dv, do, o, lse, q, k, v, segments, 0.3)
+	s.keep("dq", dq, 0)
+	s.keep("dk", dk, 0)
+	s.keep("dv", dv, 0)
+}
+
+func losses(s *side) {
+	vocabulary, none := 3*s.width+1, kernels.Tensor{}
+	for _, w := range []kernels.Tensor{s.act(vocabulary, s.width), brainy(s, vocabulary, s.width)} {
+		l, name := kernels.Linear{W: kernels.Dense{Tensor: w}}, " of "+w.DType().String()
+		h, weights := s.gapped(s.rows, s.width), s.param(s.rows)
+		losses, dh, dw := s.param(s.rows), s.act(s.rows, s.width), s.param(vocabulary, s.width)
+		targets := s.ints(s.rows, -3, vocabulary)
+		s.b.CrossEntropy(losses, dh, dw, h, l, targets, weights, 0.3)
+		s.keep("losses"+name, losses, 1)
+		// The target's part and that of the others cancel: each is of size 0.3.
+		s.keep("dh"+name, dh, 0.6)
+		s.keep("dw"+name, dw, 0.6)
+		s.b.CrossEntropy(losses, none, none, h, l, targets, none, 1)
+		s.keep("losses alone"+name, losses, 1)
+	}
+}
+
+// lengths are odd, prime, shorter than a tile and around its size, with the sizes of heads on
+// either side of what the kernels are made for.
+func lengths() [][2]int {
+	if testing.Short() {
+		return [][2]int{{1, 1}, {13, 16}, {67, 40}}
+	}
+	return [][2]int{{1, 1}, {2, 3}, {13, 16}, {61, 33}, {130, 47}, {67, 80}, {129, 128}, {257, 24}}
+}
+
+// TestAgree: an output's root mean square distance from the float64 reference, over all inputs of a
+// size, is at most twice that of the same formulas plainly evaluated in float32, plus 2^-8 of the
+// output's own size. The latter is up to four independent roundings to brain floats, 2^-9 at most
+// each: of the reference's result, of ours, of operands that products round once more
+// (probabilities, and the gradients of scores and logits, as PyTorch's do), and of a sum to which
+// an adapter's part is added.
+func TestAgree(t *testing.T) {
+	b := open(t)
+	for _, c := range scenarios {
+		t.Run(c.name, func(t *testing.T) {
+			exact, naive := newSide(t, reference.New()), newSide(t, reference.Naive())
+			tested := newSide(t, b)
+			for _, n := range lengths() {
+				all := map[string]*distances{}
+				for seed := range uint64(max(1, min(20, 400/(n[0]*n[1])))) {
+					want := exact.run(c.run, n[0], n[1], seed)
+					plain := naive.run(c.run, n[0], n[1], seed)
+					got := tested.run(c.run, n[0], n[1], seed)
+					for i, name := range tested.names {
+						if all[name] == nil {
+							all[name] = &distances{mass: tested.masses[i]}
+						}
+						all[name].add(got[i], plain[i], want[i])
+					}
+				}
+				for name, d := range all {
+					d.check(t, fmt.Sprintf("%d rows of %d: %s", n[0], n[1], name))
+				}
+			}
+		})
+	}
+}
+
+// distances are sums of squares of one output.
+type distances struct{ size, naive, got, n, mass float64 }
+
+func (d *distances) add(got, plain, want []float64) {
+	for i, w := range want {
+		d.size += w * w
+		d.naive += (plain[i] - w) * (plain[i] - w)
+		d.got += (got[i] - w) * (got[i] - w)
+		d.n++
+	}
+}
+
+func (d *distances) check(t *testing.T, what string) {
+	t.Helper()
+	mean := func(sum float64) float64 { return math.Sqrt(sum / d.n) }
+	allowed := 2*mean(d.naive) + 0x1p-8*max(mean(d.size), d.mass)
+	if !(mean(d.got) <= allowed) {
+		t.Errorf("%s errs by %.3g, plain code by %.3g: allowed are %.3g", what, mean(d.got),
+			mean(d.naive), allowed)
+	}
+}
+
+// TestUpdates: what is float32 throughout errs no more than float32 does, and the sum of squares is
+// one of float64.
+func TestUpdates(t *testing.T) {
+	run := func(s *side) {
+		p, g := s.param(s.rows, s.width), s.param(s.rows, s.width)
+		m, v := s.param(s.rows, s.width), s.param(s.rows, s.width)
+		s.b.Zero(m)
+		s.b.Zero(v)
+		step := kernels.AdamWStep{LR: 0.01, Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, WeightDecay: 0.1,
+			GradScale: 0.7}
+		for step.Step = 1; step.Step <= 3; step.Step++ {
+			s.b.AdamW(p, g, m, v, step)
+		}
+		s.keep("p", p, 0)
+		s.keep("m", m, 0)
+		s.keep("v", v, 0)
+		s.names, s.masses = append(s.names, "Σ x²"), append(s.masses, 0)
+		s.outputs = append(s.outputs, []float64{s.b.SumSquares(p, g, m.Slice(0, 0, s.rows/2))})
+	}
+	exact, tested := newSide(t, reference.New()), newSide(t, open(t))
+	for _, n := range [][2]int{{1, 1}, {13, 17}, {300, 301}} {
+		want, got := exact.run(run, n[0], n[1], 1), tested.run(run, n[0], n[1], 1)
+		for i, name := range tested.names {
+			for k, w := range want[i] {
+				// Some twenty roundings of 2^-24, of values of size 1; the sum's terms are rounded values.
+				if d := math.Abs(got[i][k] - w); !(d <= 20*0x1p-24*max(1, math.Abs(w))) {
+					t.Fatalf("%d by %d: %s[%d] is %g, want %g", n[0], n[1], name, k, got[i][k], w)
+				}
+			}
+		}
+	}
+}
+
+// TestOrders: the threads' order changes no bit.
+func TestOrders(t *testing.T) {
+	defer emulator.SetOrder(emulator.Forward)
+	s := newSide(t, open(t))
+	for _, c := range scenarios {
+		emulator.SetOrder(emulator.Forward)
+		want := s.run(c.run, 70, 40, 1)
+		for _, o := range emulator.Orders()[1:] {
+			emulator.SetOrder(o)
+			got := s.run(c.run, 70, 40, 1)
+			for i, name := range s.names {
+				if at := differ(got[i], want[i]); at >= 0 {
+					t.Errorf("%s: %s: order %d changes element %d: %g, want %g", c.name, name, o, at,
+						got[i][at], want[i][at])
+				}
+			}
+		}
+	}
+}
+
+func differ(a, b []float64) int {
+	for i := range a {
+		if math.Float64bits(a[i]) != math.Float64bits(b[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// TestBarriersMatter: without any one barrier, some order of threads gives other results, or the
+// emulator finds what is wrong.
+func TestBarriersMatter(t *testing.T) {
+	b := open(t)
+	defer emulator.SetOrder(emulator.Forward)
+	defer emulator.SkipBarrier("")
+	s := newSide(t, b)
+	want := map[string][][]float64{}
+	for _, c := range barred {
+		want[c.name] = s.run(c.run, 150, 40, 1)
+	}
+	places := emulator.Barriers()
+	if len(places) < 12 {
+		t.Errorf("barriers at %v only", places)
+	}
+	for _, place := range places {
+		if !missed(t, s, place, want) {
+			t.Errorf("the barrier at %s can be removed, and nothing shows it", place)
+		}
+	}
+}
+
+// barred are scenarios whose kernels have barriers.
+var barred = []struct {
+	name string
+	run  func(*side)
+}{
+	{"attention", func(s *side) { s.attend("", 2, 1, broken(s)) }},
+	{"whole tiles", func(s *side) { s.rows = 330; s.attend("", 1, 1, whole(s.rows)) }},
+	{"infinite values", infinite}, {"rmsnorm", norms},
+	{"adapter", adapters}, {"crossentropy", losses},
+}
+
+// broken are segments that tiles cut.
+func broken(s *side) kernels.Segments {
+	return pattern.S2(pattern.Layout{DocLens: []int32{100, int32(s.rows) - 100}, Heads: 2, Group: 37})
+}
+
+// whole is one segment, in which most tiles are seen whole.
+func whole(n int) kernels.Segments {
+	return kernels.Segments{Groups: []kernels.HeadGroup{{From: 0, To: 1, Bounds: []int32{0, int32(n)}}}}
+}
+
+// infinite has values that are no numbers in the last rows, of which the others must see nothing.
+func infinite(s *side) {
+	q, k, v := s.act(s.rows, 1, 64), s.act(s.rows, 1, 64), s.act(s.rows, 1, 64)
+	late := v.Slice(0, s.rows-20, s.rows)
+	s.b.Scale(late, float32(math.Inf(1)))
+	o, lse := s.act(s.rows, 1, 64), s.param(1, s.rows)
+	s.b.Attention(o, lse, q, k, v, whole(s.rows), 0.3)
+	s.keep("o", o, 0)
+}
+
+// missed reports whether leaving a barrier out changes any result.
+func missed(t *testing.T, s *side, place string, want map[string][][]float64) bool {
+	emulator.SkipBarrier(place)
+	for _, o := range emulator.Orders() {
+		emulator.SetOrder(o)
+		for _, c := range barred {
+			got, err := attempt(s, c.run)
+			if err != nil {
+				emulator.Recover()
+				return true
+			}
+			for i := range got {
+				if differ(got[i], want[c.name][i]) >= 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// attempt is run without failing the test.
+func attempt(s *side, f func(*side)) ([][]float64, error) {
+	s.arena.Release(0)
+	s.rng = rand.New(rand.NewPCG(1, 150))
+	s.rows, s.width = 150, 40
+	s.names, s.outputs, s.masses = nil, nil, nil
+	f(s)
+	return s.outputs, s.b.Sync()
+}
+
