@@ -46,7 +46,7 @@ func (m *Model) keepLayer(p *pass, y *layer, a *activations, again Again) {
 	if !again.Attention {
 		m.cut(p, y, a)
 		if !again.Rows {
-			a.h1 = m.f32(p.tokens, m.config.Hidden)
+			a.h1 = m.act(p.tokens, m.config.Hidden)
 		}
 	}
 	if !again.MLP {
@@ -66,7 +66,7 @@ func (m *Model) complete(p *pass, y *layer, a *activations) {
 		m.cut(p, y, a)
 	}
 	if a.h1.IsZero() {
-		a.h1 = m.f32(p.tokens, m.config.Hidden)
+		a.h1 = m.act(p.tokens, m.config.Hidden)
 	}
 }
 

@@ -35,7 +35,7 @@ func (m *Model) keyValues(p *pass, layer int) keyValues {
 		return p.cache.keyValues(layer, p.tokens)
 	}
 	width := m.config.KVHeads * m.config.HeadDim
-	k, v := m.f32(p.tokens, width), m.f32(p.tokens, width)
+	k, v := m.act(p.tokens, width), m.act(p.tokens, width)
 	return keyValues{k, v, k, v}
 }
 
@@ -43,8 +43,8 @@ func (m *Model) keyValues(p *pass, layer int) keyValues {
 func (m *Model) cut(p *pass, y *layer, a *activations) {
 	c, t := m.config, p.tokens
 	a.rstd1, a.kv = m.f32(t), m.keyValues(p, y.index)
-	a.q, a.o, a.lse = m.f32(t, c.Heads*c.HeadDim), m.f32(t, c.Heads*c.HeadDim), m.f32(c.Heads, t)
-	a.x1 = m.f32(t, c.Hidden)
+	a.q, a.o, a.lse = m.act(t, c.Heads*c.HeadDim), m.act(t, c.Heads*c.HeadDim), m.f32(c.Heads, t)
+	a.x1 = m.act(t, c.Hidden)
 	for _, i := range attentionLinears {
 		a.u[i] = m.low(&y.linear[i], t)
 	}
@@ -84,15 +84,15 @@ func (m *Model) attendBackward(p *pass, y *layer, a *activations, dx kernels.Ten
 	c, t := m.config, p.tokens
 	do := m.cleared(t, c.Heads*c.HeadDim)
 	m.derive(p, y, oProj, a, do, dx, a.o)
-	dq := m.f32(t, c.Heads*c.HeadDim)
-	dk, dv := m.f32(t, c.KVHeads*c.HeadDim), m.f32(t, c.KVHeads*c.HeadDim)
+	dq := m.act(t, c.Heads*c.HeadDim)
+	dk, dv := m.act(t, c.KVHeads*c.HeadDim), m.act(t, c.KVHeads*c.HeadDim)
 	m.b.AttentionGrad(m.perHead(dq), m.perHead(dk), m.perHead(dv), m.perHead(do), m.perHead(a.o),
 		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, c.AttentionScale())
 	m.b.RoPE(m.perHead(dq), m.cos, m.sin, p.pos, true)
 	m.b.RoPE(m.perHead(dk), m.cos, m.sin, p.pos, true)
 	h1 := a.h1
 	if h1.IsZero() {
-		h1 = m.f32(t, c.Hidden)
+		h1 = m.act(t, c.Hidden)
 		m.b.RMSNorm(h1, a.rstd1, a.x, y.inputNorm.Value, c.Eps)
 	}
 	dh := m.cleared(t, c.Hidden)

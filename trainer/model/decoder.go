@@ -60,13 +60,13 @@ func (m *Model) NewDecoder(capacity, chunk int) (*Decoder, error) {
 func (d *Decoder) reserveCache() (err error) {
 	c := d.m.config
 	width := c.KVHeads * c.HeadDim
-	size := 2 * int64(c.Layers) * alignedBytes(d.capacity*width, kernels.F32)
+	size := 2 * int64(c.Layers) * alignedBytes(d.capacity*width, d.m.options.activations())
 	if d.cache, err = d.m.b.NewArena(size); err != nil {
 		return err
 	}
 	for range c.Layers {
-		d.k = append(d.k, d.cache.Alloc(kernels.F32, d.capacity, width))
-		d.v = append(d.v, d.cache.Alloc(kernels.F32, d.capacity, width))
+		d.k = append(d.k, d.cache.Alloc(d.m.options.activations(), d.capacity, width))
+		d.v = append(d.v, d.cache.Alloc(d.m.options.activations(), d.capacity, width))
 	}
 	return nil
 }

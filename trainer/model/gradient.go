@@ -80,7 +80,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
 	p := m.begin(b, b.Seed)
-	dx, x := m.f32(p.tokens, m.config.Hidden), m.f32(p.tokens, m.config.Hidden)
+	dx, x := m.act(p.tokens, m.config.Hidden), m.act(p.tokens, m.config.Hidden)
 	m.b.Embedding(x, m.embed.Value, p.ids)
 	if m.work.layers == nil {
 		m.work.layers = make([]activations, len(m.layers))
@@ -88,7 +88,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	for l := range m.layers {
 		a := &m.work.layers[l]
 		a.below = arena.Mark()
-		a.x, a.out = x, m.f32(p.tokens, m.config.Hidden)
+		a.x, a.out = x, m.act(p.tokens, m.config.Hidden)
 		m.keepLayer(&p, &m.layers[l], a, m.options.again(l))
 		x = a.out
 	}
@@ -109,7 +109,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 
 // hidden runs all layers and returns the last one's output; memory is that of one layer.
 func (m *Model) hidden(p *pass) kernels.Tensor {
-	x, next := m.f32(p.tokens, m.config.Hidden), m.f32(p.tokens, m.config.Hidden)
+	x, next := m.act(p.tokens, m.config.Hidden), m.act(p.tokens, m.config.Hidden)
 	m.b.Embedding(x, m.embed.Value, p.ids)
 	for l := range m.layers {
 		mark := m.work.arena.Mark()

@@ -40,7 +40,7 @@ func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
 	}
 	h = head{
 		rows: m.ints(n), targets: m.ints(n), weights: m.f32(n),
-		x: m.f32(n, m.config.Hidden), h: m.f32(n, m.config.Hidden), rstd: m.f32(n), losses: m.f32(n),
+		x: m.act(n, m.config.Hidden), h: m.act(n, m.config.Hidden), rstd: m.f32(n), losses: m.f32(n),
 	}
 	m.b.WriteInts(h.rows, s.rows)
 	m.b.WriteInts(h.targets, s.targets)
@@ -62,7 +62,7 @@ func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 		return nil
 	}
 	n := h.x.Dim(0)
-	dh := m.f32(n, m.config.Hidden)
+	dh := m.act(n, m.config.Hidden)
 	m.b.CrossEntropy(h.losses, dh, m.head.Grad, h.h, m.headLinear(), h.targets, h.weights, scale)
 	m.readLosses(h.losses, losses)
 	gathered := m.cleared(n, m.config.Hidden)
@@ -97,7 +97,7 @@ func (m *Model) readLosses(scored kernels.Tensor, losses []float32) {
 // headLogits hands over the logits of all rows of x.
 func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) error {
 	n := x.Dim(0)
-	h, rstd := m.f32(n, m.config.Hidden), m.f32(n)
+	h, rstd := m.act(n, m.config.Hidden), m.f32(n)
 	m.b.RMSNorm(h, rstd, x, m.norm.Value, m.config.Eps)
 	y := m.f32(min(n, logitRows), m.config.Vocab)
 	values := grow(&m.work.logits, y.Len())

@@ -19,7 +19,7 @@ func (a *mlpActivations) kept() bool { return !a.gate.IsZero() }
 
 // cutMLP makes room for the activations of n tokens, those that take no product if rows.
 func (m *Model) cutMLP(y *layer, a *mlpActivations, n int, rows bool) {
-	a.rstd, a.gate, a.up = m.f32(n), m.f32(n, m.config.FFN), m.f32(n, m.config.FFN)
+	a.rstd, a.gate, a.up = m.f32(n), m.act(n, m.config.FFN), m.act(n, m.config.FFN)
 	for _, i := range mlpLinears {
 		a.u[i] = m.low(&y.linear[i], n)
 	}
@@ -29,7 +29,7 @@ func (m *Model) cutMLP(y *layer, a *mlpActivations, n int, rows bool) {
 }
 
 func (m *Model) cutRows(a *mlpActivations, n int) {
-	a.h, a.a = m.f32(n, m.config.Hidden), m.f32(n, m.config.FFN)
+	a.h, a.a = m.act(n, m.config.Hidden), m.act(n, m.config.FFN)
 }
 
 // part returns the activations of tokens [from, to) with room for all: where none are kept, it is
@@ -100,7 +100,7 @@ func (m *Model) mlpBackward(p *pass, y *layer, a *activations, dx kernels.Tensor
 // downAgain computes the inner activation of the down projection's adapter, if it has one.
 func (m *Model) downAgain(p *pass, y *layer, n *mlpActivations, from, to int) {
 	if down := &y.linear[downProj]; down.a != nil {
-		unused := m.f32(to-from, m.config.Hidden)
+		unused := m.act(to-from, m.config.Hidden)
 		m.b.Linear(unused, n.a, down.operand(p.seed, from), n.u[downProj], false)
 	}
 }

@@ -21,6 +21,9 @@ type Options struct {
 	Planner func() kernels.Backend
 	// Frozen is the storage of matrices that are not trained; zero means F32. Norms are always F32.
 	Frozen kernels.DType
+	// Activations is the storage of activations and of their gradients; zero means F32. The CPU knows
+	// no other; a GPU's is BF16.
+	Activations kernels.DType
 	// LoRA puts adapters on linear layers; nil: none.
 	LoRA *LoRA
 	// Train names the groups of base parameters that are trained in full: see Groups.
@@ -90,6 +93,11 @@ func (o Options) Validate() error {
 	default:
 		all = append(all, fmt.Errorf("frozen parameters cannot be stored as %v", o.Frozen))
 	}
+	switch o.Activations {
+	case 0, kernels.F32, kernels.BF16:
+	default:
+		all = append(all, fmt.Errorf("activations cannot be stored as %v", o.Activations))
+	}
 	for _, g := range o.Train {
 		if g != TrainAll && !slices.Contains(Groups(), g) {
 			all = append(all, fmt.Errorf("train: unknown group %q; the groups are %s and %s",
@@ -124,6 +132,14 @@ func (l *LoRA) Validate() error {
 		all = append(all, fmt.Errorf("lora: dropout is %g, want it in [0, 1)", l.Dropout))
 	}
 	return errors.Join(all...)
+}
+
+// activations returns the storage of activations.
+func (o Options) activations() kernels.DType {
+	if o.Activations == 0 {
+		return kernels.F32
+	}
+	return o.Activations
 }
 
 // trains reports whether a group of base parameters is trained.

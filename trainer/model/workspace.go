@@ -37,6 +37,12 @@ func (m *Model) f32(shape ...int) kernels.Tensor {
 	return m.work.arena.Alloc(kernels.F32, m.work.shape[:copy(m.work.shape[:], shape)]...)
 }
 
+// act is f32 in the storage of activations.
+func (m *Model) act(shape ...int) kernels.Tensor {
+	d := m.options.activations()
+	return m.work.arena.Alloc(d, m.work.shape[:copy(m.work.shape[:], shape)]...)
+}
+
 // ints is f32 for a list of integers.
 func (m *Model) ints(n int) kernels.Tensor {
 	m.work.shape[0] = n
@@ -44,7 +50,7 @@ func (m *Model) ints(n int) kernels.Tensor {
 }
 
 func (m *Model) cleared(shape ...int) kernels.Tensor {
-	t := m.f32(shape...)
+	t := m.act(shape...)
 	m.b.Zero(t)
 	return t
 }
