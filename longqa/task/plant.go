@@ -1,6 +1,7 @@
 package task
 
 import (
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -89,14 +90,15 @@ func (s *Scope) newNumbers(d *dice.Dice, n, digits int) []string {
 	})
 }
 
-// draw collects n different texts that the view does not contain.
+// draw collects n texts that the view does not contain, of which none is in another.
 func (s *Scope) draw(n int, next func() string) []string {
-	seen := map[string]bool{}
 	var all []string
 	for len(all) < n {
 		name := next()
-		if !seen[name] && !s.contains(name) && !s.contains(strings.ToUpper(name)) {
-			seen[name] = true
+		within := slices.ContainsFunc(all, func(other string) bool {
+			return strings.Contains(other, name) || strings.Contains(name, other)
+		})
+		if !within && !s.contains(name) && !s.contains(strings.ToUpper(name)) {
 			all = append(all, name)
 		}
 	}
