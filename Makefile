@@ -34,7 +34,7 @@ build:
 	@mkdir -p bin
 	@for b in $(BINARIES); do \
 	  echo "build bin/$$b"; \
-	  (cd $$b && GOWORK=off CGO_ENABLED=0 $(GO) build -tags disable_grpc_modules -trimpath -o ../bin/$$b ./cmd/$$b) || exit 1; \
+	  (cd $$b && GOWORK=off CGO_ENABLED=0 $(GO) build -tags disable_grpc_modules -trimpath -ldflags='-s -w' -o ../bin/$$b ./cmd/$$b) || exit 1; \
 	done
 
 longqa: build
