@@ -132,6 +132,14 @@ func (d *Device) open(index int) (err error) {
 	if d.context, err = d.device.RetainPrimaryCtx(); err != nil {
 		return err
 	}
+	if err := d.enter(); err != nil {
+		return errors.Join(err, d.device.ReleasePrimaryCtx())
+	}
+	return nil
+}
+
+// enter makes the context the thread's and what is needed in it.
+func (d *Device) enter() (err error) {
 	if err := cu.SetCurrentContext(d.context); err != nil {
 		return err
 	}
