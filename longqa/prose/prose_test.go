@@ -55,6 +55,7 @@ func TestSentences(t *testing.T) {
 			"Ah , it is in Germany where they will meet again this year . Ah , so he will be there in any case . OK .",
 			[]string{"Ah , it is in Germany where they will meet again this year ."},
 		},
+		"a caption":   {"Figure 3: The rays are parted by a prism that stands before the open window.", nil},
 		"a torn dash": {"The agency wants to see your letter and the rules of the M– copy of all comments.", nil},
 		"French": {
 			"Il y a plusieurs façons de la manquer, cette bienheureuse voiture des attardés du soir. Le pis, " +

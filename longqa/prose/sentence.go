@@ -229,7 +229,8 @@ func plainSentence(s string) bool {
 		}
 		inWord = unicode.IsLetter(r) || r == '\'' || r == '’' || r == '-'
 	}
-	if letters*minPlainShareDeno < n*minPlainShare || several(s) || brokenDash.MatchString(s) {
+	if letters*minPlainShareDeno < n*minPlainShare || several(s) || brokenDash.MatchString(s) ||
+		caption.MatchString(s) {
 		return false
 	}
 	if han*2 > n {
@@ -237,6 +238,10 @@ func plainSentence(s string) bool {
 	}
 	return n >= minSentence && n <= maxSentence && words >= minSentenceWords && !shouts(s)
 }
+
+// caption begins the words under a figure or above a table, which float off their place.
+var caption = regexp.MustCompile(`^(?:Fig(?:ure)?\.?|Table|Algorithm|Abbildung|Abb\.|Tabelle|Tableau|` +
+	`Figura|Tabla|Рис(?:унок|\.)|Таблиця|[图表図])\s*\d`)
 
 // brokenDash is a dash that a layout tore off what followed it.
 var brokenDash = regexp.MustCompile(`\pL[–—] `)

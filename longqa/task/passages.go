@@ -1,6 +1,7 @@
 package task
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +15,9 @@ import (
 type passages struct{}
 
 func (passages) Name() string { return "passages" }
+
+// dateline begins a sentence with a day, as in a diary, which tells the order.
+var dateline = regexp.MustCompile(`^\pL+\.? \d`)
 
 // minPassageGap is the least distance between two of the passages, as a part of the view.
 const minPassageGap = 0.05
@@ -29,7 +33,7 @@ func (t passages) Propose(s *Scope, d *dice.Dice) []Candidate {
 				break
 			}
 			r := dice.Pick(d, all)
-			if s.apart(chosen, r) && s.once(r) {
+			if s.apart(chosen, r) && s.once(r) && !dateline.MatchString(r.Text()) {
 				chosen = append(chosen, r)
 			}
 		}

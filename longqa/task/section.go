@@ -217,8 +217,8 @@ func guessable(title string) bool {
 	return false
 }
 
-// dated has a date or a version, which tells the order.
-var dated = regexp.MustCompile(`[0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}`)
+// dated has a date, a version or a chapter's number, which tells the order.
+var dated = regexp.MustCompile(`[0-9]+\.[0-9]+|[0-9]{4}-[0-9]{2}|^第[^ ]{1,6}[章节節回]`)
 
 // minTitle is the least length of a title, in letters.
 const minTitle = 4
