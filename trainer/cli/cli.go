@@ -21,6 +21,7 @@ func New() *cobra.Command {
 func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newSFT(), newPretrain(), evalCommand(), generateCommand(), predictCommand(),
-		mergeCommand(), exportCommand(), renderCommand(), inspectCommand(), planCommand(), reportCommand(),
+		mergeCommand(), exportCommand(), renderCommand(), serveCommand(), chatCommand(),
+		inspectCommand(), planCommand(), reportCommand(),
 	}
 }

@@ -24,10 +24,10 @@ type cache struct {
 	idle  []*slot
 }
 
-// bytesOf returns the memory of the keys and values of n tokens.
-func (c *cache) bytesOf(n int) int64 {
-	s := c.m.Config()
-	return 2 * 4 * int64(n) * int64(s.Layers*s.KVHeads*s.HeadDim)
+// Bytes returns the memory of the keys and values of n tokens.
+func Bytes(m *model.Model, n int) int64 {
+	c := m.Config()
+	return 2 * 4 * int64(n) * int64(c.Layers*c.KVHeads*c.HeadDim)
 }
 
 // take returns a slot with room for capacity tokens that has read as much of the prompt as any slot
@@ -75,7 +75,7 @@ func (s *slot) shorten(n int) {
 
 // create makes a slot; the oldest idle ones but keep make room.
 func (c *cache) create(capacity int, keep *slot) (*slot, error) {
-	need := c.bytesOf(capacity)
+	need := Bytes(c.m, capacity)
 	for i := 0; c.bytes+need > c.limit && i < len(c.idle); {
 		if c.idle[i] == keep {
 			i++
@@ -105,7 +105,7 @@ func (c *cache) fits(capacity int) bool {
 	for _, s := range c.idle {
 		used -= s.bytes
 	}
-	return used+c.bytesOf(capacity) <= c.limit
+	return used+Bytes(c.m, capacity) <= c.limit
 }
 
 // give takes a slot back and keeps it if it is of use; older ones make room for it.
