@@ -25,8 +25,11 @@ const (
 func CPU(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
 	f := newForward(m, o, lse, q, k, v, s, scale)
 	f.prepare()
-	tasks := f.tasks(s)
-	m.Tasks(len(tasks), f.work(), func(worker, i int) { f.block(worker, tasks[i]) })
+	f.plan(s)
+	machine.Tasks(m, len(f.tasks), f.work(), f, func(f **forward, worker, i int) {
+		(*f).block(worker, (*f).tasks[i])
+	})
+	f.release()
 }
 
 // forward is one call of CPU.
@@ -44,21 +47,34 @@ type forward struct {
 	kT         []float32 // packed keys, one key head after the other; nil for few queries
 	wild       [][]int   // of each key head the keys whose values are not finite; nil: none has any
 	together   int       // queries whose values are multiplied together
+
+	// Memory that calls use again.
+	segs  []segment
+	tasks []task
+	bad   atomic.Bool
+}
+
+// release forgets what is the caller's.
+func (f *forward) release() {
+	f.o, f.q, f.k, f.v, f.left, f.values = heads{}, heads{}, heads{}, heads{}, heads{}, right{}
+	f.lse, f.kT, f.wild = nil, nil, nil
 }
 
 func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	scale float32) *forward {
-	f := &forward{o: view(o), q: view(q), k: view(k), v: view(v), lse: machine.F32(lse),
-		lseRow: lse.Stride(0), offset: s.Offset, scale: scale}
-	machine.Want("Attention", "o", o, q.Shape()...)
-	machine.Want("Attention", "v", v, k.Shape()...)
+	f := machine.Kept[forward](m)
+	f.o, f.q, f.k, f.v, f.lse = view(o), view(q), view(k), view(v), machine.F32(lse)
+	f.lseRow, f.offset, f.scale = lse.Stride(0), s.Offset, scale
+	f.kT, f.wild = nil, nil
+	machine.WantAlike("Attention", "o", o, q)
+	machine.WantAlike("Attention", "v", v, k)
 	machine.Want("Attention", "k", k, f.k.t, f.k.h, f.q.d)
 	machine.Want("Attention", "lse", lse, f.q.h, f.q.t)
 	check(s, f.q.t, f.q.h, f.k.t, f.k.h)
 	if !(scale > 0) {
 		panic("Attention: scale is not positive")
 	}
-	f.shape = newShape(m, f.q.d)
+	f.set(m, f.q.d)
 	f.share = f.q.h / f.k.h
 	f.keys = f.visible(s)
 	return f
@@ -72,7 +88,8 @@ func (f *forward) visible(s kernels.Segments) span {
 	q := span{s.Offset, s.Offset + f.q.t}
 	least := q.to
 	for _, g := range s.Groups {
-		for _, seg := range segments(g, q) {
+		f.segs = segments(f.segs[:0], g, q)
+		for _, seg := range f.segs {
 			least = min(least, seg.start)
 		}
 	}
@@ -112,34 +129,56 @@ func (f *forward) prepare() {
 
 // finite reports whether the squares of all of the keys' rows of x are finite.
 func (f *forward) finite(x heads) bool {
-	var bad atomic.Bool
-	length, parts := x.d, x.h
+	c := finite{f, x, x.d, x.h}
 	if x.head == x.d {
-		length, parts = x.h*x.d, 1
+		c.length, c.parts = x.h*x.d, 1
 	}
-	f.Rows(f.keys.to-f.keys.from, x.h*x.d, func(_, from, to int) {
-		for t := f.keys.from + from; t < f.keys.from+to; t++ {
-			for h := range parts {
-				row := x.from(t, h)[:length]
-				if !(f.Ops.Dot(row, row) <= math.MaxFloat32) {
-					bad.Store(true)
-				}
+	f.bad.Store(false)
+	machine.Rows(f.Machine, f.keys.to-f.keys.from, x.h*x.d, c, (*finite).rows)
+	return !f.bad.Load()
+}
+
+// finite is one call of forward's finite.
+type finite struct {
+	f             *forward
+	x             heads
+	length, parts int // of a row: what lies together
+}
+
+func (c *finite) rows(_, from, to int) {
+	for t := c.f.keys.from + from; t < c.f.keys.from+to; t++ {
+		for h := range c.parts {
+			row := c.x.from(t, h)[:c.length]
+			if !(c.f.Ops.Dot(row, row) <= math.MaxFloat32) {
+				c.f.bad.Store(true)
 			}
 		}
-	})
-	return !bad.Load()
+	}
 }
 
 // packAll packs the transposes of all heads of x.
 func (f *forward) packAll(dst []float32, x heads) {
-	const rows = 1024 // of a task
-	chunks := machine.Chunks(f.keys.to-f.keys.from, rows)
-	f.Tasks(x.h*chunks, x.h*x.d*(f.keys.to-f.keys.from), func(worker, i int) {
-		h, from := i/chunks, f.keys.from+i%chunks*rows
-		to := min(from+rows, f.keys.to)
-		f.packTransposed(worker, dst[h*f.packedSize()+(from-f.keys.from)*f.depth:], x, h,
-			span{from, to})
-	})
+	chunks := machine.Chunks(f.keys.to-f.keys.from, packedRows)
+	machine.Tasks(f.Machine, x.h*chunks, x.h*x.d*(f.keys.to-f.keys.from), packing{f, dst, x, chunks},
+		(*packing).chunk)
+}
+
+// packedRows are those of a task of packAll.
+const packedRows = 1024
+
+// packing is one call of packAll.
+type packing struct {
+	f      *forward
+	dst    []float32
+	x      heads
+	chunks int // of a head
+}
+
+func (p *packing) chunk(worker, i int) {
+	h, from := i/p.chunks, p.f.keys.from+i%p.chunks*packedRows
+	to := min(from+packedRows, p.f.keys.to)
+	dst := p.dst[h*p.f.packedSize()+(from-p.f.keys.from)*p.f.depth:]
+	p.f.packTransposed(worker, dst, p.x, h, span{from, to})
 }
 
 // transposed returns head h's panel of keys from row t on, a multiple of Wide, out of what packAll
@@ -155,20 +194,20 @@ type task struct {
 	start   int  // the first key that they see
 }
 
-// tasks returns all blocks, heads innermost.
-func (f *forward) tasks(s kernels.Segments) []task {
-	var all []task
+// plan lists all blocks, heads innermost.
+func (f *forward) plan(s kernels.Segments) {
+	f.tasks = f.tasks[:0]
 	size := rowTiles * f.tiles.Rows
 	for _, g := range s.Groups {
-		for _, seg := range segments(g, span{f.offset, f.offset + f.q.t}) {
+		f.segs = segments(f.segs[:0], g, span{f.offset, f.offset + f.q.t})
+		for _, seg := range f.segs {
 			for p := seg.queries.from; p < seg.queries.to; p += size {
 				for h := g.From; h < g.To; h++ {
-					all = append(all, task{h, span{p, min(p+size, seg.queries.to)}, seg.start})
+					f.tasks = append(f.tasks, task{h, span{p, min(p+size, seg.queries.to)}, seg.start})
 				}
 			}
 		}
 	}
-	return all
 }
 
 // scratch is a worker's memory for a block of n queries.
@@ -184,7 +223,7 @@ type scratch struct {
 	tile   []float32 // [Rows, Narrow], for few queries: the transposes of some scores
 }
 
-func (f *forward) scratch(worker, n int) *scratch {
+func (f *forward) scratch(worker, n int) scratch {
 	narrow, rows, whole, words := f.tiles.Narrow, f.tiles.Rows, (n+15)/16*16, 0
 	if f.unit == 2 {
 		words = n * keyTile / 2
@@ -195,7 +234,7 @@ func (f *forward) scratch(worker, n int) *scratch {
 		s = s[size:]
 		return part
 	}
-	w := &scratch{scores: cut(n * keyTile), p: cut(words), o: cut(n * f.padded),
+	w := scratch{scores: cut(n * keyTile), p: cut(words), o: cut(n * f.padded),
 		shrink: cut(whole), q: cut(f.depth * narrow), tile: cut(rows * narrow),
 		keys: cut(rows * f.depth), most: cut(n), sum: cut(n)}
 	if f.unit == 1 {
@@ -208,7 +247,8 @@ func (f *forward) scratch(worker, n int) *scratch {
 // block computes the attention of a block of queries.
 func (f *forward) block(worker int, t task) {
 	n := t.queries.to - t.queries.from
-	w := f.scratch(worker, n)
+	own := f.scratch(worker, n)
+	w := &own
 	first := t.queries.from - f.offset
 	for r := range n {
 		w.most[r], w.sum[r] = float32(math.Inf(-1)), 0

@@ -17,22 +17,32 @@ const gradTile = 128
 // of queries are added by the tiles in turn.
 func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	s kernels.Segments, scale float32) {
-	b := &backward{forward: newForward(m, o, lse, q, k, v, s, scale),
-		dq: view(dq), dk: view(dk), dv: view(dv), do: view(do)}
-	machine.Want("AttentionGrad", "dq", dq, q.Shape()...)
-	machine.Want("AttentionGrad", "do", do, q.Shape()...)
-	machine.Want("AttentionGrad", "dk", dk, k.Shape()...)
-	machine.Want("AttentionGrad", "dv", dv, v.Shape()...)
+	b := machine.Kept[backward](m)
+	b.forward = newForward(m, o, lse, q, k, v, s, scale)
+	b.dq, b.dk, b.dv, b.do = view(dq), view(dk), view(dv), view(do)
+	machine.WantAlike("AttentionGrad", "dq", dq, q)
+	machine.WantAlike("AttentionGrad", "do", do, q)
+	machine.WantAlike("AttentionGrad", "dk", dk, k)
+	machine.WantAlike("AttentionGrad", "dv", dv, v)
 	b.prepare()
 	b.plan(s)
 	// Tiles of all heads before the next tiles: what a task waits for has long begun.
 	tiles := machine.Chunks(b.q.t+b.offset, gradTile) - b.keys.from/gradTile
-	b.Tasks(tiles*b.k.h, 2*b.work(), func(worker, i int) {
-		b.tileOf(worker, i%b.k.h, b.keys.from+i/b.k.h*gradTile)
+	machine.Tasks(m, tiles*b.k.h, 2*b.work(), b, func(b **backward, worker, i int) {
+		(*b).tileOf(worker, i%(*b).k.h, (*b).keys.from+i/(*b).k.h*gradTile)
 	})
 	b.finish(view(dq), b.dq, span{0, b.q.t})
 	b.finish(view(dk), b.dk, b.keys)
 	b.finish(view(dv), b.dv, b.keys)
+	b.release()
+}
+
+// release forgets what is the caller's.
+func (b *backward) release() {
+	b.forward.release()
+	b.dq, b.dk, b.dv, b.do, b.doLeft = heads{}, heads{}, heads{}, heads{}, heads{}
+	b.queries, b.gradients, b.rightK = right{}, right{}, right{}
+	b.vT, b.delta = nil, nil
 }
 
 // backward is one call of CPUGrad. dq, dk and dv are sums that lie as the tiles need them: the
@@ -44,7 +54,7 @@ type backward struct {
 	queries, gradients, rightK right          // q, do and k as right operands
 	vT                         []float32      // packed values
 	delta                      []float32      // [H, T] Σ do·o
-	segments                   [][]segment    // of each query head
+	segments                   []span         // of each query head, in segs
 	turns                      []atomic.Int32 // [H, blocks]: tiles that have added to a block of queries
 	blocks                     int            // of queries, of a head
 }
@@ -81,7 +91,8 @@ func (b *backward) prepare() {
 
 // sumDelta computes delta.
 func (b *backward) sumDelta() {
-	b.Rows(b.q.t, b.q.h*b.d, func(_, from, to int) {
+	machine.Rows(b.Machine, b.q.t, b.q.h*b.d, b, func(c **backward, _, from, to int) {
+		b := *c
 		for t := from; t < to; t++ {
 			for h := range b.q.h {
 				b.delta[h*b.q.t+t] = b.Ops.Dot(b.do.at(t, h), b.o.at(t, h))
@@ -92,44 +103,69 @@ func (b *backward) sumDelta() {
 
 // clear zeroes the keys' rows of x.
 func (b *backward) clear(x heads) {
-	b.Rows(b.keys.to-b.keys.from, x.h*b.padded, func(_, from, to int) {
-		for t := b.keys.from + from; t < b.keys.from+to; t++ {
-			for h := range x.h {
-				clear(x.from(t, h)[:b.padded])
-			}
+	machine.Rows(b.Machine, b.keys.to-b.keys.from, x.h*b.padded, clearing{x, b.keys.from, b.padded},
+		(*clearing).rows)
+}
+
+// clearing is one call of clear.
+type clearing struct {
+	x             heads
+	first, padded int
+}
+
+func (c *clearing) rows(_, from, to int) {
+	for t := c.first + from; t < c.first+to; t++ {
+		for h := range c.x.h {
+			clear(c.x.from(t, h)[:c.padded])
 		}
-	})
+	}
 }
 
 // finish writes a gradient that was computed in a copy to where it is wanted, and zeros to the rows
 // that have none.
 func (b *backward) finish(dst, sums heads, rows span) {
-	b.Rows(dst.t, dst.h*b.d, func(_, from, to int) {
-		for t := from; t < to; t++ {
-			for h := range dst.h {
-				if t < rows.from || t >= rows.to {
-					clear(dst.at(t, h))
-				} else if !b.inPlace(dst) {
-					copy(dst.at(t, h), sums.at(t, h))
-				}
+	machine.Rows(b.Machine, dst.t, dst.h*b.d, finishing{dst, sums, rows, b.inPlace(dst)},
+		(*finishing).rows)
+}
+
+// finishing is one call of finish.
+type finishing struct {
+	dst, sums heads
+	span      span
+	inPlace   bool
+}
+
+func (f *finishing) rows(_, from, to int) {
+	for t := from; t < to; t++ {
+		for h := range f.dst.h {
+			if t < f.span.from || t >= f.span.to {
+				clear(f.dst.at(t, h))
+			} else if !f.inPlace {
+				copy(f.dst.at(t, h), f.sums.at(t, h))
 			}
 		}
-	})
+	}
 }
 
 // plan lists the segments of each head, and the blocks of queries: they are counted from the first
 // query on, and segments cut them.
 func (b *backward) plan(s kernels.Segments) {
-	b.segments = make([][]segment, b.q.h)
+	b.segments, b.segs, b.blocks = b.segments[:0], b.segs[:0], 0
 	for _, g := range s.Groups {
-		all := segments(g, span{b.offset, b.offset + b.q.t})
-		for h := g.From; h < g.To; h++ {
-			b.segments[h] = all
+		before := len(b.segs)
+		b.segs = segments(b.segs, g, span{b.offset, b.offset + b.q.t})
+		for range g.To - g.From {
+			b.segments = append(b.segments, span{before, len(b.segs)})
 		}
-		b.blocks = max(b.blocks, len(all))
+		b.blocks = max(b.blocks, len(b.segs)-before)
 	}
 	b.blocks += machine.Chunks(b.q.t, b.blockSize())
-	b.turns = make([]atomic.Int32, b.q.h*b.blocks)
+	if n := b.q.h * b.blocks; n > len(b.turns) {
+		b.turns = make([]atomic.Int32, n)
+	}
+	for i := range b.turns {
+		b.turns[i].Store(0)
+	}
 }
 
 func (b *backward) blockSize() int { return rowTiles * b.tiles.Rows }
@@ -144,7 +180,7 @@ type gradScratch struct {
 	lead       int
 }
 
-func (b *backward) scratch(worker, n int) *gradScratch {
+func (b *backward) scratch(worker, n int) gradScratch {
 	rows := n
 	if b.unit == 2 {
 		rows = n + 2 // before and after
@@ -155,7 +191,7 @@ func (b *backward) scratch(worker, n int) *gradScratch {
 		s = s[size:]
 		return part
 	}
-	w := &gradScratch{p: cut(rows * gradTile), dp: cut(rows * gradTile)}
+	w := gradScratch{p: cut(rows * gradTile), dp: cut(rows * gradTile)}
 	w.pT, w.dsT, w.ds = w.p, w.dp, w.dp
 	if b.unit == 2 {
 		w.pT, w.dsT, w.ds = cut(rows/2*gradTile), cut(rows/2*gradTile), cut(rows*gradTile/2)
@@ -166,10 +202,11 @@ func (b *backward) scratch(worker, n int) *gradScratch {
 // tileOf adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to the
 // queries that see them.
 func (b *backward) tileOf(worker, keyHead, from int) {
-	w := b.scratch(worker, b.blockSize())
+	own := b.scratch(worker, b.blockSize())
+	w := &own
 	for h := keyHead * b.share; h < (keyHead+1)*b.share; h++ {
 		block := h * b.blocks // the segment's first
-		for _, seg := range b.segments[h] {
+		for _, seg := range b.segs[b.segments[h].from:b.segments[h].to] {
 			if seg.start < from+gradTile && from < seg.queries.to {
 				b.segment(w, h, seg, from, b.turns[block:])
 			}

@@ -54,17 +54,17 @@ func (p panel) result(x heads, t, h int) gemm.C {
 	return gemm.C{Data: x.from(t, h)[p.from:], Row: x.row}
 }
 
-func newShape(m *machine.Machine, d int) shape {
+// set makes s that of heads of size d.
+func (s *shape) set(m *machine.Machine, d int) {
 	tiles, unit := m.Gemm.Kernels(), 1
 	if m.Gemm.Words() {
 		unit = 2
 	}
-	s := shape{Machine: m, tiles: tiles, d: d, padded: tiles.Padded(d), unit: unit,
-		depth: machine.Chunks(d, unit)}
+	*s = shape{Machine: m, tiles: tiles, d: d, padded: tiles.Padded(d), unit: unit,
+		depth: machine.Chunks(d, unit), columns: s.columns[:0]}
 	for j := 0; j < d; j += tiles.Wide {
 		s.columns = append(s.columns, panel{j, tiles.Width(d - j)})
 	}
-	return s
 }
 
 // words returns the words of n elements along a contraction.
@@ -114,14 +114,23 @@ func (s shape) fill(dst, x heads, rows span) {
 	if s.inPlace(x) {
 		return
 	}
-	s.Rows(rows.to-rows.from, x.h*s.padded, func(_, from, to int) {
-		for t := rows.from + from; t < rows.from+to; t++ {
-			for h := range x.h {
-				row := dst.from(t, h)[:s.padded]
-				clear(row[copy(row, x.at(t, h)):])
-			}
+	machine.Rows(s.Machine, rows.to-rows.from, x.h*s.padded, filling{dst, x, rows.from, s.padded},
+		(*filling).rows)
+}
+
+// filling is one call of fill.
+type filling struct {
+	dst, x        heads
+	first, padded int
+}
+
+func (f *filling) rows(_, from, to int) {
+	for t := f.first + from; t < f.first+to; t++ {
+		for h := range f.x.h {
+			row := f.dst.from(t, h)[:f.padded]
+			clear(row[copy(row, f.x.at(t, h)):])
 		}
-	})
+	}
 }
 
 // packTransposed packs rows of head h as right operand of a product along dimensions: panels of
@@ -165,14 +174,24 @@ func (s shape) left(x heads, rows span, scratch *[]float32) heads {
 	y := heads{data: (*scratch)[:size], t: x.t, h: x.h, d: s.depth, row: s.leftRow(x), head: s.depth,
 		first: rows.from}
 	*scratch = (*scratch)[size:]
-	s.Rows(rows.to-rows.from, x.h*x.d, func(_, from, to int) {
-		from, to = rows.from+from, rows.from+to
-		for h := range x.h {
-			a := gemm.A{Data: x.from(from, h), Row: x.row, Col: 1}
-			s.Gemm.JoinNeighbours(y.from(from, h), y.row, a, to-from, x.d)
-		}
-	})
+	machine.Rows(s.Machine, rows.to-rows.from, x.h*x.d, joining{s.Gemm, y, x, rows},
+		(*joining).neighbours)
 	return y
+}
+
+// joining is one call of left or right.
+type joining struct {
+	gemm *gemm.Driver
+	y, x heads
+	rows span
+}
+
+func (j *joining) neighbours(_, from, to int) {
+	from, to = j.rows.from+from, j.rows.from+to
+	for h := range j.x.h {
+		a := gemm.A{Data: j.x.from(from, h), Row: j.x.row, Col: 1}
+		j.gemm.JoinNeighbours(j.y.from(from, h), j.y.row, a, to-from, j.x.d)
+	}
 }
 
 // right is a right operand of products along rows: words of unit rows each, from row first on.
@@ -210,14 +229,18 @@ func (s shape) right(x heads, rows span, scratch *[]float32) right {
 	y := right{heads{data: (*scratch)[:size], t: rows.to, h: x.h, d: s.padded, row: s.rightRow(x),
 		head: s.padded, first: rows.from}, s.unit}
 	*scratch = (*scratch)[size:]
-	s.Rows(s.words(n), 2*x.h*s.padded, func(_, from, to int) {
-		first, last := 2*from, min(2*to, n)
-		for h := range x.h {
-			b := gemm.B{F32: x.from(rows.from+first, h), Row: x.row, Col: 1}
-			s.Gemm.JoinRows(y.data[from*y.row+h*y.head:], y.row, b, last-first, x.d)
-		}
-	})
+	machine.Rows(s.Machine, s.words(n), 2*x.h*s.padded, joining{s.Gemm, y.heads, x, rows},
+		(*joining).pairs)
 	return y
+}
+
+// pairs joins rows two by two.
+func (j *joining) pairs(_, from, to int) {
+	first, last := 2*from, min(2*to, j.rows.to-j.rows.from)
+	for h := range j.x.h {
+		b := gemm.B{F32: j.x.from(j.rows.from+first, h), Row: j.x.row, Col: 1}
+		j.gemm.JoinRows(j.y.data[from*j.y.row+h*j.y.head:], j.y.row, b, last-first, j.x.d)
+	}
 }
 
 // tame turns elements of words that are not finite into 0, and returns the rows of each head that had
@@ -257,9 +280,8 @@ type segment struct {
 	start   int
 }
 
-// segments returns a group's segments that hold any of the queries at positions q.
-func segments(g kernels.HeadGroup, q span) []segment {
-	var all []segment
+// segments appends to all a group's segments that hold any of the queries at positions q.
+func segments(all []segment, g kernels.HeadGroup, q span) []segment {
 	for n := 0; n+1 < len(g.Bounds); n++ {
 		from, to := max(int(g.Bounds[n]), q.from), min(int(g.Bounds[n+1]), q.to)
 		if from < to {

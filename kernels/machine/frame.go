@@ -42,6 +42,20 @@ func (f *frame[T]) run(m *Machine, n int) {
 	f.call, f.rows, f.one = none, nil, nil
 }
 
+// Kept returns the machine's own T, as the last call that used one left it.
+func Kept[T any](m *Machine) *T {
+	key := reflect.TypeFor[kept[T]]()
+	if x, ok := m.frames[key]; ok {
+		return x.(*T)
+	}
+	x := new(T)
+	m.frames[key] = x
+	return x
+}
+
+// kept tells what Kept returns from a frame.
+type kept[T any] struct{}
+
 // Rows calls f for ranges of rows that together are [0, n), on all threads. work is the arithmetic
 // of a row, in floats touched: small jobs run on one thread. f gets a copy of c; it should be a
 // function of the package or a method's expression, as a closure is allocated anew for each call.

@@ -92,3 +92,10 @@ func Want(operator, name string, t kernels.Tensor, want ...int) {
 		panic(fmt.Sprintf("%s: %s is %v, want %v", operator, name, t, slices.Clone(want)))
 	}
 }
+
+// WantAlike panics unless t has the shape of like.
+func WantAlike(operator, name string, t, like kernels.Tensor) {
+	if !t.Alike(like) {
+		panic(fmt.Sprintf("%s: %s is %v, want the shape of %v", operator, name, t, like))
+	}
+}

@@ -5,6 +5,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/machine"
+	"longlora/kernels/simd"
 )
 
 // CPU rotates x [T, H, Dh] in place, or back if inverse.
@@ -14,20 +15,18 @@ func CPU(m *machine.Machine, x, cos, sin, pos kernels.Tensor, inverse bool) {
 	machine.Want("RoPE", "cos", cos, cos.Dim(0), half)
 	machine.Want("RoPE", "sin", sin, cos.Dim(0), half)
 	r := rotation{
-		rotate: m.Ops.Rotate, data: machine.F32(x), pos: machine.I32(pos),
+		ops: m.Ops, inverse: inverse, data: machine.F32(x), pos: machine.I32(pos),
 		cos: machine.View(cos), sin: machine.View(sin),
 		heads: x.Dim(1), stride: x.Stride(0), headStride: x.Stride(1), half: half,
 	}
 	check(r.pos, r.cos.N)
-	if inverse {
-		r.rotate = m.Ops.RotateBack
-	}
 	machine.Rows(m, x.Dim(0), r.heads*x.Dim(2), r, (*rotation).rows)
 }
 
 // rotation is one call of CPU.
 type rotation struct {
-	rotate                          func(a, b, cos, sin []float32)
+	ops                             *simd.Ops
+	inverse                         bool
 	data                            []float32
 	pos                             []int32
 	cos, sin                        machine.Matrix
@@ -39,7 +38,11 @@ func (r *rotation) rows(_, from, to int) {
 		at := int(r.pos[t])
 		for h := range r.heads {
 			row := r.data[t*r.stride+h*r.headStride:]
-			r.rotate(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
+			if r.inverse {
+				r.ops.RotateBack(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
+			} else {
+				r.ops.Rotate(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
+			}
 		}
 	}
 }
