@@ -11,6 +11,7 @@ import (
 // chunk is the memory for some rows that have a target. exp is relative to a row's shift, which is
 // near the greatest of its logits.
 type chunk struct {
+	size   int       // the most rows
 	rows   []int     // their places in h
 	h      operand   // [size, D]
 	dh     []float32 // [size, D], up to a factor
@@ -30,11 +31,9 @@ type operand struct {
 	words bool
 }
 
-// newOperand returns the operand of rows in memory that cut gives, with gaps.
-func (c *call) newOperand(n, d int, cut func(int) []float32) operand {
-	x := operand{row: (d+1)/2*2 + gap/c.element, words: c.Gemm.Words()}
-	x.data = cut(x.floats(n))
-	return x
+// newOperand returns the operand of rows with gaps, without memory.
+func (c *call) newOperand(d int) operand {
+	return operand{row: (d+1)/2*2 + gap/c.element, words: c.Gemm.Words()}
 }
 
 // floats returns the floats that n rows take.
@@ -58,37 +57,32 @@ func (x operand) from(i int) gemm.A {
 	return gemm.A{Data: x.data[i*x.row:], Row: x.row, Col: 1}
 }
 
-func (c *call) newChunk(size int) *chunk {
-	var s []float32
-	need := 0
-	count := func(n int) []float32 {
-		need += n
-		return nil
-	}
-	cut := func(n int) []float32 {
-		part := s[:n:n]
-		s = s[n:]
-		return part
-	}
-	c.layOut(size, count)
-	s = c.Shared(need)
-	return c.layOut(size, cut)
-}
-
-// layOut returns a chunk of size rows in memory that cut gives.
-func (c *call) layOut(size int, cut func(int) []float32) *chunk {
+// layOut makes c.chunk one of size rows.
+func (c *call) layOut(size int) {
 	const line = 16
-	k := &chunk{rows: make([]int, 0, size), h: c.newOperand(size, c.h.D, cut)}
+	k := &c.chunk
+	if cap(k.rows) < size {
+		k.rows, k.others = make([]int, 0, size), make([]float64, size)
+	}
+	k.rows, k.size = k.rows[:0], size
+	k.h = c.newOperand(c.h.D)
+	sizes := [...]int{k.h.floats(size), 0, 0, c.packedSize(size), size, size, size, size}
 	if c.dw.N > 0 {
-		k.exps = c.newOperand(size*c.blocks(), c.block, cut)
+		k.exps = c.newOperand(c.block)
+		sizes[1] = k.exps.floats(size * c.blocks())
 	}
 	if c.dh.N > 0 {
-		k.dh = cut((size*c.h.D + line - 1) / line * line)
+		sizes[2] = (size*c.h.D + line - 1) / line * line
 	}
-	k.packed = cut(c.packedSize(size))
-	k.shift, k.aims, k.factor, k.single = cut(size), cut(size), cut(size), cut(size)
-	k.others = make([]float64, size)
-	return k
+	all := 0
+	for _, n := range sizes {
+		all += n
+	}
+	s := c.Shared(all)
+	for i, to := range [...]*[]float32{&k.h.data, &k.exps.data, &k.dh, &k.packed, &k.shift, &k.aims,
+		&k.factor, &k.single} {
+		*to, s = s[:sizes[i]:sizes[i]], s[sizes[i]:]
+	}
 }
 
 // packedSize is the most that right operands take: a block of weights both ways, or all of a chunk's
@@ -106,17 +100,25 @@ func (c *call) packedSize(size int) int {
 
 // gather copies the chunk's rows of h.
 func (c *call) gather(k *chunk) {
-	c.Rows(len(k.rows), c.h.D, func(_, i, end int) {
-		for ; i < end; i++ {
-			row := c.h.Row(k.rows[i])
-			if k.h.words {
-				c.Ops.Shrink(k.h.brains(i)[:len(row)], row)
-			} else {
-				copy(k.h.data[i*k.h.row:], row)
-			}
-			k.shift[i], k.others[i] = float32(math.Inf(-1)), 0
+	machine.Rows(c.Machine, len(k.rows), c.h.D, gathering{c, k}, (*gathering).rows)
+}
+
+// gathering is one call of gather.
+type gathering struct {
+	*call
+	k *chunk
+}
+
+func (c *gathering) rows(_, i, end int) {
+	for k := c.k; i < end; i++ {
+		row := c.h.Row(k.rows[i])
+		if k.h.words {
+			c.Ops.Shrink(k.h.brains(i)[:len(row)], row)
+		} else {
+			copy(k.h.data[i*k.h.row:], row)
 		}
-	})
+		k.shift[i], k.others[i] = float32(math.Inf(-1)), 0
+	}
 }
 
 // through takes all rows through a block of the vocabulary: logits, exponentials, and what they give
@@ -130,32 +132,38 @@ func (c *call) through(k *chunk, b int) {
 		rest := k.packed[c.Gemm.PackedSize(n, d):]
 		back = c.Gemm.Pack(rest, machine.Weights(c.l.W, false).From(from, 0), d, n)
 	}
-	c.eachStrips(len(k.rows), 4*n*d, func(worker, i, end int) {
-		logits, exps := c.scratch(worker, end-i)
-		first := 0
-		if c.dw.N > 0 {
-			exps, first = k.exps, b*cap(k.rows)+i
-		}
-		c.Gemm.Rows(worker, logits, k.h.from(i), forward, end-i, false)
-		for r := range end - i {
-			c.exponentials(k, i+r, b, logits.Data[r*logits.Row:][:n], exps, first+r)
-		}
-		if c.dh.N > 0 {
-			c.Gemm.Rows(worker, gemm.C{Data: k.dh[i*d:], Row: d}, exps.from(first), back, end-i, b > 0)
-		}
-	})
+	height, threads := c.Gemm.Kernels().Rows, c.Pool.Threads()
+	strips := machine.Chunks(len(k.rows), height)
+	tasks := min(strips, machine.Chunks(machine.Chunks(strips, tallTask), threads)*threads)
+	machine.Tasks(c.Machine, tasks, len(k.rows)*4*n*d,
+		passing{c, k, b, n, strips, tasks, forward, back}, (*passing).strips)
 }
 
-// eachStrips calls f for ranges of n rows, whole tiles but for the last, on all threads. work is the
-// arithmetic of a row.
-func (c *call) eachStrips(n, work int, f func(worker, from, to int)) {
-	height, threads := c.Gemm.Kernels().Rows, c.Pool.Threads()
-	strips := machine.Chunks(n, height)
-	tasks := min(strips, machine.Chunks(machine.Chunks(strips, tallTask), threads)*threads)
-	c.Tasks(tasks, n*work, func(worker, i int) {
-		from, to := i*strips/tasks*height, (i+1)*strips/tasks*height
-		f(worker, from, min(to, n))
-	})
+// passing is one call of through: n tokens, strips of rows shared out among tasks.
+type passing struct {
+	*call
+	k             *chunk
+	b, n          int
+	all, tasks    int
+	forward, back gemm.Packed
+}
+
+// strips does a task's rows, whole tiles but for the last.
+func (c *passing) strips(worker, i int) {
+	height, k, d := c.Gemm.Kernels().Rows, c.k, c.h.D
+	i, end := i*c.all/c.tasks*height, min((i+1)*c.all/c.tasks*height, len(k.rows))
+	logits, exps := c.scratch(worker, end-i)
+	first := 0
+	if c.dw.N > 0 {
+		exps, first = k.exps, c.b*k.size+i
+	}
+	c.Gemm.Rows(worker, logits, k.h.from(i), c.forward, end-i, false)
+	for r := range end - i {
+		c.exponentials(k, i+r, c.b, logits.Data[r*logits.Row:][:c.n], exps, first+r)
+	}
+	if c.dh.N > 0 {
+		c.Gemm.Rows(worker, gemm.C{Data: k.dh[i*d:], Row: d}, exps.from(first), c.back, end-i, c.b > 0)
+	}
 }
 
 // scratch returns a worker's memory for the logits and the exponentials of n rows.
@@ -201,7 +209,7 @@ func (c *call) raise(k *chunk, i, b int, shift float32) {
 		return
 	}
 	for earlier := range b {
-		at := earlier*cap(k.rows) + i
+		at := earlier*k.size + i
 		if k.exps.words {
 			c.Ops.ScaleBrain(k.exps.brains(at)[:c.block], shrink)
 		} else {
@@ -212,68 +220,112 @@ func (c *call) raise(k *chunk, i, b int, shift float32) {
 
 // finish computes losses, and dh as far as it is wanted.
 func (c *call) finish(k *chunk) {
-	weights := machine.Weights(c.l.W, false)
-	c.Rows(len(k.rows), 2*c.h.D, func(worker, i, end int) {
-		for ; i < end; i++ {
-			t := k.rows[i]
-			aim := math.Exp(float64(k.aims[i] - k.shift[i]))
-			sum := k.others[i] + aim
-			c.losses[t] = float32(float64(k.shift[i]) - float64(k.aims[i]) + math.Log(sum))
-			if c.dh.N == 0 {
-				continue
-			}
-			// The target's p - 1 is the others' sum, without the cancellation.
-			g := float64(c.scale) * float64(c.weights[t])
-			k.factor[i], k.single[i] = float32(g/sum), float32(-g*k.others[i]/sum)
-			row := c.dh.Row(t)
-			copy(row, k.dh[i*c.h.D:])
-			c.Ops.Scale(row, k.factor[i])
-			token := weights.From(int(c.targets[t]), 0)
-			c.Ops.Axpy(row, k.single[i], token.RowFloats(c.h.D, c.Own(worker, c.h.D)))
+	machine.Rows(c.Machine, len(k.rows), 2*c.h.D,
+		finishing{c, k, machine.Weights(c.l.W, false)}, (*finishing).rows)
+}
+
+// finishing is one call of finish.
+type finishing struct {
+	*call
+	k     *chunk
+	table gemm.B // the head's weights
+}
+
+func (c *finishing) rows(worker, i, end int) {
+	for k := c.k; i < end; i++ {
+		t := k.rows[i]
+		aim := math.Exp(float64(k.aims[i] - k.shift[i]))
+		sum := k.others[i] + aim
+		c.losses[t] = float32(float64(k.shift[i]) - float64(k.aims[i]) + math.Log(sum))
+		if c.dh.N == 0 {
+			continue
 		}
-	})
+		// The target's p - 1 is the others' sum, without the cancellation.
+		g := float64(c.scale) * float64(c.weights[t])
+		k.factor[i], k.single[i] = float32(g/sum), float32(-g*k.others[i]/sum)
+		row := c.dh.Row(t)
+		copy(row, k.dh[i*c.h.D:])
+		c.Ops.Scale(row, k.factor[i])
+		token := c.table.From(int(c.targets[t]), 0)
+		c.Ops.Axpy(row, k.single[i], token.RowFloats(c.h.D, c.Own(worker, c.h.D)))
+	}
 }
 
 // headGradient adds the chunk's part of dw.
 func (c *call) headGradient(k *chunk) {
 	n, d := len(k.rows), c.h.D
 	right := c.scaledRows(k)
-	height := c.Gemm.Kernels().Rows
-	groups := machine.Chunks(c.block, 12*height)
-	c.Tasks(c.blocks()*groups, n*d*c.vocabulary, func(worker, i int) {
-		b, group := i/groups, i%groups
-		from, to := c.tokens(b)
-		first := group * 12 * height
-		if rows := min(to-from-first, 12*height); rows > 0 {
-			a := k.exps.from(b*cap(k.rows)).From(0, first)
-			a.Row, a.Col = 1, a.Row
-			dw := c.dw.Rows(from+first, to)
-			c.Gemm.Rows(worker, dw.C(), a, right, rows, true)
-		}
-	})
-	const columns = 64
-	c.Tasks(machine.Chunks(d, columns), n*d, func(_, i int) {
-		from, to := i*columns, min((i+1)*columns, d)
-		for r, t := range k.rows {
-			c.Ops.Axpy(c.dw.Row(int(c.targets[t]))[from:to], k.single[r], c.h.Row(t)[from:to])
-		}
-	})
+	groups := machine.Chunks(c.block, headTiles*c.Gemm.Kernels().Rows)
+	machine.Tasks(c.Machine, c.blocks()*groups, n*d*c.vocabulary, deriving{c, k, right, groups},
+		(*deriving).tokens)
+	machine.Tasks(c.Machine, machine.Chunks(d, columns), n*d, adding{c, k}, (*adding).columns)
+}
+
+const (
+	// headTiles is the height of a task of headGradient, in tiles; columns are those of a task that
+	// adds the targets' part.
+	headTiles = 12
+	columns   = 64
+)
+
+// deriving is headGradient for all tokens alike.
+type deriving struct {
+	*call
+	k      *chunk
+	right  gemm.Packed
+	groups int // of a block
+}
+
+func (c *deriving) tokens(worker, i int) {
+	b, height := i/c.groups, headTiles*c.Gemm.Kernels().Rows
+	from, to := c.call.tokens(b)
+	first := i % c.groups * height
+	if rows := min(to-from-first, height); rows > 0 {
+		a := c.k.exps.from(b*c.k.size).From(0, first)
+		a.Row, a.Col = 1, a.Row
+		c.Gemm.Rows(worker, c.dw.Rows(from+first, to).C(), a, c.right, rows, true)
+	}
+}
+
+// adding is headGradient for the targets.
+type adding struct {
+	*call
+	k *chunk
+}
+
+func (c *adding) columns(_, i int) {
+	from, to := i*columns, min((i+1)*columns, c.h.D)
+	for r, t := range c.k.rows {
+		c.Ops.Axpy(c.dw.Row(int(c.targets[t]))[from:to], c.k.single[r], c.h.Row(t)[from:to])
+	}
 }
 
 // scaledRows packs factor·h as right operand [rows, D].
 func (c *call) scaledRows(k *chunk) gemm.Packed {
-	const piece = 64
 	n, d := len(k.rows), c.h.D
 	p := c.Gemm.Place(k.packed, d, n)
-	c.Tasks(machine.Chunks(n, piece), n*d, func(worker, i int) {
-		from, to := i*piece, min((i+1)*piece, n)
-		rows := c.Own(worker, piece*d)
-		for r := from; r < to; r++ {
-			row := rows[(r-from)*d:][:d]
-			clear(row)
-			c.Ops.Axpy(row, k.factor[r], c.h.Row(k.rows[r]))
-		}
-		c.Gemm.PackRows(worker, p, gemm.B{F32: rows, Row: d, Col: 1}, from, to)
-	})
+	machine.Tasks(c.Machine, machine.Chunks(n, piece), n*d, scaling{c, k, p}, (*scaling).rows)
 	return p
+}
+
+// piece is the rows of a task of scaledRows.
+const piece = 64
+
+// scaling is one call of scaledRows.
+type scaling struct {
+	*call
+	k *chunk
+	p gemm.Packed
+}
+
+func (c *scaling) rows(worker, i int) {
+	d := c.h.D
+	from, to := i*piece, min((i+1)*piece, len(c.k.rows))
+	rows := c.Own(worker, piece*d)
+	for r := from; r < to; r++ {
+		row := rows[(r-from)*d:][:d]
+		clear(row)
+		c.Ops.Axpy(row, c.k.factor[r], c.h.Row(c.k.rows[r]))
+	}
+	c.Gemm.PackRows(worker, c.p, gemm.B{F32: rows, Row: d, Col: 1}, from, to)
 }

@@ -38,8 +38,9 @@ func CPU(m *machine.Machine, losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	machine.Want("CrossEntropy", "h", h, in.N, l.W.In())
 	machine.Want("CrossEntropy", "losses", losses, in.N)
 	machine.Want("CrossEntropy", "targets", targets, in.N)
-	c := &call{Machine: m, h: in, l: l, losses: machine.F32(losses), targets: machine.I32(targets),
-		scale: scale, vocabulary: l.W.Out()}
+	c := machine.Kept[call](m)
+	*c = call{Machine: m, h: in, l: l, losses: machine.F32(losses), targets: machine.I32(targets),
+		scale: scale, vocabulary: l.W.Out(), chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}}
 	if !dh.IsZero() {
 		machine.Want("CrossEntropy", "dh", dh, in.N, in.D)
 		machine.Want("CrossEntropy", "weights", weights, in.N)
@@ -50,6 +51,7 @@ func CPU(m *machine.Machine, losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 		c.dw = machine.View(dw)
 	}
 	c.run()
+	*c = call{chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}} // what is the caller's goes
 }
 
 // call is one call of CPU.
@@ -64,6 +66,8 @@ type call struct {
 	vocabulary int
 	block      int // tokens
 	element    int // bytes of an exponential
+
+	chunk chunk // the memory for all chunks
 }
 
 func (c *call) run() {
@@ -82,7 +86,8 @@ func (c *call) run() {
 	}
 	chunks := machine.Chunks(rows, size)
 	size = machine.Chunks(rows, chunks)
-	k := c.newChunk(size)
+	c.layOut(size)
+	k := &c.chunk
 	for t := range c.h.N {
 		if c.targets[t] < 0 {
 			continue
