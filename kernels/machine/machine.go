@@ -84,24 +84,3 @@ func Chunks(n, size int) int { return (n + size - 1) / size }
 
 // least is the arithmetic worth a hand-over to another thread, in floats touched.
 const least = 1 << 15
-
-// Rows calls f for ranges of rows that together are [0, n), on all threads. work is the arithmetic
-// of a row, in floats touched: small jobs run on one thread.
-func (m *Machine) Rows(n, work int, f func(worker, from, to int)) {
-	size := max(1, least/max(work, 1), Chunks(n, 8*m.Pool.Threads()))
-	m.Pool.Run(Chunks(n, size), func(worker, i int) {
-		f(worker, i*size, min((i+1)*size, n))
-	})
-}
-
-// Tasks calls f(worker, i) for each i in [0, n), on all threads unless all of it together is little
-// work.
-func (m *Machine) Tasks(n, work int, f func(worker, i int)) {
-	if work > 2*least {
-		m.Pool.Run(n, f)
-		return
-	}
-	for i := range n {
-		f(0, i)
-	}
-}

@@ -67,9 +67,9 @@ func TestRowsCoverEverything(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 100, 12345} {
 		for _, work := range []int{0, 1, 1000, 1 << 20} {
 			seen := make([]int, n)
-			m.Rows(n, work, func(worker, from, to int) {
+			Rows(m, n, work, seen, func(seen *[]int, _, from, to int) {
 				for i := from; i < to; i++ {
-					seen[i]++
+					(*seen)[i]++
 				}
 			})
 			for i, times := range seen {
@@ -89,5 +89,34 @@ func TestTier(t *testing.T) {
 	t.Setenv(TierVariable, "mmx")
 	if _, err := Tier(); err == nil {
 		t.Error("an unknown tier is taken")
+	}
+}
+
+// TestCallsAllocateNothing: neither by rows nor by tasks, with one thread or more.
+func TestCallsAllocateNothing(t *testing.T) {
+	for _, threads := range []int{1, 3} {
+		m := New(threads, simd.Portable)
+		out := make([]int32, 500)
+		type call struct {
+			out []int32
+			by  int32
+		}
+		got := testing.AllocsPerRun(100, func() {
+			Rows(m, len(out), 1<<12, call{out, 3}, func(c *call, _, from, to int) {
+				for i := range c.out[from:to] {
+					c.out[from+i] += c.by
+				}
+			})
+			Tasks(m, len(out), 1<<20, out, func(out *[]int32, _, i int) { (*out)[i]++ })
+		})
+		if got != 0 {
+			t.Errorf("%d threads: %g allocations", threads, got)
+		}
+		for i, v := range out {
+			if v != 4*101 { // once more, to warm up
+				t.Fatalf("%d threads: element %d is %d, want %d", threads, i, v, 4*101)
+			}
+		}
+		m.Close()
 	}
 }
