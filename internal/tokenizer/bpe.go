@@ -26,6 +26,7 @@ type bpe struct {
 	byteFallback bool
 
 	pairs   pairTable
+	inOrder bool                 // the ids that merges make are those behind each other
 	merged  []int32              // by rank: the id that the merge makes
 	charIDs []int32              // bytes: of the characters up to U+FFFF that merge into one token, else -1
 	joints  *joints              // bytes: nil: not known
@@ -222,6 +223,10 @@ func (m *bpe) mergesByRank(merges [][2]string) error {
 		m.merged[rank] = merged
 		m.pairs.set(left, right, uint32(rank)) // of a repeated merge the last one holds
 	}
+	m.inOrder = len(merges) > 0
+	for rank, id := range m.merged {
+		m.inOrder = m.inOrder && id == m.merged[0]+int32(rank)
+	}
 	return nil
 }
 
@@ -275,7 +280,10 @@ func (m *bpe) order(rank uint32) uint32 {
 
 // result returns what the merge of two ids makes, whose order is known.
 func (m *bpe) result(order uint32, left, right int32) int32 {
-	if m.classes != nil {
+	switch {
+	case m.inOrder:
+		return m.merged[0] + int32(order)
+	case m.classes != nil:
 		order = m.pairs.get(left, right)
 	}
 	return m.merged[order]

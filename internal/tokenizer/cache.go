@@ -54,10 +54,20 @@ func windowAt(s string, i int) window {
 
 // key packs the first n bytes, at most 15.
 func (w window) key(n int) (low, high uint64) {
-	low = w.low & (1<<(8*uint(n)) - 1)
-	high = w.high & (1<<(8*uint(max(n-8, 0))) - 1)
-	return low, high | uint64(n)<<56
+	k := &keyMasks[n&maxShort]
+	return w.low & k.low, w.high&k.high | k.length
 }
+
+// keyMasks has, for each length, the bytes of a window that belong to the word, and what stands in the last
+// byte of its key.
+var keyMasks = func() (masks [maxShort + 1]struct{ low, high, length uint64 }) {
+	for n := range masks {
+		masks[n].low = 1<<(8*uint(n)) - 1
+		masks[n].high = 1<<(8*uint(max(n-8, 0))) - 1
+		masks[n].length = uint64(n) << 56
+	}
+	return masks
+}()
 
 // shortKey packs s[i:j], of at most 15 bytes.
 func shortKey(s string, i, j int) (low, high uint64) {

@@ -57,7 +57,7 @@ func (e *Encoder) scanned(text string) {
 		}
 		if i+windowSize <= len(text) {
 			w := windowAt(text, i)
-			if n := sc.plain(w); n > 0 {
+			if n := sc.plain(w, text[i:]); n > 0 {
 				dst = e.words.appendPlain(dst, text, i, w, n)
 				i += n
 				continue
@@ -112,16 +112,16 @@ func (e *Encoder) appendWide(dst []int32, s string, i, j int) []int32 {
 	return dst
 }
 
-// plain returns the length of the word that a window begins with, if that is an ASCII word of at most
+// plain returns the length of the word that s and its window begin with, if that is an ASCII word of at most
 // 15 bytes that surely ends there, with or without a character before it; else 0.
-func (sc scanner) plain(w window) int {
+func (sc scanner) plain(w window, s string) int {
 	lead := 0
 	if c := byte(w.low); c == ' ' || sc != scanGPT2 && leads(c) {
 		lead = 1
 		w = w.next()
 	}
 	n := w.letters()
-	if n == 0 || n+lead > maxShort || w.at(n) >= utf8.RuneSelf {
+	if n == 0 || n+lead > maxShort || s[n+lead] >= utf8.RuneSelf {
 		return 0
 	}
 	return n + lead
@@ -135,14 +135,6 @@ func leads(c byte) bool {
 
 // next is the window without its first byte.
 func (w window) next() window { return window{w.low>>8 | w.high<<56, w.high >> 8} }
-
-// at returns the window's nth byte.
-func (w window) at(n int) byte {
-	if n < 8 {
-		return byte(w.low >> (8 * uint(n)))
-	}
-	return byte(w.high >> (8 * uint(n-8)))
-}
 
 // marks is a SentencePiece pipeline: the whole text is one word, or each mark begins one.
 type marks struct {
@@ -213,7 +205,7 @@ func (e *Encoder) marked(text string) {
 		}
 		if i+windowSize <= len(text) {
 			w := windowAt(text, i)
-			if n := m.plain(w); n > 0 {
+			if n := m.plain(w, text[i:]); n > 0 {
 				dst = e.words.appendPlain(dst, text, i, w, n)
 				i += n
 				continue
@@ -239,10 +231,10 @@ func (m *marks) markAt(s string, i int) bool {
 	return s[i] == ' ' && m.spaces || strings.HasPrefix(s[i:], spaceMark)
 }
 
-// plain returns the length of the word that a window begins with, if that is ASCII, at most 15 bytes and
+// plain returns the length of the word that s and its window begin with, if that is ASCII, at most 15 bytes and
 // may be cut off there: a word of letters with or without a space before it, or one character that is
 // no letter; else 0.
-func (m *marks) plain(w window) int {
+func (m *marks) plain(w window, s string) int {
 	space := 0
 	if byte(w.low) == ' ' {
 		space = 1
@@ -252,10 +244,11 @@ func (m *marks) plain(w window) int {
 	if n == 0 && space == 0 && byte(w.low) < utf8.RuneSelf {
 		n = 1
 	}
-	if n == 0 || n+space > maxShort || m.joints.ascii(w.at(n-1), w.at(n)) {
+	n += space
+	if n == space || n > maxShort || m.joints.ascii(s[n-1], s[n]) {
 		return 0
 	}
-	return n + space
+	return n
 }
 
 // next returns the end of the part that begins at s[i] and is cut off from the rest.

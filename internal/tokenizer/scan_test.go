@@ -51,7 +51,7 @@ func TestScannersMatchTheirPatterns(t *testing.T) {
 					t.Fatalf("scanner %d: word %q at %d of %q, want %q", sc, text[i:got], i, text, text[i:end])
 				}
 				if i+windowSize <= len(text) {
-					if n := sc.plain(windowAt(text, i)); n > 0 && i+n != end {
+					if n := sc.plain(windowAt(text, i), text[i:]); n > 0 && i+n != end {
 						t.Fatalf("scanner %d: plain word %q in %q, want %q", sc, text[i:i+n], text, text[i:end])
 					}
 				}
