@@ -123,6 +123,16 @@ func (m *matcher) finish() {
 
 func (m *matcher) any() bool { return len(m.tokens) > 0 }
 
+// plain reports whether all tokens are found as they are, whatever becomes of spaces.
+func (m *matcher) plain() bool {
+	for _, t := range m.tokens {
+		if t.SingleWord || t.LStrip || t.RStrip || strings.ContainsAny(t.Content, " "+spaceMark) {
+			return false
+		}
+	}
+	return true
+}
+
 // cursor walks over the matches in a text.
 type cursor struct {
 	searched int // up to where tokens were looked for

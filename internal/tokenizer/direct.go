@@ -142,6 +142,7 @@ type marks struct {
 	scheme scheme // where a mark is put before the text
 	always bool   // also before text that begins with one
 	each   bool   // a word begins at each mark
+	leads  bool   // a mark is put before a part that begins with one, whatever the scheme
 	joints *joints
 }
 
@@ -155,22 +156,38 @@ func onlyMarks(normalizers []normalizer, steps []step) (m marks, ok bool) {
 			}
 			m.scheme, m.always = always, true
 		case replace:
-			if n.find != finder(literal(" ")) || n.with != spaceMark {
+			switch {
+			case n.find == finder(literal(" ")) && n.with == spaceMark:
+				m.spaces = true
+			case finds(n.find, leadingMark) && n.with == spaceMark+spaceMark && len(normalizers) == 1:
+				m.leads = true
+			default:
 				return m, false
 			}
-			m.spaces = true
 		default:
 			return m, false
 		}
 	}
 	for _, st := range steps {
 		meta, ok := st.(metaspaceStep)
+		if m.leads && (!ok || meta.scheme != atTheFirst || meta.split) {
+			return m, false
+		}
 		if !ok || meta.mark != spaceMark || m.scheme != never || len(steps) > 1 {
 			return m, m.spaces && noSpaces(steps)
 		}
 		m.spaces, m.scheme, m.each = true, meta.scheme, meta.split
 	}
-	return m, true
+	return m, !m.leads || len(steps) == 1
+}
+
+// leadingMark finds the mark or space that a text begins with.
+const leadingMark = `\A[ ▁]`
+
+// finds reports whether a finder looks for a regular expression.
+func finds(f finder, expr string) bool {
+	e, ok := f.(*expression)
+	return ok && e.re.String() == expr
 }
 
 // noSpaces reports whether the steps do nothing to a text without spaces.
@@ -183,10 +200,35 @@ func noSpaces(steps []step) bool {
 	return true
 }
 
+// takesDirect reports whether direct gives what going through the stages gives: added tokens that are
+// matched in normalized text may then be looked for in the text as it is.
+func (t *Tokenizer) takesDirect() bool {
+	return t.way == wayMarks && (!t.added.normalized.any() || t.marks.leads && t.added.normalized.plain())
+}
+
 // direct encodes a part of the input without writing its marks.
 func (e *Encoder) direct(p piece) {
+	var c cursor
+	for {
+		token, start, end := e.t.added.normalized.next(p.text, &c)
+		if token == nil {
+			break
+		}
+		if c.done < start {
+			e.directly(p.slice(c.done, start), c.done == 0)
+		}
+		e.add(token.ID, Offset{})
+		c.done = end
+	}
+	if c.done < len(p.text) {
+		e.directly(p.slice(c.done, len(p.text)), c.done == 0)
+	}
+}
+
+// directly encodes text without added tokens, which begins the part or does not.
+func (e *Encoder) directly(p piece, begins bool) {
 	text := p.text
-	if e.t.marks.wants(p) {
+	if begins && e.t.marks.wants(p) {
 		i := e.t.marks.next(text, 0)
 		e.buffer = append(append(e.buffer[:0], spaceMark...), text[:i]...)
 		first := unsafe.String(unsafe.SliceData(e.buffer), len(e.buffer)) // not kept
@@ -220,6 +262,9 @@ func (e *Encoder) marked(text string) {
 
 // wants reports whether a mark goes before the text.
 func (m *marks) wants(p piece) bool {
+	if m.leads && m.markAt(p.text, 0) {
+		return true
+	}
 	if m.scheme == never || m.scheme == atTheFirst && !p.first {
 		return false
 	}

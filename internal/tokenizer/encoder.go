@@ -95,7 +95,7 @@ func (e *Encoder) input(text string, base int) piece {
 
 // part encodes the input between two added tokens.
 func (e *Encoder) part(p piece) {
-	if e.t.way == wayMarks && !e.track && !e.t.added.normalized.any() {
+	if e.t.direct && !e.track {
 		e.direct(p)
 		return
 	}

@@ -83,7 +83,7 @@ func (p *Pieces) markSpaces() (normalizer, preTokenizer any) {
 		}}, nil
 	}
 	// Metaspace puts no mark before a text that begins with one.
-	return replace("Regex", `\A[ ▁]`, spaceMark+spaceMark), map[string]any{
+	return replace("Regex", leadingMark, spaceMark+spaceMark), map[string]any{
 		"type": "Metaspace", "replacement": spaceMark, "prepend_scheme": "first", "split": false,
 	}
 }

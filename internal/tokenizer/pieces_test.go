@@ -81,6 +81,14 @@ func TestTrainedFilesAgree(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s: %q: ids %v, of the .model %v", name, text, got, want)
 			}
+			slow, _ := a.EncodeOffsets(text, true)
+			if marked := strings.Replace(text, "fox", "<s>", 1); r.IntN(2) == 0 {
+				got = a.Encode(nil, marked, true)
+				slow, _ = a.EncodeOffsets(marked, true)
+			}
+			if !slices.Equal(got, slow) || !a.direct {
+				t.Fatalf("%s: %q: ids %v, through the stages %v; direct %v", name, text, got, slow, a.direct)
+			}
 			if !o.NoBytes {
 				checkRoundTrip(t, a, text)
 				checkRoundTrip(t, b, text)

@@ -23,6 +23,7 @@ type Tokenizer struct {
 	steps       []step
 	printable   bool // the steps hand on bytes as printable characters
 	way         way
+	direct      bool // parts of the input may be encoded without their stages
 	scan        scanner
 	marks       marks
 	post        template
@@ -124,6 +125,7 @@ func build(s *spec) (*Tokenizer, error) {
 	}
 	t.setDecoded()
 	t.findWay()
+	t.direct = t.takesDirect()
 	model.indexFirsts()
 	if model.bytes && model.complete {
 		model.indexWholeCharacters()
