@@ -6,7 +6,7 @@ BINARIES := pipeline longqa trainer
 GO       ?= go
 PYTHON   ?= python3
 
-.PHONY: help build longqa longqa-large quickstart test race lint bench bench-cpu bench-pipeline generate golden check standalone arm64 base clean interop
+.PHONY: help build longqa longqa-large quickstart test race lint bench bench-cpu bench-pipeline generate golden check standalone arm64 base clean interop build-gpu ptx gpu-test
 
 help:
 	@echo 'make build       build pipeline, longqa and trainer into bin/ (pure Go, no cgo)'
@@ -18,6 +18,9 @@ help:
 	@echo 'make lint        gofmt, go vet, staticcheck, import rules'
 	@echo 'make bench       run every benchmark once; the last lines are JSON'
 	@echo 'make arm64       run the tests of the kernels on arm64, under qemu if need be'
+	@echo 'make build-gpu   build bin/trainer-gpu, which trains on NVIDIA GPUs (needs gcc, no CUDA toolkit)'
+	@echo 'make ptx         compile the CUDA kernels again (needs clang-22)'
+	@echo 'make gpu-test    test what needs a GPU without one: emulated kernels, PTX, driver'
 	@echo 'make bench-cpu   kernels and training steps against their peers (needs scripts/requirements.txt)'
 	@echo 'make bench-pipeline  the data pipeline against its peers (needs scripts/requirements.txt)'
 	@echo 'make interop     load what the trainer writes in transformers, PEFT and llama.cpp, and compare'
@@ -70,6 +73,16 @@ build/tools/staticcheck: scripts/lint/go.mod
 
 arm64:
 	bash scripts/arm64
+
+build-gpu:
+	@mkdir -p bin
+	cd trainer && GOWORK=off bash ../scripts/gpu build -trimpath -o ../bin/trainer-gpu ./cmd/trainer
+
+ptx:
+	bash scripts/ptx
+
+gpu-test:
+	bash scripts/gpu-test
 
 standalone:
 	@for m in $(MODULES) $(TOOLS); do \

@@ -58,6 +58,7 @@ var rules = []rule{
 	{"longlora/", "longlora/kernels/conform", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "longlora/kernels/kerneltest", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "longlora/kernels/difference", nil, "helpers of tests stay out of the product"},
+	{"longlora/", "longlora/kernels/cuda/emulator", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "github.com/parquet-go/parquet-go", []string{"longlora/schemas/shard"},
 		"one package touches the Parquet library"},
 	{"longlora/", "github.com/apache/arrow/go/v17/arrow/ipc", []string{"longlora/schemas/ipc"},
@@ -89,7 +90,8 @@ var textEdge = []string{
 // engines is what of kernels the trainer may name beside the seam itself: the patterns, which are
 // data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
 var engines = []string{
-	"->longlora/kernels/pattern", "longlora/trainer/measure", "longlora/trainer/open",
+	"->longlora/kernels/pattern", "longlora/trainer/device", "longlora/trainer/measure",
+	"longlora/trainer/open",
 	"longlora/trainer/run",
 	"longlora/trainer/graph", // Gorgonia reads and writes the CPU backend's memory
 }

@@ -13,7 +13,7 @@ import (
 // planned are the options of a run that its memory depends on.
 var planned = []string{
 	"model", "init", "context", "rope", "method", "train", "lora_targets", "lora_rank", "engine", "weights",
-	"recompute", "memory", "micro_tokens", "attention", "group",
+	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "attention", "group",
 }
 
 func planCommand() *cobra.Command {
@@ -23,7 +23,9 @@ func planCommand() *cobra.Command {
 		Short: "Say what memory a training takes, and the longest context that fits",
 		Long: "Say what memory a training takes by parts, what of each layer is kept and what computed\n" +
 			"again, and the longest context that fits. The options are those of sft; no shards are read.\n" +
-			"All is counted exactly but the process's own share.",
+			"All is counted exactly but the process's own share. With --gpu-memory, or --device cuda, it is\n" +
+			"a training on a GPU, which need not be here: its memory and the host's, and the speed at rates\n" +
+			"that are assumed, with S2 and with full attention.",
 		Args: cobra.NoArgs,
 	}
 	bindSome(c.Flags(), &options, planned)

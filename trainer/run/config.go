@@ -85,6 +85,11 @@ type Config struct {
 	SaveEvery     int `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
 	Keep          int `yaml:"keep" usage:"checkpoints to keep; 0: all"`
 
+	// Device is what computes, as device.Parse reads it. On a GPU frozen matrices and activations are
+	// brain floats.
+	Device string `yaml:"device" usage:"cpu, cuda, cuda:N, or auto: a GPU if there is one"`
+	// GPUMemory is the most that may be taken of a GPU's memory; "": what is free.
+	GPUMemory string `yaml:"gpu_memory" usage:"most memory to take of a GPU, as 24GiB"`
 	// Threads is the number of CPU threads; 0: all. It does not change a bit of the result.
 	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
 }
@@ -116,7 +121,7 @@ func Defaults() Config {
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
-		Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
+		Device: "auto", Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 		Shuffle:       true,

@@ -16,7 +16,7 @@ const configName = "run.yaml"
 // Shards and base model are compared by their digests instead.
 var free = []string{
 	"model", "init", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
-	"recompute", "memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
+	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
 }
 
 // identity is all that a run's result depends on, with digests of what it reads.

@@ -10,7 +10,6 @@ import (
 
 	"longlora/internal/store/cloud/dataset"
 	"longlora/kernels"
-	"longlora/kernels/plan"
 	"longlora/trainer/limits"
 	"longlora/trainer/model"
 )
@@ -28,6 +27,9 @@ type Need struct {
 	// Process is what the process takes beside: the program, buffers of kernels and of shards, and
 	// what is read of the base model and not yet given back. It is an estimate; the others are exact.
 	Process int64
+	// Operators is the working memory of a GPU's operators and Driver what the driver takes of its
+	// memory (an estimate); Host is then the process's, and Process 0. On the CPU all three are 0.
+	Operators, Driver, Host int64
 }
 
 // Weights returns the bytes of all values.
@@ -38,7 +40,15 @@ func (n Need) Activations() int64 { return n.Kept + n.Workspace }
 
 // Total returns the bytes of all.
 func (n Need) Total() int64 {
-	return n.Weights() + n.Optimizer + n.Tables + n.Activations() + n.Process
+	return n.Weights() + n.Optimizer + n.Tables + n.Activations() + n.Process + n.Operators + n.Driver
+}
+
+// host returns the bytes of the host's memory.
+func (n Need) host() int64 {
+	if n.Host > 0 {
+		return n.Host
+	}
+	return n.Total()
 }
 
 // microTokens bounds the tokens of a micro-batch: a long sequence goes alone.
@@ -49,12 +59,15 @@ func (r *Run) options() model.Options {
 	c := &r.Config
 	o := model.Options{
 		Context: c.Context, Rotary: r.model.RoPE.Rotary(r.model.Model.HeadDim),
-		Planner:  func() kernels.Backend { return plan.New() },
+		Planner:  r.newPlanner,
 		Training: true, Train: []string{model.TrainAll},
 	}
 	o.Again = r.again
 	if c.Weights == "bf16" {
 		o.Frozen = kernels.BF16
+	}
+	if r.gpu != nil {
+		o.Activations = kernels.BF16
 	}
 	if c.Method == MethodLoRA {
 		o.LoRA, o.Train = c.lora(), c.Train
@@ -84,7 +97,9 @@ func (r *Run) setMemory(context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.limit = min(own, host.Memory())
+	if r.limit, err = r.deviceLimit(min(own, host.Memory())); err != nil {
+		return err
+	}
 	r.again = nil
 	if c.Recompute == RecomputeLayer {
 		r.again = []model.Again{everything}
@@ -93,14 +108,15 @@ func (r *Run) setMemory(context.Context) error {
 		return err
 	}
 	budget := own
-	if c.Memory == "" {
+	if r.gpu != nil {
+		budget = r.limit
+	} else if c.Memory == "" {
 		budget = min(r.limit, host.Free()/4*3)
 	}
 	if r.need.Total() <= budget {
 		return nil
 	}
-	like := model.Blank(c.microTokens(), r.model.Model.Heads)
-	like.Segments = r.layout().Segments([]int32{int32(c.microTokens())})
+	like := r.like()
 	rest := r.need.Total() - r.need.Activations()
 	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest)
 	if err != nil {
@@ -143,7 +159,10 @@ func (r *Run) planOptions() model.Options {
 
 // count fills in r.need by a step on the planning backend.
 func (r *Run) count() (err error) {
-	b := plan.New()
+	if r.gpu != nil {
+		r.gpu.planners = nil
+	}
+	b := r.newPlanner()
 	defer func() { err = errors.Join(err, b.Close()) }()
 	half := r.model.Model.HeadDim / 2
 	m, err := model.New(b, r.model.Model, r.planOptions())
@@ -160,6 +179,7 @@ func (r *Run) count() (err error) {
 	all, kept, err := r.Config.stepBytes(m)
 	n.Kept, n.Workspace = kept, all-kept
 	n.Process = r.process(m)
+	r.countDevice()
 	return err
 }
 

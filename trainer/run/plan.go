@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 
+	"longlora/trainer/hf"
 	"longlora/trainer/model"
+	"longlora/trainer/open"
 )
 
 // Parts of Need.Process, fitted to measured peaks: see docs/results/cpu.md.
@@ -31,13 +34,13 @@ func (r *Run) process(m *model.Model) int64 {
 func Plan(ctx context.Context, c Config, w io.Writer) (err error) {
 	r := &Run{Config: c}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	if err := r.openModel(ctx); err != nil {
+	if err := r.openConfig(ctx); err != nil {
 		return err
 	}
 	if r.Config.Context == 0 {
 		r.Config.Context = r.model.RoPE.Max
 	}
-	for _, step := range []func(context.Context) error{r.setContext, r.setMemory} {
+	for _, step := range []func(context.Context) error{r.setDevice, r.setContext, r.setMemory} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -49,18 +52,44 @@ func Plan(ctx context.Context, c Config, w io.Writer) (err error) {
 	return r.table(w, longest)
 }
 
+// openConfig reads what a plan needs of a model: a folder without weights will do.
+func (r *Run) openConfig(ctx context.Context) error {
+	if r.Config.Init != "" {
+		return r.openModel(ctx)
+	}
+	fsys := open.Folder(r.Config.Model)
+	text, err := fs.ReadFile(fsys, hf.ConfigName)
+	if err != nil {
+		return r.openModel(ctx) // which says what is wrong
+	}
+	if r.model, err = hf.ParseConfig(text); err != nil {
+		return fmt.Errorf("model %s: %w", r.Config.Model, err)
+	}
+	notes, err := hf.ReadNotes(fsys)
+	if err != nil {
+		return fmt.Errorf("model %s: %w", r.Config.Model, err)
+	}
+	r.planned = r.model.RoPE.Max
+	if notes.Context > 0 {
+		r.planned = notes.Context
+	}
+	return nil
+}
+
 func (r *Run) table(w io.Writer, longest int) error {
 	n := r.need
 	_, err := fmt.Fprintf(w, "context %d, recompute %s, %d parameters, %d trained\n",
 		r.Config.Context, r.Config.Recompute, n.Parameters, n.Trained)
-	for _, part := range []struct {
-		name  string
-		bytes int64
-	}{
+	parts := []part{
 		{"frozen weights", n.Frozen}, {"masters", n.Masters}, {"gradients and moments", n.Optimizer},
 		{"rotary tables", n.Tables}, {"activations kept", n.Kept}, {"workspace", n.Workspace},
-		{"process (estimate)", n.Process}, {"total", n.Total()}, {"limit", r.limit},
-	} {
+	}
+	if r.gpu != nil {
+		parts = append(parts, part{"operators", n.Operators}, part{"driver (estimate)", n.Driver})
+	} else {
+		parts = append(parts, part{"process (estimate)", n.Process})
+	}
+	for _, part := range append(parts, part{"total", n.Total()}, part{"limit", r.limit}) {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "%-22s %14s\n", part.name, mib(part.bytes))
 		}
@@ -74,7 +103,19 @@ func (r *Run) table(w io.Writer, longest int) error {
 		_, err = fmt.Fprintf(w, "longest context that fits, layers computed again as need be: %d\n",
 			longest)
 	}
+	if err == nil && r.gpu != nil {
+		err = r.gpuTable(w)
+	}
+	if refused := r.checkMemory(); err == nil && refused != nil && r.gpu != nil {
+		_, err = fmt.Fprintf(w, "refused: %v\n", refused)
+	}
 	return err
+}
+
+// part is a line of the table.
+type part struct {
+	name  string
+	bytes int64
 }
 
 // describeAgain says what of which layers is computed again, neighbours that are alike together.

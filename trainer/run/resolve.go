@@ -33,6 +33,9 @@ type Run struct {
 	base    *hf.Folder   // nil: from scratch
 	model   hf.Config    // of what is trained, its RoPE extended
 	need    Need
+	gpu     *gpu // nil: the CPU
+	// planned is the model's own context where its weights are not opened; 0: they are.
+	planned int
 	again   []model.Again // what is computed again
 	limit   int64         // most bytes that the process may take
 }
@@ -51,7 +54,7 @@ func Resolve(ctx context.Context, c Config, command string, stores store.Options
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		r.openShards, r.openModel, r.setContext, r.setSteps, r.checkData, r.setMemory, r.fit,
+		r.openShards, r.openModel, r.setDevice, r.setContext, r.setSteps, r.checkData, r.setMemory, r.fit,
 	} {
 		if err := step(ctx); err != nil {
 			return r, err
@@ -141,11 +144,14 @@ func (r *Run) setContext(context.Context) (err error) {
 			return err
 		}
 	}
-	current := r.model.RoPE.Max
-	if r.base != nil {
+	current, scratch := r.model.RoPE.Max, c.Init != ""
+	switch {
+	case r.base != nil:
 		current = r.base.Context()
+	case r.planned > 0:
+		current = r.planned
 	}
-	if r.base == nil && c.Context > current {
+	if scratch && c.Context > current {
 		return fmt.Errorf("context is %d, but %s says max_position_embeddings %d: a model trained "+
 			"from scratch has no positions to interpolate; raise it there", c.Context, c.Init, current)
 	}
@@ -155,7 +161,7 @@ func (r *Run) setContext(context.Context) (err error) {
 	}
 	if c.Attention == AttentionAuto {
 		c.Attention = AttentionS2
-		if r.base == nil {
+		if scratch {
 			c.Attention = AttentionFull
 		}
 	}

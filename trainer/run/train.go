@@ -51,7 +51,7 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	if err := prepareOut(out, o); err != nil {
 		return err
 	}
-	b, err := cpu.Open(r.Config.backend())
+	b, err := r.openDevice()
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 	defer func() { err = errors.Join(err, m.Close()) }()
 	// Garbage is collected before the process grows beyond what was planned, and not only when there
 	// is as much of it as of what lives, the arenas included.
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.need.Total() - textBytes))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.need.host() - textBytes))
 	if err := r.loop(ctx, m, o); err != nil {
 		return err
 	}

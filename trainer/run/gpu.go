@@ -1,0 +1,193 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"longlora/internal/store/cloud/dataset"
+	"longlora/kernels"
+	"longlora/kernels/cpu"
+	"longlora/kernels/cuda"
+	"longlora/kernels/pattern"
+	"longlora/kernels/plan"
+	"longlora/trainer/device"
+	"longlora/trainer/model"
+)
+
+// contextBytes is what the driver takes of a GPU's memory for itself, its kernels and cublasLt's: an
+// estimate, after what NVIDIA's drivers took of an H100 with other programs of this size.
+const contextBytes = 768 << 20
+
+// gpu is what a run knows of its GPU.
+type gpu struct {
+	choice device.Choice
+	// planners are those that counted since the last count began.
+	planners []*cuda.Planner
+}
+
+// gpuMemory returns what the options say that may be taken of a GPU's memory; 0: nothing.
+func (c *Config) gpuMemory() (int64, error) {
+	if c.GPUMemory == "" {
+		return 0, nil
+	}
+	var size dataset.Size
+	if err := size.Set(c.GPUMemory); err != nil {
+		return 0, fmt.Errorf("gpu_memory: %w", err)
+	}
+	return int64(size), nil
+}
+
+// setDevice finds the device. Frozen matrices on a GPU are brain floats.
+func (r *Run) setDevice(context.Context) error {
+	c := &r.Config
+	if c.GPUMemory != "" && c.Device == device.Auto {
+		c.Device = device.CUDA
+	}
+	choice, err := device.Parse(c.Device)
+	if err != nil || !choice.GPU {
+		c.Device = device.CPU
+		return err
+	}
+	if c.Engine == EngineGorgonia {
+		return errors.New("engine gorgonia computes on the CPU: add --device cpu, or use --engine native")
+	}
+	if r.model.Model.HeadDim > cuda.MaxHeadDim {
+		return fmt.Errorf("head_dim is %d, and on a GPU at most %d: use --device cpu",
+			r.model.Model.HeadDim, cuda.MaxHeadDim)
+	}
+	c.Device, c.Weights = choice.String(), "bf16"
+	r.gpu = &gpu{choice: choice}
+	return nil
+}
+
+// deviceLimit returns the memory that a run may take: of the GPU, what the options say or else what is
+// free on it; of the host, what it has.
+func (r *Run) deviceLimit(host int64) (int64, error) {
+	if r.gpu == nil {
+		return host, nil
+	}
+	capped, err := r.Config.gpuMemory()
+	if err != nil {
+		return 0, err
+	}
+	info, err := r.gpu.choice.Info()
+	switch {
+	case err != nil && capped == 0:
+		return 0, err
+	case err != nil:
+		return capped, nil // a plan for a GPU that is not here
+	case capped == 0:
+		return info.Free, nil
+	}
+	return min(capped, info.Free), nil
+}
+
+// openDevice returns the backend that trains. A GPU's operators get their working memory at once.
+func (r *Run) openDevice() (kernels.Backend, error) {
+	if r.gpu == nil {
+		return cpu.Open(r.Config.backend())
+	}
+	most, err := r.Config.gpuMemory()
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.gpu.choice.Open(r.Config.backend(), most)
+	if err != nil {
+		return nil, err
+	}
+	if g, ok := b.(*cuda.Backend); ok {
+		err = g.Reserve(r.need.Operators - cuda.Workspace)
+	}
+	if err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+// newPlanner returns the backend that counts for the run's device.
+func (r *Run) newPlanner() kernels.Backend {
+	if r.gpu == nil {
+		return plan.New()
+	}
+	p := cuda.NewPlanner(cuda.Assumed())
+	r.gpu.planners = append(r.gpu.planners, p)
+	return p
+}
+
+// countDevice adds to the need what a GPU takes beside tensors, and puts the process's share where it
+// is: on the host.
+func (r *Run) countDevice() {
+	if r.gpu == nil {
+		return
+	}
+	n := &r.need
+	n.Host, n.Process, n.Operators = n.Process, 0, 0
+	for _, p := range r.gpu.planners {
+		n.Operators = max(n.Operators, p.Scratch())
+	}
+	n.Driver = contextBytes
+}
+
+// gpuTable prints what a plan for a GPU has more: host memory, the policy's time at assumed rates, and
+// what full attention would take.
+func (r *Run) gpuTable(w io.Writer) error {
+	seconds, err := r.seconds()
+	if err != nil {
+		return err
+	}
+	tokens := float64(r.Config.microTokens())
+	_, err = fmt.Fprintf(w, "host memory (estimate)  %s\n"+
+		"predicted %.0f tokens/s, if products run at 600 TFLOP/s, attention at 250 forward and 170\n"+
+		"backward, memory at 3.5 TB/s: assumed of one H200 and not measured\n", mib(r.need.Host),
+		tokens/seconds)
+	if err != nil || r.Config.Attention != AttentionS2 {
+		return err
+	}
+	full := *r
+	full.Config.Attention = AttentionFull
+	longer, err := full.seconds()
+	if err != nil {
+		return err
+	}
+	gain := longer / seconds
+	advice := "it is the better choice where quality matters"
+	if gain > worthwhile {
+		advice = "S2 is worth it"
+	}
+	_, err = fmt.Fprintf(w, "full attention: %.0f tokens/s, S2 gains %.2fx: %s\n",
+		tokens/longer, gain, advice)
+	return err
+}
+
+// worthwhile is the gain in speed from which on S2 is advised: below it, full attention, which the
+// model has in evaluation, costs less than what training without it may lose.
+const worthwhile = 1.25
+
+// seconds is the time of a micro-batch's gradient, at assumed rates.
+func (r *Run) seconds() (s float64, err error) {
+	p := cuda.NewPlanner(cuda.Assumed())
+	m, err := model.New(p, r.model.Model, r.planOptions())
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	before := p.Seconds()
+	_, err = m.Gradient(r.like(), 1)
+	return p.Seconds() - before, err
+}
+
+// like is a micro-batch that a plan counts: one document, under the attention of training.
+func (r *Run) like() *model.Batch {
+	tokens := r.Config.microTokens()
+	b := model.Blank(tokens, r.model.Model.Heads)
+	how, group := pattern.Full, 1
+	if r.Config.Attention == AttentionS2 {
+		how, group = pattern.S2, r.Config.Group
+	}
+	b.Segments = how(pattern.Layout{DocLens: []int32{int32(min(tokens, math.MaxInt32))},
+		Heads: r.model.Model.Heads, Group: group})
+	return b
+}
