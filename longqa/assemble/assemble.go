@@ -85,6 +85,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 func (a *assembly) run(ctx context.Context) (*Result, error) {
 	o := a.Build
 	o.Out, o.Overwrite = filepath.Join(a.parts, "derived"), false
+	o.ClosedBook = nil // the whole dataset has it
 	derived, err := build.Run(ctx, o)
 	if err != nil {
 		r := &Result{}
@@ -195,7 +196,7 @@ func (a *assembly) blend(ctx context.Context) (*Result, error) {
 	f := figures.New(a.recipe.Bands(), a.recipe.Limits.FarApart)
 	m, report, err := blend.Run(ctx, blend.Options{
 		Out: a.Build.Out, Name: a.recipe.Name, Overwrite: a.Build.Overwrite, About: a.recipe.About,
-		Long: a.long, Short: a.short, Share: share, Gate: a.Gate, Figures: f,
+		Long: a.long, Short: a.short, Share: share, Gate: a.Gate, Figures: f, ClosedBook: a.Build.ClosedBook,
 	})
 	if err != nil {
 		return nil, err

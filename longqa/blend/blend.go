@@ -14,6 +14,7 @@ import (
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
 	"longlora/longqa/heldout"
+	"longlora/longqa/score"
 	"longlora/pipeline/card"
 	"longlora/pipeline/licence"
 	"longlora/schemas"
@@ -37,6 +38,9 @@ type Options struct {
 	// Gate lets rows through by their licence; nil lets all through.
 	Gate    *licence.Gate
 	Figures *figures.Figures
+	// ClosedBook, if not nil, is what the card says of a model that answered rows of the dataset with
+	// the material and without.
+	ClosedBook *score.Comparison
 }
 
 // Report counts rows by split.
@@ -155,6 +159,12 @@ func (w *blender) run(ctx context.Context) (*schemas.Manifest, error) {
 		"long": w.report.Long, "short": w.report.Short, "denied": w.report.Denied,
 		"held_out_questions": w.guard.Questions(), "held_out_question_in_row": w.report.Leaked,
 	})
+	if w.ClosedBook != nil {
+		if err := w.ClosedBook.Check(); err != nil {
+			return nil, err
+		}
+		w.out.Report("closed_book", w.ClosedBook.Report())
+	}
 	w.out.Describe(w.card())
 	return w.out.Publish()
 }
@@ -210,38 +220,52 @@ func (w *blender) copy(ctx context.Context, d *shard.Dataset, chosen map[string]
 			if chosen != nil && !chosen[e.ID] {
 				continue
 			}
-			if w.Gate.Check(e.Licence) != "" {
-				w.report.Denied++
+			if keep, err := w.keeps(&e, d); err != nil {
+				return err
+			} else if !keep {
 				continue
 			}
-			if what := w.leaks(&e); what != "" {
-				w.report.Leaked++
-				w.out.Reject(e.ID, "held-out-question-in-row", what)
-				continue
-			}
-			if before, twice := w.ids[e.ID]; twice {
-				return fmt.Errorf("row %s is in %s and %s", e.ID, before, d.Dir())
-			}
-			w.ids[e.ID] = d.Dir()
 			if out == nil {
 				if out, err = shard.NewFile[schemas.Example](w.out, f.Split, w.index[f.Split]); err != nil {
 					return err
 				}
 				w.index[f.Split]++
 			}
-			w.Figures.Add(figures.See(&e, int64(len([]rune(e.Context)))))
 			counts[f.Split]++
 			if err := out.Write(e); err != nil {
 				return err
 			}
 		}
-		if out != nil {
-			if err := out.Close(); err != nil {
-				return err
-			}
+		if out == nil {
+			continue
+		}
+		if err := out.Close(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// keeps reports whether a row of a dataset goes in, and counts it.
+func (w *blender) keeps(e *schemas.Example, d *shard.Dataset) (bool, error) {
+	if w.Gate.Check(e.Licence) != "" {
+		w.report.Denied++
+		return false, nil
+	}
+	if what := w.leaks(e); what != "" {
+		w.report.Leaked++
+		w.out.Reject(e.ID, "held-out-question-in-row", what)
+		return false, nil
+	}
+	if before, twice := w.ids[e.ID]; twice {
+		return false, fmt.Errorf("row %s is in %s and %s", e.ID, before, d.Dir())
+	}
+	w.ids[e.ID] = d.Dir()
+	w.Figures.Add(figures.See(e, int64(len([]rune(e.Context)))))
+	if w.ClosedBook != nil {
+		w.ClosedBook.See(e.ID)
+	}
+	return true, nil
 }
 
 // draw chooses the short rows: of every split that gets some, as many as the share asks, from all
@@ -305,6 +329,9 @@ func (w *blender) card() shard.Card {
 		text += fmt.Sprintf(shortText, names(w.Short), 100*w.Share, w.Splits)
 	}
 	text += fmt.Sprintf(guardText, w.guard.Questions(), w.report.Leaked)
+	if w.ClosedBook != nil {
+		text += "\n\n" + strings.TrimSpace(w.ClosedBook.Text())
+	}
 	return shard.Card{
 		Title: filepath.Base(w.Name), Text: text + "\n\n## Figures\n\n" + w.Figures.Table(),
 		Tags: []string{"question-answering", "long-context"},

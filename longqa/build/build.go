@@ -14,6 +14,7 @@ import (
 	"longlora/longqa/figures"
 	"longlora/longqa/heldout"
 	"longlora/longqa/material"
+	"longlora/longqa/score"
 	"longlora/longqa/task"
 	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/goroot"
@@ -39,6 +40,9 @@ type Options struct {
 	Gate *licence.Gate
 	// MaxDropped is the greatest part of the corpora's documents that may be dropped.
 	MaxDropped limit.Limit
+	// ClosedBook, if not nil, is what the card says of a model that answered rows of this dataset with
+	// the material and without.
+	ClosedBook *score.Comparison
 	// Limit, if positive, makes a sample of about so many rows, which is not held to the recipe's
 	// figures.
 	Limit int

@@ -121,6 +121,9 @@ func (b *builder) card() shard.Card {
 	if b.hasTree() {
 		t.WriteString(codeLicence)
 	}
+	if b.ClosedBook != nil {
+		t.WriteString(b.ClosedBook.Text())
+	}
 	t.WriteString("## Figures\n\n" + b.figures.Table())
 	return shard.Card{
 		Title: b.title(), Text: t.String(), Languages: b.languages(),

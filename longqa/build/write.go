@@ -65,6 +65,9 @@ func (b *builder) writeFile(p *part, name string, index int, views []*chosen) (
 		for i := range rows {
 			rows[i].NTokens = int32(len(ids))
 			all = append(all, figures.See(&rows[i], chars))
+			if b.ClosedBook != nil {
+				b.ClosedBook.See(rows[i].ID)
+			}
 		}
 		if err := w.Write(rows...); err != nil {
 			return nil, err
@@ -183,6 +186,12 @@ func (b *builder) compare() error {
 	b.out.Report("held_out", map[string]int64{
 		"questions": b.guard.Questions(), "contexts_left_out": b.leaked,
 	})
+	if b.ClosedBook != nil {
+		if err := b.ClosedBook.Check(); err != nil {
+			return err
+		}
+		b.out.Report("closed_book", b.ClosedBook.Report())
+	}
 	b.out.Describe(b.card())
 	if b.Limit > 0 {
 		return nil

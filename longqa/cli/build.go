@@ -14,6 +14,7 @@ import (
 	"longlora/longqa/build"
 	"longlora/longqa/corpus"
 	"longlora/longqa/gold"
+	"longlora/longqa/score"
 	"longlora/pipeline/goroot"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/source"
@@ -22,7 +23,7 @@ import (
 // buildFlags are the flags of longqa build.
 type buildFlags struct {
 	out, source, goroot, tokenizer string
-	recipe, rename                 string
+	recipe, rename, closedBook     string
 	documents, evaluation          []string
 	licence, language, genre       string
 	overwrite                      bool
@@ -83,6 +84,8 @@ func newBuild() *cobra.Command {
 	fs.IntVar(&f.limit, "limit", 0,
 		"a sample of about so many rows, not held to the recipe's figures")
 	fs.Var(&f.maxDropped, "max-dropped", "documents, and rows of a set, that may be dropped before the build fails")
+	fs.StringVar(&f.closedBook, "closed-book", "",
+		"what longqa score --card wrote about this dataset; the card then says it")
 	f.sections.add(fs)
 	fs.SetNormalizeFunc(american)
 	return c
@@ -194,6 +197,11 @@ func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 	}
 	if o.Gate, err = f.sections.gateOf(); err != nil {
 		return err
+	}
+	if f.closedBook != "" {
+		if o.ClosedBook, err = score.OpenComparison(f.closedBook); err != nil {
+			return fmt.Errorf("build: %w", err)
+		}
 	}
 	if assemble.Wanted(o.Recipe) {
 		return runSections(c, f, o)

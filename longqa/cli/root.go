@@ -24,7 +24,7 @@ func New() *cobra.Command {
 			"  longqa export build/longqa --format longalpaca --out longqa.json",
 	}
 	root.AddCommand(newBuild(), newImport(), newTeach(), newMix(), newStats(), newCheck(), newReview(),
-		newScore(), newExport(), newEncode())
+		newAnswer(), newScore(), newExport(), newEncode())
 	return root
 }
 

@@ -22,9 +22,9 @@ import (
 
 // scoreFlags are the flags of longqa score.
 type scoreFlags struct {
-	dataset, split, predictions, closed, jieba, judge, journal, rows string
-	metrics                                                          []string
-	json                                                             bool
+	dataset, split, predictions, closed, jieba, judge, journal, rows, card string
+	metrics                                                                []string
+	json                                                                   bool
 }
 
 func newScore() *cobra.Command {
@@ -54,6 +54,8 @@ func newScore() *cobra.Command {
 	fs.StringVar(&f.journal, "journal", "", "folder that keeps the judge's calls (default: "+
 		"PREDICTIONS.calls)")
 	fs.StringVar(&f.rows, "rows", "", "file to write every row's scores to, as JSON lines")
+	fs.StringVar(&f.card, "card", "", "with --closed-book: file to write the comparison to, which longqa "+
+		"build --closed-book puts into the card")
 	fs.BoolVar(&f.json, "json", false, "print one JSON object")
 	return c
 }
@@ -70,6 +72,9 @@ func aboutMetrics() string {
 func runScore(c *cobra.Command, f scoreFlags) (err error) {
 	if f.predictions == "" {
 		return command.Usagef("score needs --predictions")
+	}
+	if f.card != "" && f.closed == "" {
+		return command.Usagef("--card needs --closed-book")
 	}
 	for _, name := range f.metrics {
 		if _, err := score.Find(name); err != nil {
@@ -106,11 +111,9 @@ func runScore(c *cobra.Command, f scoreFlags) (err error) {
 	}
 	var differences []score.Difference
 	if f.closed != "" {
-		closed, err := score.Run(c.Context(), f.closed, items, o)
-		if err != nil {
+		if differences, err = f.compare(c.Context(), open, items, o); err != nil {
 			return fmt.Errorf("score: %w", err)
 		}
-		differences = score.Compare(open, closed)
 	}
 	if f.rows != "" {
 		if err := writeScores(f.rows, open); err != nil {
@@ -118,6 +121,26 @@ func runScore(c *cobra.Command, f scoreFlags) (err error) {
 		}
 	}
 	return f.print(c.OutOrStdout(), open, differences)
+}
+
+// compare scores the predictions made without the material.
+func (f scoreFlags) compare(ctx context.Context, open *score.Report, items []score.Item,
+	o score.Options) ([]score.Difference, error) {
+	closed, err := score.Run(ctx, f.closed, items, o)
+	if err != nil {
+		return nil, err
+	}
+	comparison := score.NewComparison(open, closed)
+	if f.card != "" {
+		data, err := comparison.JSON()
+		if err == nil {
+			err = atomicfile.Write(f.card, data)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return comparison.Differences, nil
 }
 
 func (f scoreFlags) openJudge() (*endpoint.Client,
@@ -164,11 +187,6 @@ func (f scoreFlags) print(w io.Writer, open *score.Report, differences []score.D
 	if _, err := fmt.Fprint(w, open.Table()); err != nil || len(differences) == 0 {
 		return err
 	}
-	fmt.Fprintf(w, "\n| metric | rows | open | closed book | better by (95 %% interval) |\n"+
-		"|---|---:|---:|---:|---|\n")
-	for _, d := range differences {
-		fmt.Fprintf(w, "| %s | %d | %.2f | %.2f | %.2f (%.2f to %.2f) |\n", d.Metric, d.N, 100*d.Open,
-			100*d.Closed, 100*(d.Open-d.Closed), 100*d.Low, 100*d.High)
-	}
-	return nil
+	_, err := fmt.Fprint(w, "\n"+score.Table(differences))
+	return err
 }

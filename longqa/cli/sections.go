@@ -136,7 +136,7 @@ func runSections(c *cobra.Command, f buildFlags, o build.Options) (err error) {
 		Build: o, Partial: f.sections.partial, Journal: f.sections.journal, Gate: o.Gate,
 		MaxDropped: f.maxDropped, MaxRejected: f.sections.maxRejected,
 		MaxTokens: f.sections.maxTokens,
-		Calls:     func(s endpoint.Stats) { printCalls(c.ErrOrStderr(), s) },
+		Calls:     func(s endpoint.Stats) { printCalls(c.ErrOrStderr(), "build", s) },
 	}
 	if a.Journal == "" {
 		a.Journal = strings.TrimRight(f.out, "/") + ".calls"

@@ -103,7 +103,7 @@ func runTeach(c *cobra.Command, f teachFlags) (err error) {
 	o.Progress = p.Add
 	r, err := t.Run(c.Context(), o)
 	p.Done()
-	printCalls(c.ErrOrStderr(), client.Stats())
+	printCalls(c.ErrOrStderr(), "teach", client.Stats())
 	if err != nil {
 		return err
 	}
@@ -113,8 +113,8 @@ func runTeach(c *cobra.Command, f teachFlags) (err error) {
 }
 
 // printCalls says what the run cost.
-func printCalls(w io.Writer, s endpoint.Stats) {
-	fmt.Fprintf(w, "teach: %d calls sent, %d answered, %d known, %d failed", s.Sent, s.Answered, s.Cached,
+func printCalls(w io.Writer, command string, s endpoint.Stats) {
+	fmt.Fprintf(w, "%s: %d calls sent, %d answered, %d known, %d failed", command, s.Sent, s.Answered, s.Cached,
 		s.Failed)
 	if s.Lost > 0 {
 		fmt.Fprintf(w, ", %d lost when a run before was killed", s.Lost)

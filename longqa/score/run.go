@@ -48,7 +48,9 @@ type Scored struct {
 
 // Report sums up.
 type Report struct {
-	Rows []Scored `json:"-"`
+	// Model is the model that the predictions name, if they do.
+	Model string   `json:"model,omitempty"`
+	Rows  []Scored `json:"-"`
 	// Missing are questions without a prediction, Unknown predictions without a question.
 	Missing int `json:"missing"`
 	Unknown int `json:"unknown"`
@@ -72,6 +74,7 @@ type prediction struct {
 	Answers    []string `json:"answers"`
 	Classes    []string `json:"all_classes"`
 	Dataset    string   `json:"dataset"`
+	Model      string   `json:"model"`
 }
 
 func (p *prediction) text() (string, bool) {
@@ -84,55 +87,73 @@ func (p *prediction) text() (string, bool) {
 	return "", false
 }
 
-// readPredictions reads JSON lines. Where they carry their answers they are items themselves, of
-// the group that dataset or the file's name gives.
-func readPredictions(path string) (texts map[string]string, items []Item, err error) {
+// said are a file's texts by id, and the model that it names first. Where they carry their
+// answers they are items themselves, of the group that dataset or the file's name gives.
+type said struct {
+	texts map[string]string
+	items []Item
+	model string
+}
+
+// readPredictions reads JSON lines.
+func readPredictions(path string) (*said, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer f.Close()
-	texts = map[string]string{}
+	all := &said{texts: map[string]string{}}
 	group := strings.SplitN(filepath.Base(path), ".", 2)[0]
 	in := bufio.NewReaderSize(f, 1<<20)
 	for n := 1; ; n++ {
 		line, err := in.ReadBytes('\n')
 		if len(bytes.TrimSpace(line)) > 0 {
-			var p prediction
-			if jerr := json.Unmarshal(line, &p); jerr != nil {
-				return nil, nil, fmt.Errorf("%s line %d: not JSON: %w", path, n, jerr)
-			}
-			text, ok := p.text()
-			if !ok {
-				return nil, nil, fmt.Errorf("%s line %d: no field prediction or pred", path, n)
-			}
-			if p.ID == "" {
-				p.ID = p.LongID
-			}
-			if p.ID == "" && len(p.Answers) == 0 {
-				return nil, nil, fmt.Errorf("%s line %d: no field id, nor answers", path, n)
-			}
-			if p.ID == "" {
-				p.ID = fmt.Sprint("line ", n)
-			}
-			if _, twice := texts[p.ID]; twice {
-				return nil, nil, fmt.Errorf("%s line %d: a second prediction for %s", path, n, p.ID)
-			}
-			texts[p.ID] = text
-			if len(p.Answers) > 0 {
-				if p.Dataset == "" {
-					p.Dataset = group
-				}
-				items = append(items, itemOf(p.ID, "", p.Dataset, p.Dataset, p.Answers, p.Classes))
+			if perr := all.add(line, n, group); perr != nil {
+				return nil, fmt.Errorf("%s line %d: %w", path, n, perr)
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return texts, items, nil
+			return all, nil
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
+}
+
+// add takes the line with a number, from 1.
+func (all *said) add(line []byte, n int, group string) error {
+	var p prediction
+	if err := json.Unmarshal(line, &p); err != nil {
+		return fmt.Errorf("not JSON: %w", err)
+	}
+	text, ok := p.text()
+	if !ok {
+		return errors.New("no field prediction or pred")
+	}
+	if p.ID == "" {
+		p.ID = p.LongID
+	}
+	if p.ID == "" && len(p.Answers) == 0 {
+		return errors.New("no field id, nor answers")
+	}
+	if p.ID == "" {
+		p.ID = fmt.Sprint("line ", n)
+	}
+	if _, twice := all.texts[p.ID]; twice {
+		return fmt.Errorf("a second prediction for %s", p.ID)
+	}
+	all.texts[p.ID] = text
+	if all.model == "" {
+		all.model = p.Model
+	}
+	if len(p.Answers) > 0 {
+		if p.Dataset == "" {
+			p.Dataset = group
+		}
+		all.items = append(all.items, itemOf(p.ID, "", p.Dataset, p.Dataset, p.Answers, p.Classes))
+	}
+	return nil
 }
 
 // itemOf chooses the metrics: LongBench's for its tasks, else by the kind of task.
@@ -188,20 +209,20 @@ func Items(ctx context.Context, d *shard.Dataset, split string) ([]Item, error) 
 // Run scores a file of predictions. items are the dataset's questions; nil takes those that the
 // file carries.
 func Run(ctx context.Context, path string, items []Item, o Options) (*Report, error) {
-	texts, own, err := readPredictions(path)
+	own, err := readPredictions(path)
 	if err != nil {
 		return nil, err
 	}
 	if items == nil {
-		if items = own; len(items) == 0 {
+		if items = own.items; len(items) == 0 {
 			return nil, fmt.Errorf("%s: its lines carry no answers; name the dataset with --dataset", path)
 		}
 	}
-	r := &Report{Groups: map[string]map[string]Mean{}}
+	r := &Report{Model: own.model, Groups: map[string]map[string]Mean{}}
 	known := 0
 	for i := range items {
 		it := &items[i]
-		text, ok := texts[it.ID]
+		text, ok := own.texts[it.ID]
 		if !ok {
 			r.Missing++
 			continue
@@ -213,9 +234,9 @@ func Run(ctx context.Context, path string, items []Item, o Options) (*Report, er
 		}
 		r.Rows = append(r.Rows, s)
 	}
-	r.Unknown = len(texts) - known
+	r.Unknown = len(own.texts) - known
 	if known == 0 {
-		return nil, fmt.Errorf("%s: none of its %d ids is a row of the dataset", path, len(texts))
+		return nil, fmt.Errorf("%s: none of its %d ids is a row of the dataset", path, len(own.texts))
 	}
 	r.sum()
 	return r, nil
