@@ -27,14 +27,15 @@ type update struct {
 
 func (u *update) chunks(_, from, to int) {
 	i, j := from*chunk, min(to*chunk, len(u.p))
-	u.ops.Adam(u.p[i:j], u.g[i:j], u.m[i:j], u.v[i:j], u.factors)
+	u.ops.Adam(u.p[i:j], u.g[i:j], u.m[i:j], u.v[i:j], &u.factors)
 }
 
 func factors(s kernels.AdamWStep) simd.Adam {
 	rate := float64(s.LR) / (1 - math.Pow(float64(s.Beta1), float64(s.Step)))
 	root := 1 / math.Sqrt(1-math.Pow(float64(s.Beta2), float64(s.Step)))
 	return simd.Adam{
-		GradScale: s.GradScale, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps,
+		GradScale: s.GradScale, Beta1: s.Beta1, Rest1: 1 - s.Beta1, Beta2: s.Beta2,
+		Rest2: 1 - s.Beta2, Eps: s.Eps,
 		Rate: float32(rate), Root: float32(root), Decay: s.LR * s.WeightDecay,
 	}
 }

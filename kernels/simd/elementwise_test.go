@@ -70,7 +70,7 @@ var operations = []operation{
 			for i := range x[3] {
 				x[3][i] *= x[3][i] // a mean of squares
 			}
-			o.Adam(x[0], x[1], x[2], x[3], Adam{0.5, 0.875, 0.9375, 0.25, 2, 0.125, 0.0625})
+			o.Adam(x[0], x[1], x[2], x[3], &Adam{0.5, 0.875, 0.125, 0.9375, 0.0625, 0.25, 2, 0.125, 0.0625})
 			return 0
 		},
 		func(x []float64) float64 {

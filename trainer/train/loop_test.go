@@ -110,6 +110,11 @@ func modelOn(t testing.TB, b *cpu.Backend, recompute bool) *model.Model {
 	if recompute {
 		again = []model.Again{{Attention: true, MLP: true}, {Rows: true}}
 	}
+	return modelWith(t, b, again)
+}
+
+func modelWith(t testing.TB, b *cpu.Backend, again []model.Again) *model.Model {
+	t.Helper()
 	m, err := model.New(b, shape, model.Options{
 		Context: 128, Rotary: rotary, Planner: func() kernels.Backend { return plan.New() },
 		Training: true, Again: again, Train: []string{"embed", "norm"},
