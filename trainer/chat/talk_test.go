@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"errors"
 	"io/fs"
 	"slices"
 	"strings"
@@ -81,7 +82,7 @@ func TestTalkRefuses(t *testing.T) {
 		}
 	}
 	tok := defaultTokenizer(t)
-	if _, err := NewTalk(fstest.MapFS{}, tok, Own, nil); err != ErrNoTemplate {
+	if _, err := NewTalk(fstest.MapFS{}, tok, Own, nil); !errors.Is(err, ErrNoTemplate) {
 		t.Errorf("no template: %v", err)
 	}
 	if _, err := NewTalk(fstest.MapFS{}, tok, "nobody", nil); err == nil {

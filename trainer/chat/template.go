@@ -21,10 +21,10 @@ const Command = "render-template"
 // The bounds of a rendering.
 const (
 	maxTemplate = 1 << 20
-	maxInput    = 1 << 28
-	maxOutput   = 1 << 28
-	maxMemory   = 1 << 30
-	maxTime     = 20 * time.Second
+	maxInput    = 1 << 25
+	maxOutput   = 1 << 26
+	maxMemory   = 1 << 28
+	maxTime     = 10 * time.Second
 )
 
 // Template is a model's chat template. It may be used concurrently.
@@ -108,10 +108,14 @@ type job struct {
 	Variables json.RawMessage   `json:"variables,omitempty"`
 }
 
+func (t *Template) job(r Request) *job {
+	return &job{t.source, t.tokens, r.Messages, r.Tools, r.Generate, r.Variables}
+}
+
 // Render returns the text of a conversation. What the template refuses (raise_exception) is an
 // error with its words.
 func (t *Template) Render(ctx context.Context, r Request) (string, error) {
-	data, err := json.Marshal(job{t.source, t.tokens, r.Messages, r.Tools, r.Generate, r.Variables})
+	data, err := json.Marshal(t.job(r))
 	if err != nil {
 		return "", fmt.Errorf("chat template: %w", err)
 	}

@@ -14,13 +14,18 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"longlora/internal/defaults"
 	"longlora/internal/tokenizer"
+	"longlora/kernels"
+	"longlora/kernels/cpu"
+	"longlora/kernels/plan"
 	"longlora/trainer/chat"
 	"longlora/trainer/decode"
 	"longlora/trainer/generate"
-	"longlora/trainer/open"
+	"longlora/trainer/model"
 	"longlora/trainer/rope"
 )
 
@@ -36,40 +41,58 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// fixture is the embedded base behind a server.
+// fixture is a small model behind a server.
 type fixture struct {
-	m       *open.Model
+	m       *model.Model
 	tok     *tokenizer.Tokenizer
 	talk    *chat.Talk
 	decoder *decode.Server
 	url     string
 }
 
-func start(t *testing.T, change func(*Options, *decode.Options)) *fixture {
+// small returns a model with random weights and the default tokenizer's vocabulary.
+func small(t *testing.T) *model.Model {
 	t.Helper()
-	m, err := open.Open(open.Options{Context: 1024, Rope: rope.YaRN, Threads: 1})
+	b, err := cpu.New(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fixture{m: m}
+	c := model.Config{Vocab: 4096, Hidden: 16, Layers: 1, Heads: 2, KVHeads: 1, HeadDim: 8, FFN: 24,
+		Eps: 1e-6, Tied: true}
+	spec := rope.Spec{Kind: rope.Default, Theta: 10_000, Factor: 1, Max: 1024, Original: 1024}
+	m, err := model.New(b, c, model.Options{Context: 1024, Rotary: spec.Rotary(c.HeadDim),
+		Planner: func() kernels.Backend { return plan.New() }})
+	if err == nil {
+		err = m.Init(3)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
+		if err := errors.Join(m.Close(), b.Close()); err != nil {
 			t.Error(err)
 		}
 	})
-	if f.tok, err = tokenizer.OpenFS(m.FS); err != nil {
+	return m
+}
+
+func start(t *testing.T, change func(*Options, *decode.Options)) *fixture {
+	t.Helper()
+	f := &fixture{m: small(t)}
+	var err error
+	if f.tok, err = tokenizer.Parse("tokenizer.json", defaults.TokenizerFile()); err != nil {
 		t.Fatal(err)
 	}
-	if f.talk, err = chat.NewTalk(m.FS, f.tok, "", nil); err != nil {
+	if f.talk, err = chat.NewTalk(fstest.MapFS{}, f.tok, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	o := Options{Name: "base", Tokenizer: f.tok, Talk: f.talk, Context: 1024,
-		Vocab: m.Config.Model.Vocab, Metrics: true, Now: func() time.Time { return time.Unix(1000, 0) }}
+		Vocab: 4096, Metrics: true, Now: func() time.Time { return time.Unix(1000, 0) }}
 	d := decode.Options{Chunk: 64}
 	if change != nil {
 		change(&o, &d)
 	}
-	if f.decoder, err = decode.New(m.Model, d); err != nil {
+	if f.decoder, err = decode.New(f.m, d); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -146,7 +169,7 @@ func (f *fixture) alone(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := generate.Run(t.Context(), f.m.Model, ids,
+	out, err := generate.Run(t.Context(), f.m, ids,
 		generate.Options{MaxNew: 12, Stop: f.talk.Stops()}, nil)
 	if err != nil {
 		t.Fatal(err)
