@@ -181,7 +181,9 @@ func sizeCategory(rows int64) string {
 
 // croissantOf writes the dataset's description in the Croissant 1.0 vocabulary
 // (https://docs.mlcommons.org/croissant/docs/croissant-spec.html).
-func croissantOf(m *schemas.Manifest) ([]byte, error) {
+// It has no date of publication, which would be a clock's. The version ends in the digest, as build
+// metadata (https://semver.org/spec/v2.0.0.html, section 10).
+func croissantOf(m *schemas.Manifest, hf bool) ([]byte, error) {
 	files := []any{}
 	for _, f := range m.Files {
 		files = append(files, map[string]any{
@@ -197,8 +199,9 @@ func croissantOf(m *schemas.Manifest) ([]byte, error) {
 	doc := map[string]any{
 		"@context": croissantContext(),
 		"@type":    "sc:Dataset", "conformsTo": "http://mlcommons.org/croissant/1.0",
-		"name": m.Name, "license": licences(m), "version": m.Digest,
-		"distribution": files, "recordSet": []any{recordSet(m.Kind)},
+		"name": m.Name, "license": licences(m), "version": fmt.Sprintf("%d.0.0+%s", m.SchemaVersion, m.Digest),
+		"citeAs":       fmt.Sprintf("%s, dataset with digest sha256:%s", m.Name, m.Digest),
+		"distribution": files, "recordSet": []any{recordSet(m.Kind, hf)},
 	}
 	data, err := json.MarshalIndent(doc, "", "  ")
 	return append(data, '\n'), err
@@ -244,9 +247,15 @@ var croissantFields = map[schemas.Kind][][2]string{
 	},
 }
 
-func recordSet(k schemas.Kind) any {
+func recordSet(k schemas.Kind, hf bool) any {
+	columns := croissantFields[k]
+	if hf {
+		columns = slices.Concat(columns, [][2]string{
+			{"labels", "[]Integer"}, {"position_ids", "[]Integer"}, {"attention_mask", "[]Integer"},
+		})
+	}
 	fields := []any{}
-	for _, f := range croissantFields[k] {
+	for _, f := range columns {
 		kind, repeated := strings.CutPrefix(f[1], "[]")
 		field := map[string]any{
 			"@type": "cr:Field", "@id": "rows/" + f[0], "name": f[0], "dataType": "sc:" + kind,

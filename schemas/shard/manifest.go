@@ -70,7 +70,7 @@ func (b *Builder) writeCompanions(m *schemas.Manifest) error {
 	if err != nil {
 		return err
 	}
-	croissant, err := croissantOf(m)
+	croissant, err := croissantOf(m, b.options.HFColumns)
 	if err != nil {
 		return err
 	}
