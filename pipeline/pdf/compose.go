@@ -210,6 +210,9 @@ func (c *composer) add(b block) {
 // maxBetween is how many notes, captions and figures may part a paragraph at the end of a column.
 const maxBetween = 24
 
+// maxParagraph is more than any paragraph has, in bytes; what goes on is another.
+const maxParagraph = 64 << 10
+
 // continued returns the paragraph that b continues in another column or on another page, or -1: the
 // last one in the same letters, if it does not end a sentence.
 func (c *composer) continued(b block) int {
@@ -222,10 +225,13 @@ func (c *composer) continued(b block) int {
 		if o.kind != paragraph && o.kind != item || math.Abs(o.size-b.size) > 0.06*b.size {
 			continue
 		}
-		if len([]rune(o.text)) < 30 { // a label of a figure
+		if len(o.text) < 120 && utf8.RuneCountInString(o.text) < 30 { // a label of a figure
 			continue
 		}
-		ended := endsSentence(noteMark.ReplaceAllString(o.text, ""))
+		if len(o.text) > maxParagraph {
+			return -1
+		}
+		ended := endsSentence(noteMark.ReplaceAllString(o.text[max(0, len(o.text)-40):], ""))
 		if endsInHyphen(o.text) && unicode.IsLetter(r) || !ended && unicode.IsLower(r) ||
 			!ended && o.full && b.leads {
 			return i

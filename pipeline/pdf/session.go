@@ -25,6 +25,8 @@ type session struct {
 
 	document references.FPDF_DOCUMENT
 	pages    []page
+	ask      bool // PDFium's functions for all characters; for tests
+	seen     int  // pages whose characters were read where they lie
 	title    string
 }
 
@@ -81,14 +83,7 @@ func (s *session) page(i int) error {
 	if err != nil {
 		return err
 	}
-	n, err := s.countChars(at)
-	if err != nil {
-		return err
-	}
-	if n > maxPageChars {
-		return fmt.Errorf("%w: %d characters on a page", ErrLimit, n)
-	}
-	chars, fonts, err := s.chars(at)
+	chars, fonts, err := s.text(at)
 	if err != nil {
 		return err
 	}
@@ -99,26 +94,42 @@ func (s *session) page(i int) error {
 	return nil
 }
 
-func (s *session) countChars(at requests.Page) (int, error) {
+// text returns the characters of a page, and the boxes of runs with their fonts, in the order of the
+// characters.
+func (s *session) text(at requests.Page) (chars []*responses.GetPageTextStructuredChar,
+	fonts []*responses.GetPageTextStructuredRect, err error) {
 	text, err := s.in.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: at})
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
+	defer func() {
+		_, closed := s.in.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: text.TextPage})
+		err = errors.Join(err, closed)
+	}()
 	n, err := s.in.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: text.TextPage})
-	if err != nil {
-		return 0, err
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case n.Count <= 0:
+		return nil, nil, nil
+	case n.Count > maxPageChars:
+		return nil, nil, fmt.Errorf("%w: %d characters on a page", ErrLimit, n.Count)
 	}
-	_, err = s.in.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: text.TextPage})
-	return n.Count, err
-}
-
-// chars returns the characters of a page, and the boxes of runs with their fonts: asked for the fonts
-// of every character, PDFium takes ten times as long.
-func (s *session) chars(at requests.Page) ([]*responses.GetPageTextStructuredChar,
-	[]*responses.GetPageTextStructuredRect, error) {
 	s.quick.Lock()
 	defer s.quick.Unlock()
 	defer s.unstoppable()()
+	if all := s.glances(text.TextPage, n.Count); all != nil && !s.ask {
+		s.seen++
+		chars, fonts = s.laidOut(text.TextPage, all)
+		return chars, fonts, nil
+	}
+	return s.chars(at)
+}
+
+// chars asks PDFium for what text returns: asked for the fonts of every character, it takes ten times
+// as long.
+func (s *session) chars(at requests.Page) ([]*responses.GetPageTextStructuredChar,
+	[]*responses.GetPageTextStructuredRect, error) {
 	text, err := s.in.GetPageTextStructured(&requests.GetPageTextStructured{
 		Page: at, Mode: requests.GetPageTextStructuredModeChars,
 	})
