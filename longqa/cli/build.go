@@ -26,6 +26,7 @@ type buildFlags struct {
 	recipe, rename, closedBook     string
 	documents, evaluation          []string
 	licence, language, genre       string
+	encoding                       string
 	overwrite                      bool
 	tree                           goroot.Options
 	limit                          int
@@ -72,6 +73,8 @@ func newBuild() *cobra.Command {
 	fs.StringVar(&f.licence, "licence", "", "SPDX expression for documents that name none")
 	fs.StringVar(&f.language, "language", "", "BCP 47 tag for documents that name none")
 	fs.StringVar(&f.genre, "genre", "", "genre of all documents, as book or paper (default: found out)")
+	fs.StringVar(&f.encoding, "encoding", "",
+		"with --source: character set of text files, as windows-1252 (default: Unicode's, found out)")
 	fs.StringVar(&f.rename, "rename-identifiers", "",
 		"give the identifiers of code new names, drawn by this word")
 	fs.Lookup("rename-identifiers").NoOptDefVal = "renamed"
@@ -124,7 +127,9 @@ func recipeOf(f buildFlags, args []string) (build.Recipe, error) {
 	if err != nil {
 		return r, command.Usagef("build: %w", err)
 	}
-	base := corpus.Material{Licence: f.licence, Language: f.language, Genre: f.genre}
+	base := corpus.Material{
+		Licence: f.licence, Language: f.language, Genre: f.genre, Encoding: f.encoding,
+	}
 	var material []build.Material
 	for _, dir := range f.documents {
 		m := build.Material{Material: base}

@@ -26,6 +26,8 @@ type Material struct {
 	Language string `yaml:"language" json:"language,omitempty"`
 	// Genre is that of all documents; "" finds it out.
 	Genre string `yaml:"genre" json:"genre,omitempty"`
+	// Encoding is the character set of text files, as windows-1252; "" finds Unicode's out.
+	Encoding string `yaml:"encoding" json:"encoding,omitempty"`
 }
 
 // Documents is the source of document datasets.
@@ -54,6 +56,9 @@ type Corpus struct {
 
 // Open opens material.
 func Open(ctx context.Context, m Material) (*Corpus, error) {
+	if m.Source == Documents && m.Encoding != "" {
+		return nil, errors.New("material: documents are Unicode; an encoding is for sources of text files")
+	}
 	if m.Source == Documents {
 		return openDataset(m)
 	}
@@ -61,8 +66,12 @@ func Open(ctx context.Context, m Material) (*Corpus, error) {
 	if err != nil {
 		return nil, fmt.Errorf("material: %w, %s", err, Documents)
 	}
+	if m.Encoding != "" && !kind.Encoding {
+		return nil, fmt.Errorf("material: the source %s takes no encoding", m.Source)
+	}
 	s, err := kind.Open(ctx, source.Options{
 		Path: m.Path, Licence: m.Licence, Language: m.Language, Fields: source.DefaultFields(),
+		Encoding: m.Encoding,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("material: %w", err)

@@ -39,7 +39,7 @@ func TestJudge(t *testing.T) {
 	}
 	want := map[string]string{
 		"text:good.txt": "", "text:empty.txt": ReasonEmpty, "text:binary.txt": ReasonBinary,
-		"text:short.txt": ReasonShort, "text:latin1.txt": "invalid UTF-8",
+		"text:short.txt": ReasonShort, "text:latin1.txt": "undecodable",
 	}
 	got := collect(t, Material{Source: "text", Path: dir, Licence: "MIT", Language: "de"})
 	for _, it := range got {
@@ -52,6 +52,15 @@ func TestJudge(t *testing.T) {
 	}
 	if len(got) != len(want) {
 		t.Errorf("%d items, want %d", len(got), len(want))
+	}
+	latin := Material{Source: "text", Path: dir, Licence: "MIT", Encoding: "windows-1252"}
+	for _, it := range collect(t, latin) {
+		if it.DocID == "text:latin1.txt" && (it.Reason != "" || !strings.HasSuffix(it.Text, "é")) {
+			t.Errorf("read as windows-1252: reason %q (%s)", it.Reason, it.Detail)
+		}
+	}
+	if _, err := Open(t.Context(), Material{Source: "pdf", Path: dir, Encoding: "x"}); err == nil {
+		t.Error("a source of PDF files takes an encoding")
 	}
 }
 
