@@ -17,6 +17,8 @@ type Text struct {
 	// Headings names the conventions that its headings keep; "" for a text of the Go tree, which has
 	// Markdown and the labels of old books.
 	Headings string
+	// Layout: a heading without a number may be none.
+	Layout bool
 	// Lines: every line is a paragraph.
 	Lines bool
 	// Language is a BCP 47 tag.
@@ -42,6 +44,8 @@ type Source struct {
 	Corpus bool
 	// Markdown: the text is known to be Markdown.
 	Markdown bool
+	// Layout: the headings were read off a layout, so that those without a number may be none.
+	Layout bool
 }
 
 // pieceBytes is the size from which a section is cut further, at paragraphs.
@@ -55,7 +59,7 @@ func Parse(s Source) *Text {
 	}
 	part := &material.Part{Name: s.Title, Source: s.Content}
 	d.Parts = []*material.Part{part}
-	t := &Text{Document: d, Sections: []Section{{}}, Language: s.Language}
+	t := &Text{Document: d, Sections: []Section{{}}, Language: s.Language, Layout: s.Layout}
 	if s.Corpus {
 		t.parseCorpus(part, s)
 	} else {

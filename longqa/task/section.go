@@ -74,7 +74,8 @@ func (s *Scope) labelled() []*outline.Section {
 	out := all[:0]
 	for _, sec := range all {
 		if seen[sec.Label] == 1 && phrase.Quotable(sec.Label) && headingLike(sec.Label) && !torn(sec) &&
-			!isSentence(sec.Label, strings.Contains(s.Text.Headings, outline.Markdown)) {
+			!isSentence(sec.Label, strings.Contains(s.Text.Headings, outline.Markdown)) &&
+			(!s.Text.Layout || numbered(sec.Label, s.Text.Headings)) {
 			out = append(out, sec)
 		}
 	}
@@ -163,6 +164,11 @@ func headingLike(label string) bool {
 	return !unicode.IsLower(first) && prose.Letters(label) > 0 &&
 		utf8.RuneCountInString(label) <= maxHeading && !brokenHeading.MatchString(label) &&
 		!tornHan.MatchString(afterNumber.ReplaceAllString(label, ""))
+}
+
+// numbered reports whether a heading has a number.
+func numbered(label, headings string) bool {
+	return outline.Title(label, headings) != label || strings.HasPrefix(label, "第")
 }
 
 // torn reports whether a layout cut a heading: what follows it goes on in small letters, or a bracket
