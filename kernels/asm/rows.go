@@ -28,6 +28,7 @@ func rowKernels() {
 		e.swigluGrad("swigluGrad"+t.suffix, t.v)
 		adam("adam"+t.suffix, t.v)
 		roundBrain("roundBrain"+t.suffix, t.v)
+		expand("expand"+t.suffix, t.v)
 	}
 	e.sumBrain("expSumBrainAVX512")
 	shrink("shrinkAVX512")
@@ -156,6 +157,21 @@ func dot(name string, v vector) {
 	Label(name + "_sum")
 	VADDPS(sums[1], sums[0], sums[0])
 	end(v, sums[0], sums[1], add)
+}
+
+// expand turns brain floats into floats by a shift.
+func expand(name string, v vector) {
+	r := newRow(name, "func(dst *float32, src *uint16, n int64)",
+		"writes n brain floats as floats.", v, []string{"dst"}, nil)
+	src, x := reg.RSI, r.take()
+	Load(Param("src"), src)
+	r.loop(1, func() {
+		VPMOVZXWD(Mem{Base: src}, x)
+		VPSLLD(Imm(16), x, x)
+		VMOVUPS(x, r.at("dst", 0))
+		ADDQ(Imm(uint64(v.bytes/2)), src)
+	})
+	end(v, nil, nil, nil)
 }
 
 func dot3(name string, v vector) {

@@ -39,6 +39,8 @@ func (p *product) rounded(w *workspace, a A, rows, k int) A {
 	for r := range rows {
 		row, from := w.rows[r*stride:][:k], a.From(r, 0)
 		switch {
+		case a.Data == nil && a.Col == 1:
+			p.ops.Expand(row, from.BF16[:k])
 		case a.Data == nil:
 			for x := range row {
 				row[x] = bf16.Float(from.BF16[x*a.Col])

@@ -13,10 +13,11 @@ func CPU(m *machine.Machine, y, x kernels.Tensor, l kernels.Linear, u kernels.Te
 	out, in := machine.View(y), machine.View(x)
 	machine.Want("Linear", "x", x, out.N, l.W.In())
 	machine.Want("Linear", "y", y, in.N, l.W.Out())
-	if w := machine.Weights(l.W, true); out.N == 1 && w.F32 != nil {
+	if w := machine.Weights(l.W, true); out.N == 1 {
 		// The same sums in the same order, with the weights where they lie.
-		m.Gemm.Multiply(gemm.C{Data: out.Data, Row: 1}, gemm.A{Data: w.F32, Row: w.Col, Col: w.Row},
-			in.BT(1), out.D, 1, in.D, accumulate)
+		m.Gemm.Multiply(gemm.C{Data: out.Data, Row: 1},
+			gemm.A{Data: w.F32, BF16: w.BF16, Row: w.Col, Col: w.Row}, in.BT(1), out.D, 1, in.D,
+			accumulate)
 	} else {
 		m.Gemm.Multiply(out.C(), in.A(), w, out.N, out.D, in.D, accumulate)
 	}

@@ -14,6 +14,16 @@ func (o *Ops) RoundBrain(dst, src []float32) {
 	}
 }
 
+// Expand writes brain floats as floats.
+func (o *Ops) Expand(dst []float32, src []uint16) {
+	dst = dst[:len(src)]
+	n := o.wholeIf(o.asm.expand != nil, len(src))
+	if n > 0 {
+		o.asm.expand(&dst[0], &src[0], int64(n))
+	}
+	bf16.Expand(dst[n:], src[n:])
+}
+
 // Shrink rounds src to brain floats, to nearest even. Vectors of AVX512-BF16 take denormal numbers
 // for 0.
 func (o *Ops) Shrink(dst []uint16, src []float32) {

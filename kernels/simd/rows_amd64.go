@@ -74,6 +74,11 @@ func adamAVX512(p *float32, grad *float32, m *float32, v *float32, n int64, fact
 //go:noescape
 func roundBrainAVX512(dst *float32, src *float32, n int64)
 
+// expandAVX512 writes n brain floats as floats.
+//
+//go:noescape
+func expandAVX512(dst *float32, src *uint16, n int64)
+
 // expSumAVX2 computes dst = exp(src·scale - shift) and returns its sum.
 //
 //go:noescape
@@ -143,6 +148,11 @@ func adamAVX2(p *float32, grad *float32, m *float32, v *float32, n int64, factor
 //
 //go:noescape
 func roundBrainAVX2(dst *float32, src *float32, n int64)
+
+// expandAVX2 writes n brain floats as floats.
+//
+//go:noescape
+func expandAVX2(dst *float32, src *uint16, n int64)
 
 // expSumBrainAVX512 computes dst = exp(src·scale - shift), rounded, and returns the sum of what was not.
 //

@@ -501,6 +501,24 @@ roundBrainAVX512_loop:
 	VZEROUPPER
 	RET
 
+// func expandAVX512(dst *float32, src *uint16, n int64)
+// Requires: AVX, AVX512F
+TEXT ·expandAVX512(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ src+8(FP), SI
+
+expandAVX512_loop:
+	VPMOVZXWD (SI), Z0
+	VPSLLD    $0x10, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	ADDQ      $0x20, SI
+	ADDQ      $+64, DI
+	SUBQ      $0x10, CX
+	JNZ       expandAVX512_loop
+	VZEROUPPER
+	RET
+
 // func expSumAVX2(dst *float32, src *float32, n int64, scale float32, shift float32) float32
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·expSumAVX2(SB), NOSPLIT, $32-36
@@ -987,6 +1005,24 @@ roundBrainAVX2_loop:
 	ADDQ      $+32, SI
 	SUBQ      $0x08, CX
 	JNZ       roundBrainAVX2_loop
+	VZEROUPPER
+	RET
+
+// func expandAVX2(dst *float32, src *uint16, n int64)
+// Requires: AVX, AVX2
+TEXT ·expandAVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ n+16(FP), CX
+	MOVQ src+8(FP), SI
+
+expandAVX2_loop:
+	VPMOVZXWD (SI), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	ADDQ      $0x10, SI
+	ADDQ      $+32, DI
+	SUBQ      $0x08, CX
+	JNZ       expandAVX2_loop
 	VZEROUPPER
 	RET
 

@@ -88,6 +88,7 @@ type assembly struct {
 	swigluGrad  func(dgate, dup, dy, gate, up *float32, n int64)
 	adam        func(p, grad, m, v *float32, n int64, factors *float32)
 	roundBrain  func(dst, src *float32, n int64)
+	expand      func(dst *float32, src *uint16, n int64)
 
 	// Those of AVX512-BF16, for whole pairs of vectors.
 	shrink      func(dst *uint16, src *float32, n int64)

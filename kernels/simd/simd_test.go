@@ -24,6 +24,26 @@ func fenced(t *testing.T, rng *rand.Rand, n int) []float32 {
 	return row
 }
 
+// TestExpand: every brain float of every length of row is the float whose upper half it is.
+func TestExpand(t *testing.T) {
+	eachTier(t, func(t *testing.T, o *Ops) {
+		next := uint16(0)
+		for n := range 600 {
+			src, dst := make([]uint16, n), fenced(t, rand.New(rand.NewSource(1)), n)
+			for i := range src {
+				src[i] = next
+				next++
+			}
+			o.Expand(dst, src)
+			for i, x := range dst {
+				if got, want := math.Float32bits(x), uint32(src[i])<<16; got != want {
+					t.Fatalf("n=%d: element %d is %08x, want %08x", n, i, got, want)
+				}
+			}
+		}
+	})
+}
+
 func TestRowsOfEveryLength(t *testing.T) {
 	eachTier(t, func(t *testing.T, o *Ops) {
 		rng := rand.New(rand.NewSource(1))
