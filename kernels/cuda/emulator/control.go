@@ -16,13 +16,17 @@ static void fail(const char *name, int call, int error) {
 static int calls(const char *name) {
   return ((int (*)(const char *))find("emulator_calls"))(name);
 }
-static void order(int n) { ((void (*)(int))find("emulator_order"))(n); }
+static void order(int n) {
+  if (present()) ((void (*)(int))find("emulator_order"))(n);
+}
 static void skip(const char *place) { ((void (*)(const char *))find("emulator_skip"))(place); }
 static void device(int n, int capability, unsigned long long bytes) {
   ((void (*)(int, int, unsigned long long))find("emulator_device"))(n, capability, bytes);
 }
 static void recover(void) { ((void (*)(void))find("emulator_recover"))(); }
-static const char *text(const char *name) { return ((const char *(*)(void))find(name))(); }
+static const char *text(const char *name) {
+  return present() ? ((const char *(*)(void))find(name))() : "";
+}
 */
 import "C"
 
@@ -48,7 +52,7 @@ func Orders() []Order { return []Order{Forward, Backward, Shuffled} }
 // Present reports whether the emulator is the driver of this process.
 func Present() bool { return C.present() != 0 }
 
-// SetOrder sets the order of the following launches.
+// SetOrder sets the order of the following launches. A GPU has its own.
 func SetOrder(o Order) { C.order(C.int(o)) }
 
 // Fail lets the call-th of the following calls of a function of the driver fail; 0: none.
@@ -76,7 +80,7 @@ func SetDevice(n, capability int, bytes uint64) {
 // Recover makes a device that a failed kernel lost work again.
 func Recover() { C.recover() }
 
-// Message says what the last kernel that failed did wrong; "": nothing.
+// Message says what the last kernel that failed did wrong; "": nothing, or a GPU, which does not say.
 func Message() string { return text("emulator_message") }
 
 func text(function string) (s string) {

@@ -1,0 +1,172 @@
+//go:build gpu
+
+// Measure times the operators of the CUDA backend on the GPU that is here, against what its hardware
+// could do, and prints the figures as JSON. Half of the repetitions warm up.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"time"
+
+	"longlora/kernels"
+	"longlora/kernels/cuda"
+	"longlora/kernels/pattern"
+)
+
+// figure is a measurement. Peer and ratio are a peer's, null where there is none.
+type figure struct {
+	Name  string   `json:"name"`
+	Ours  float64  `json:"ours"`
+	Peer  *float64 `json:"peer"`
+	Unit  string   `json:"unit"`
+	Ratio *float64 `json:"ratio"`
+}
+
+type bench struct {
+	b       *cuda.Backend
+	arena   kernels.Arena
+	repeat  int
+	figures []figure
+}
+
+func main() {
+	tokens := flag.Int("tokens", 8192, "tokens of a row")
+	width := flag.Int("width", 4096, "size of the hidden state")
+	ffn := flag.Int("ffn", 11008, "inner size of the MLP")
+	repeat := flag.Int("repeat", 20, "repetitions")
+	flag.Parse()
+	if err := run(*tokens, *width, *ffn, *repeat); err != nil {
+		fmt.Fprintln(os.Stderr, "measure:", err)
+		os.Exit(1)
+	}
+}
+
+func run(tokens, width, ffn, repeat int) error {
+	start := time.Now()
+	b, err := cuda.Open(cuda.Options{})
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m := &bench{b: b, repeat: repeat}
+	m.add("jit_s", time.Since(start).Seconds(), "s")
+	for _, f := range []func(tokens, width, ffn int) error{m.products, m.adapters, m.attention, m.rows} {
+		if err := f(tokens, width, ffn); err != nil {
+			return err
+		}
+	}
+	e := json.NewEncoder(os.Stdout)
+	e.SetIndent("", "  ")
+	return e.Encode(map[string]any{"device": b.Info().String(), "figures": m.figures})
+}
+
+func (m *bench) add(name string, value float64, unit string) {
+	m.figures = append(m.figures, figure{Name: name, Ours: value, Unit: unit})
+}
+
+// with gives f memory that is its own.
+func (m *bench) with(bytes int64, f func()) error {
+	a, err := m.b.NewArena(bytes + 1<<20)
+	if err != nil {
+		return err
+	}
+	m.arena = a
+	f()
+	if err := m.b.Sync(); err != nil {
+		return err
+	}
+	return a.Close()
+}
+
+// act is a tensor of small values.
+func (m *bench) act(shape ...int) kernels.Tensor { return m.filled(kernels.BF16, shape...) }
+
+func (m *bench) filled(d kernels.DType, shape ...int) kernels.Tensor {
+	t := m.arena.Alloc(d, shape...)
+	values := make([]float32, t.Len())
+	for i := range values {
+		values[i] = float32(i%61-30) / 256
+	}
+	m.b.Write(t, values)
+	return t
+}
+
+// seconds returns the time of one call of f.
+func (m *bench) seconds(f func()) float64 {
+	for range m.repeat {
+		f()
+	}
+	if m.b.Sync() != nil {
+		return 0 // reported by the next Sync
+	}
+	start := time.Now()
+	for range m.repeat {
+		f()
+	}
+	_ = m.b.Sync()
+	return time.Since(start).Seconds() / float64(m.repeat)
+}
+
+// products times the model's linear layers.
+func (m *bench) products(tokens, width, ffn int) error {
+	for _, s := range []struct {
+		name    string
+		out, in int
+	}{{"attention", width, width}, {"mlp_up", ffn, width}, {"mlp_down", width, ffn}} {
+		bytes := 2 * int64(tokens*(s.in+s.out)+s.in*s.out)
+		if err := m.with(bytes, func() {
+			x, y := m.act(tokens, s.in), m.act(tokens, s.out)
+			l := kernels.Linear{W: kernels.Dense{Tensor: m.act(s.out, s.in)}}
+			t := m.seconds(func() { m.b.Linear(y, x, l, kernels.Tensor{}, false) })
+			m.add("gemm_tflops_"+s.name, 2*float64(tokens)*float64(s.in)*float64(s.out)/t/1e12, "TFLOP/s")
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adapters gives what a LoRA adapter of rank 8 adds to a layer's time.
+func (m *bench) adapters(tokens, width, _ int) error {
+	const rank = 8
+	return m.with(2*int64(2*tokens*width+width*width)+4*int64(tokens*rank+2*width*rank), func() {
+		x, y, u := m.act(tokens, width), m.act(tokens, width), m.filled(kernels.F32, tokens, rank)
+		l := kernels.Linear{W: kernels.Dense{Tensor: m.act(width, width)}, Scale: 2}
+		plain := m.seconds(func() { m.b.Linear(y, x, l, kernels.Tensor{}, false) })
+		l.A, l.B = m.filled(kernels.F32, rank, width), m.filled(kernels.F32, width, rank)
+		m.add("lora_share", m.seconds(func() { m.b.Linear(y, x, l, u, false) })/plain-1, "of the layer")
+	})
+}
+
+// attention counts four and ten operations a pair of query and key and an element of a head.
+func (m *bench) attention(tokens, width, _ int) error {
+	const dim = 128
+	heads := max(width/dim, 1)
+	s := pattern.Full(pattern.Layout{DocLens: []int32{int32(tokens)}, Heads: heads})
+	pairs := float64(tokens) * float64(tokens+1) / 2 * float64(heads)
+	return m.with(2*int64(8*tokens*heads*dim)+4*int64(heads*tokens), func() {
+		x := func() kernels.Tensor { return m.act(tokens, heads, dim) }
+		q, k, v, o, do, dq, dk, dv := x(), x(), x(), x(), x(), x(), x(), x()
+		lse := m.filled(kernels.F32, heads, tokens)
+		t := m.seconds(func() { m.b.Attention(o, lse, q, k, v, s, 0.09) })
+		m.add("attention_fwd_tflops", 4*pairs*dim/t/1e12, "TFLOP/s")
+		t = m.seconds(func() { m.b.AttentionGrad(dq, dk, dv, do, o, lse, q, k, v, s, 0.09) })
+		m.add("attention_bwd_tflops", 10*pairs*dim/t/1e12, "TFLOP/s")
+	})
+}
+
+// rows times what memory bounds, as the traffic that it needs at least.
+func (m *bench) rows(tokens, width, ffn int) error {
+	return m.with(2*int64(3*tokens*ffn+2*tokens*width)+4*int64(tokens+width), func() {
+		x, y := m.act(tokens, width), m.act(tokens, width)
+		w, rstd := m.filled(kernels.F32, width), m.filled(kernels.F32, tokens)
+		t := m.seconds(func() { m.b.RMSNorm(y, rstd, x, w, 1e-5) })
+		m.add("rmsnorm_gbs", 4*float64(tokens*width)/t/1e9, "GB/s")
+		gate, up, a := m.act(tokens, ffn), m.act(tokens, ffn), m.act(tokens, ffn)
+		t = m.seconds(func() { m.b.SwiGLU(a, gate, up) })
+		m.add("swiglu_gbs", 6*float64(tokens*ffn)/t/1e9, "GB/s")
+	})
+}
