@@ -276,6 +276,30 @@ func TestLoadDataset(t *testing.T) {
 	}
 }
 
+// Parquet files of others hold answers in groups and lists; scripts/oracle/evaluation.py wrote this one.
+func TestLoadParquetLists(t *testing.T) {
+	path := filepath.Join("testdata", "lists.parquet")
+	x, err := Load(context.Background(), []string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := x.Items(); n != 3 {
+		t.Errorf("%d items, want 3", n)
+	}
+	const choice = "the mate who had sailed with him for thirty years and never once had lowered a boat"
+	const turn = "And what did the carpenter make for the captain from the jaw of the sperm whale then"
+	for text, want := range map[string]struct {
+		row  int
+		part Part
+	}{query: {1, Query}, answer: {1, Answer}, choice: {2, Answer}, turn: {3, Query}} {
+		hits := x.Check("before it " + text + " and behind")
+		if len(hits) != 1 || hits[0].Item != fmt.Sprintf("lists.parquet:%d", want.row) ||
+			hits[0].Part != want.part {
+			t.Errorf("%q: hits %+v, want item %d, part %s", text, hits, want.row, want.part)
+		}
+	}
+}
+
 func TestFailures(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "empty"), 0o777); err != nil {

@@ -36,6 +36,16 @@ func (o *Options) part(name string) (Part, bool) {
 	return "", false
 }
 
+// partAt returns the part that a column holds, by the names on the way to it; empty: none.
+func (o *Options) partAt(path []string) (part Part) {
+	for _, name := range path {
+		if inner, named := o.part(name); named && !(inner == Text && part != "") {
+			part = inner // {"answers": {"text": ...}} holds answers
+		}
+	}
+	return part
+}
+
 // collector makes items of a JSON value. An object with a query of its own is an item; others belong
 // to the object around them, as SQuAD's {"answers": {"text": [...]}}, or are searched for items, as
 // QMSum's lists of queries.

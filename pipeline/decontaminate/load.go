@@ -199,34 +199,36 @@ func (x *Index) loadText(path string) error {
 	})
 }
 
-// loadParquet reads the columns that are named as the parts are.
+// loadParquet reads the columns that are named as the parts are, or stand in a group or list that is.
 func (x *Index) loadParquet(path string) error {
 	f, err := shard.OpenForeign(path)
 	if err != nil {
 		return err
 	}
-	var columns []string
-	for _, name := range f.Columns() {
-		if _, ok := x.o.part(name); ok {
-			columns = append(columns, name)
+	var columns [][]string
+	var parts []Part
+	for _, column := range f.TextColumns() {
+		if part := x.o.partAt(column); part != "" {
+			columns, parts = append(columns, column), append(parts, part)
 		}
 	}
 	n := 0
 	for group := range f.Groups() {
-		for row, err := range f.Rows(group, columns) {
+		if len(columns) == 0 {
+			break
+		}
+		for row, err := range f.Texts(group, columns) {
 			if err != nil {
 				return errors.Join(err, f.Close())
 			}
 			n++
 			it := Item{ID: fmt.Sprintf("%s:%d", filepath.Base(path), n)}
-			for i, name := range columns {
-				if part, _ := x.o.part(name); row[i] != "" {
-					it.put(part, row[i])
+			for i, texts := range row {
+				for _, text := range texts {
+					it.put(parts[i], text)
 				}
 			}
-			if len(columns) > 0 {
-				x.Add(it)
-			}
+			x.Add(it)
 		}
 	}
 	return f.Close()

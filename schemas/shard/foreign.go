@@ -152,15 +152,13 @@ type cursor struct {
 	at, n  int
 }
 
-func (c *cursor) next() (string, error) {
+// peek returns the next value, which stays the next one; io.EOF at the end.
+func (c *cursor) peek() (v parquet.Value, err error) {
 	for c.at == c.n {
 		if c.reader == nil {
 			page, err := c.pages.ReadPage()
-			if errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
 			if err != nil {
-				return "", err
+				return v, err
 			}
 			c.page, c.reader = page, page.Values()
 		}
@@ -169,10 +167,20 @@ func (c *cursor) next() (string, error) {
 		if errors.Is(err, io.EOF) && n == 0 {
 			c.release()
 		} else if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
+			return v, err
 		}
 	}
-	v := c.values[c.at]
+	return c.values[c.at], nil
+}
+
+func (c *cursor) next() (string, error) {
+	v, err := c.peek()
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return "", err
+	}
 	c.at++
 	switch {
 	case v.IsNull():
