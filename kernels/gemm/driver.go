@@ -198,6 +198,10 @@ func (d *Driver) pack(w *workspace, dst []float32, b B, k, cols, width int) {
 }
 
 func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
+	if p.n <= p.tiles.Narrow && p.a.Col == 1 {
+		p.tallTask(w, packed, from, to)
+		return
+	}
 	for j := 0; j < p.n; j += p.blockN {
 		end := min(j+p.blockN, p.n)
 		for k := 0; k < p.k; k += p.kc {
@@ -207,6 +211,18 @@ func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
 				rows := min(p.tiles.Rows, to-i)
 				p.strip(w, a.From(i-from, 0), i, rows, j, end, k, kc, packed, p.words(p.k), k/p.pair)
 			}
+		}
+	}
+}
+
+// tallTask is rowTask for a C so narrow that what takes the time is to read A: in order, as far as a
+// tile lets it.
+func (p *product) tallTask(w *workspace, packed []float32, from, to int) {
+	for i := from; i < to; i += p.tiles.Rows {
+		rows := min(p.tiles.Rows, to-i)
+		for k := 0; k < p.k; k += p.kc {
+			kc := min(p.kc, p.k-k)
+			p.strip(w, p.a.From(i, k), i, rows, 0, p.n, k, kc, packed, p.words(p.k), k/p.pair)
 		}
 	}
 }
