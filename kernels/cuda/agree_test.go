@@ -505,3 +505,42 @@ func attempt(s *side, f func(*side)) ([][]float64, error) {
 	f(s)
 	return s.outputs, s.b.Sync()
 }
+
+// TestLarge has tensors of more than 2^31 elements, and an index of either side of it. It takes a GPU.
+func TestLarge(t *testing.T) {
+	if emulator.Present() {
+		t.Skip("no GPU: eight GiB of brain floats take too long in emulation")
+	}
+	const rows, width = 1<<20 + 3, 4096
+	b := open(t)
+	a, err := b.NewArena(2*rows*width + 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	x := a.Alloc(kernels.BF16, rows, width)
+	b.Zero(x)
+	for _, row := range []int{0, 1<<19 - 1, 1 << 19, rows - 1} { // 2^31 elements begin row 2^19
+		one := x.Slice(0, row, row+1)
+		values := make([]float32, width)
+		for i := range values {
+			values[i] = float32(row%7 + 1)
+		}
+		b.Write(one, values)
+	}
+	b.Scale(x, 2)
+	for _, row := range []int{0, 1<<19 - 1, 1 << 19, 1<<19 + 1, rows - 1} {
+		got := make([]float32, width)
+		b.Read(got, x.Slice(0, row, row+1))
+		want := float32(2 * (row%7 + 1))
+		if row == 1<<19+1 {
+			want = 0
+		}
+		if got[0] != want || got[width-1] != want {
+			t.Errorf("row %d is %g to %g, want %g", row, got[0], got[width-1], want)
+		}
+	}
+	if err := b.Sync(); err != nil {
+		t.Fatal(err)
+	}
+}
