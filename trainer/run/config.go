@@ -12,6 +12,10 @@ type Config struct {
 	// Init is the config.json of a model to train from scratch; Model is not used then.
 	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
 
+	// Adapter is the folder of an adapter, or the output directory of a run that made one, to train on:
+	// its base is Model's default.
+	Adapter string `yaml:"adapter" usage:"adapter to go on from; its base and the shape of its matrices are taken over"`
+
 	// Shards is a path or a URL, which may be pinned by @sha256:DIGEST.
 	Shards string `yaml:"shards" usage:"dataset of sequence shards: a folder, URL[@sha256:DIGEST] or grpc://HOST:PORT@DIGEST"`
 	// Cache and CacheSize are the folder and the size of the cache for shards of object stores.

@@ -28,17 +28,22 @@ func modelDigest(fsys fs.FS) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return filesDigest(fsys, "base model", append([]string{hf.ConfigName}, weights...))
+}
+
+// filesDigest returns the sha256 of files' names and contents; what calls them in errors.
+func filesDigest(fsys fs.FS, what string, names []string) (string, error) {
 	all := sha256.New()
-	for _, name := range append([]string{hf.ConfigName}, weights...) {
+	for _, name := range names {
 		f, err := fsys.Open(name)
 		if err != nil {
-			return "", fmt.Errorf("base model: %w", err)
+			return "", fmt.Errorf("%s: %w", what, err)
 		}
 		sum := sha256.New()
 		_, err = io.Copy(sum, f)
 		f.Close() //nolint:errcheck // only read
 		if err != nil {
-			return "", fmt.Errorf("base model: %w", err)
+			return "", fmt.Errorf("%s: %w", what, err)
 		}
 		fmt.Fprintf(all, "%s %x\n", path.Base(name), sum.Sum(nil))
 	}

@@ -3,6 +3,7 @@ package run
 import (
 	"errors"
 
+	"longlora/trainer/device"
 	"longlora/trainer/graph"
 	"longlora/trainer/model"
 )
@@ -42,8 +43,12 @@ func (c *Config) stepBytes(m *model.Model) (all, kept int64, err error) {
 	return m.GradientBytes(c.microTokens())
 }
 
-// validateEngine refuses what an engine has not.
+// validateEngine refuses devices that there are not, and what an engine has not.
 func (c *Config) validateEngine() error {
+	_, wrong := c.gpuMemory()
+	if err := errors.Join(device.Check(c.Device), wrong); err != nil {
+		return err
+	}
 	if c.Engine == EngineGorgonia && c.Recompute != RecomputeNone && c.Recompute != RecomputeAuto {
 		return errors.New("engine gorgonia computes nothing again: recompute must be none or auto")
 	}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"strings"
 
 	"longlora/internal/store/cloud/dataset"
 	"longlora/kernels"
 	"longlora/kernels/cpu"
 	"longlora/kernels/cuda"
+	"longlora/kernels/machine"
 	"longlora/kernels/pattern"
 	"longlora/kernels/plan"
 	"longlora/trainer/device"
@@ -107,6 +108,14 @@ func (r *Run) openDevice() (kernels.Backend, error) {
 	return b, nil
 }
 
+// otherBackend says what makes a run's backend another.
+func otherBackend(then, now string) string {
+	if strings.HasPrefix(then, device.CUDA) || strings.HasPrefix(now, device.CUDA) {
+		return fmt.Sprintf("it ran on %s and would on %s, which --device chooses", then, now)
+	}
+	return "the environment variable " + machine.TierVariable + " chooses the backend"
+}
+
 // newPlanner returns the backend that counts for the run's device.
 func (r *Run) newPlanner() kernels.Backend {
 	if r.gpu == nil {
@@ -179,15 +188,22 @@ func (r *Run) seconds() (s float64, err error) {
 	return p.Seconds() - before, err
 }
 
-// like is a micro-batch that a plan counts: one document, under the attention of training.
+// like is a micro-batch that a plan counts: documents as long as the context, under the attention of
+// training.
 func (r *Run) like() *model.Batch {
-	tokens := r.Config.microTokens()
+	tokens, context := r.Config.microTokens(), r.Config.Context
 	b := model.Blank(tokens, r.model.Model.Heads)
+	var lens []int32
+	for from := 0; from < tokens; from += context {
+		lens = append(lens, int32(min(context, tokens-from)))
+	}
+	for i := range b.Positions {
+		b.Positions[i] = int32(i % context)
+	}
 	how, group := pattern.Full, 1
 	if r.Config.Attention == AttentionS2 {
 		how, group = pattern.S2, r.Config.Group
 	}
-	b.Segments = how(pattern.Layout{DocLens: []int32{int32(min(tokens, math.MaxInt32))},
-		Heads: r.model.Model.Heads, Group: group})
+	b.Segments = how(pattern.Layout{DocLens: lens, Heads: r.model.Model.Heads, Group: group})
 	return b
 }

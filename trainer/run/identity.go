@@ -15,7 +15,7 @@ const configName = "run.yaml"
 // free are the options that may differ when a run is resumed: no bit of the result depends on them.
 // Shards and base model are compared by their digests instead.
 var free = []string{
-	"model", "init", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
+	"model", "init", "adapter", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
 	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
 }
 
@@ -28,6 +28,13 @@ func (r *Run) identity() (map[string]any, error) {
 		if !longer && !native && !slices.Contains(free, f.Key) {
 			id[f.Key] = reflect.ValueOf(f.Value).Elem().Interface()
 		}
+	}
+	if r.adapter != nil {
+		digest, err := adapterDigest(r.Config.Adapter)
+		if err != nil {
+			return nil, err
+		}
+		id["adapter"] = digest
 	}
 	if r.base == nil {
 		config, err := r.model.Encode()

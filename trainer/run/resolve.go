@@ -17,6 +17,7 @@ import (
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
 	"longlora/trainer/open"
+	"longlora/trainer/peft"
 	"longlora/trainer/rope"
 )
 
@@ -28,10 +29,11 @@ type Run struct {
 
 	stores  store.Options
 	dataset *shard.Dataset
-	decoded *shard.Cache // nil: none
-	fsys    fs.FS        // the base model's folder
-	base    *hf.Folder   // nil: from scratch
-	model   hf.Config    // of what is trained, its RoPE extended
+	decoded *shard.Cache  // nil: none
+	fsys    fs.FS         // the base model's folder
+	base    *hf.Folder    // nil: from scratch
+	adapter *peft.Adapter // that training goes on from; nil: a new one
+	model   hf.Config     // of what is trained, its RoPE extended
 	need    Need
 	gpu     *gpu // nil: the CPU
 	// planned is the model's own context where its weights are not opened; 0: they are.
@@ -63,12 +65,16 @@ func Resolve(ctx context.Context, c Config, command string, stores store.Options
 	return r, nil
 }
 
-// Close releases the base model's files.
+// Close releases the files of the base model and the adapter.
 func (r *Run) Close() error {
-	if r.base == nil {
-		return nil
+	var errs []error
+	if r.base != nil {
+		errs = append(errs, r.base.Close())
 	}
-	return r.base.Close()
+	if r.adapter != nil {
+		errs = append(errs, r.adapter.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // CacheError is the first reason why the cache of decoded row groups did not keep one; nil: none.
@@ -128,12 +134,15 @@ func (r *Run) openModel(context.Context) (err error) {
 		}
 		return nil
 	}
+	if err := r.openAdapter(); err != nil {
+		return err
+	}
 	r.fsys = open.Folder(r.Config.Model)
 	if r.base, err = hf.Open(r.fsys, r.Config.Model); err != nil {
 		return err
 	}
 	r.model = r.base.Config
-	return nil
+	return r.fitAdapter()
 }
 
 // setContext fills in the context and what follows from it: the rotary embedding and attention.
@@ -144,13 +153,7 @@ func (r *Run) setContext(context.Context) (err error) {
 			return err
 		}
 	}
-	current, scratch := r.model.RoPE.Max, c.Init != ""
-	switch {
-	case r.base != nil:
-		current = r.base.Context()
-	case r.planned > 0:
-		current = r.planned
-	}
+	current, scratch := r.context(), c.Init != ""
 	if scratch && c.Context > current {
 		return fmt.Errorf("context is %d, but %s says max_position_embeddings %d: a model trained "+
 			"from scratch has no positions to interpolate; raise it there", c.Context, c.Init, current)

@@ -13,7 +13,6 @@ import (
 	"longlora/internal/atomicfile"
 	"longlora/kernels"
 	"longlora/kernels/cpu"
-	"longlora/kernels/machine"
 	"longlora/kernels/pattern"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
@@ -171,12 +170,7 @@ func (r *Run) start(m *model.Model, id map[string]any) (checkpoint.State, error)
 			return state, err
 		}
 	}
-	if r.base == nil {
-		err = m.Init(r.Config.Seed)
-	} else if err = m.Load(m.Params().Base(), r.base.Tensor); err == nil {
-		err = m.InitAdapters(r.Config.Seed)
-	}
-	if err != nil || latest == "" {
+	if err := r.load(m); err != nil || latest == "" {
 		return state, err
 	}
 	return checkpoint.Restore(latest, m)
@@ -193,7 +187,7 @@ func (r *Run) compare(dir string, now checkpoint.State) error {
 		return err
 	}
 	if tier(then.Backend) != tier(now.Backend) {
-		differ = append(differ, "the environment variable "+machine.TierVariable+" chooses the backend")
+		differ = append(differ, otherBackend(then.Backend, now.Backend))
 	}
 	if len(differ) > 0 {
 		return fmt.Errorf("cannot resume %s: %s; set these as they were, or start another run in "+

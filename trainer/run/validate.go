@@ -29,6 +29,9 @@ func (c *Config) Validate() error {
 	if c.Init != "" && c.Method != MethodFull {
 		bad("init trains from scratch, which needs method full, not %q", c.Method)
 	}
+	if c.Adapter != "" && c.Method != MethodLoRA {
+		bad("adapter can be trained on by method lora, not %q: trainer merge folds it into its base", c.Method)
+	}
 	if c.Context < 0 || c.Group < 0 {
 		bad("context is %d and group %d, want 0 or more", c.Context, c.Group)
 	}

@@ -1,0 +1,109 @@
+package run
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"longlora/trainer/hf"
+	"longlora/trainer/model"
+	"longlora/trainer/open"
+	"longlora/trainer/peft"
+)
+
+// openAdapter opens the adapter that training goes on from, and takes over what it says of its
+// making: its base unless another is named, and the shape of its adapters.
+func (r *Run) openAdapter() (err error) {
+	c := &r.Config
+	if c.Adapter == "" {
+		return nil
+	}
+	if r.adapter, err = open.Adapter(c.Adapter); err != nil {
+		return err
+	}
+	a, usual := r.adapter, Defaults()
+	if c.Model == usual.Model && a.Base != "" {
+		c.Model = a.Base
+	}
+	if c.LoRARank != a.LoRA.Rank && c.LoRARank != usual.LoRARank ||
+		c.LoRAAlpha != a.LoRA.Alpha && c.LoRAAlpha != usual.LoRAAlpha ||
+		!alike(c.LoRATargets, a.LoRA.Targets) && !alike(c.LoRATargets, usual.LoRATargets) {
+		return fmt.Errorf("adapter %s has rank %d, alpha %g and targets %s, which cannot be changed: leave "+
+			"--lora-rank, --lora-alpha and --lora-targets out", c.Adapter, a.LoRA.Rank, a.LoRA.Alpha,
+			strings.Join(a.LoRA.Targets, ","))
+	}
+	c.LoRARank, c.LoRAAlpha, c.LoRATargets = a.LoRA.Rank, a.LoRA.Alpha, a.LoRA.Targets
+	return nil
+}
+
+// alike reports whether two lists have the same members.
+func alike(x, y []string) bool {
+	x, y = slices.Sorted(slices.Values(x)), slices.Sorted(slices.Values(y))
+	return slices.Equal(x, y)
+}
+
+// fitAdapter checks the adapter against the base, and takes over its rotary embedding.
+func (r *Run) fitAdapter() error {
+	if r.adapter == nil {
+		return nil
+	}
+	if err := r.adapter.Fit(r.model.Model); err != nil {
+		return err
+	}
+	for _, g := range r.adapter.Train {
+		tied := g == string(model.GroupHead) && r.model.Model.Tied // one tensor, saved twice
+		if !tied && !slices.Contains(r.Config.Train, g) {
+			return fmt.Errorf("adapter %s holds the group %s in full, so that it must be trained on: add it to "+
+				"--train %s", r.Config.Adapter, g, strings.Join(r.Config.Train, ","))
+		}
+	}
+	if r.adapter.Config != nil {
+		r.model.RoPE = r.adapter.Config.RoPE
+	}
+	return nil
+}
+
+// context returns the positions that the model had before this run.
+func (r *Run) context() int {
+	switch {
+	case r.adapter != nil && r.adapter.Notes.Context > 0:
+		return r.adapter.Notes.Context
+	case r.adapter != nil && r.adapter.Config != nil:
+		return r.adapter.Config.RoPE.Max
+	case r.base != nil:
+		return r.base.Context()
+	case r.planned > 0:
+		return r.planned
+	}
+	return r.model.RoPE.Max
+}
+
+// load gives m the values that training begins with.
+func (r *Run) load(m *model.Model) error {
+	if r.base == nil {
+		return m.Init(r.Config.Seed)
+	}
+	source := model.Source(r.base.Tensor)
+	if r.adapter != nil {
+		return m.Load(m.Params(), r.adapter.Over(source))
+	}
+	if err := m.Load(m.Params().Base(), source); err != nil {
+		return err
+	}
+	return m.InitAdapters(r.Config.Seed)
+}
+
+// adapterDigest returns the sha256 of an adapter folder's configuration and weights.
+func adapterDigest(name string) (string, error) {
+	fsys := open.Any(name)
+	names := []string{peft.ConfigName}
+	for _, pattern := range []string{hf.ConfigName, "*.safetensors", "*.bin"} {
+		found, err := fs.Glob(fsys, pattern)
+		if err != nil {
+			return "", err
+		}
+		names = append(names, found...)
+	}
+	return filesDigest(fsys, "adapter", names)
+}
