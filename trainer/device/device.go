@@ -27,6 +27,15 @@ type Choice struct {
 	Index int
 }
 
+// Check reports whether Parse reads a name.
+func Check(name string) error {
+	if name == Auto {
+		return nil
+	}
+	_, err := Parse(name)
+	return err
+}
+
 // Parse reads "cpu", "cuda", "cuda:N" or "auto". The latter is the first GPU if there is one.
 func Parse(name string) (Choice, error) {
 	switch name {
