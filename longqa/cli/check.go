@@ -8,7 +8,6 @@ import (
 	"longlora/internal/command"
 	"longlora/internal/tokenizer"
 	"longlora/longqa/check"
-	"longlora/schemas/shard"
 )
 
 func newCheck() *cobra.Command {
@@ -24,15 +23,17 @@ func newCheck() *cobra.Command {
 }
 
 func runCheck(c *cobra.Command, dir string) error {
-	d, err := shard.Open(dir)
+	d, err := openDataset(c.Context(), dir)
 	if err != nil {
 		return fmt.Errorf("check: %w", err)
 	}
 	var t *tokenizer.Tokenizer
-	if path := d.TokenizerPath(); path != "" {
-		if t, err = tokenizer.Open(path); err != nil {
-			return fmt.Errorf("check: %w", err)
-		}
+	data, err := d.TokenizerFile(c.Context())
+	if err == nil && data != nil {
+		t, err = tokenizer.Parse(d.Dir()+"/tokenizer.json", data)
+	}
+	if err != nil {
+		return fmt.Errorf("check: %w", err)
 	}
 	rows, _ := d.Count("")
 	p := command.NewProgress(c.ErrOrStderr(), "check", rows, "rows")

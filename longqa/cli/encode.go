@@ -10,14 +10,13 @@ import (
 	"longlora/internal/prompt"
 	"longlora/longqa/encode"
 	"longlora/pipeline/limit"
-	"longlora/schemas/shard"
 )
 
 func newEncode() *cobra.Command {
 	o := encode.Options{MaxDropped: limit.Share(0.1)}
 	var examples, tokenizer, template string
 	c := &cobra.Command{
-		Use:   "encode --examples DIR --out DIR",
+		Use:   "encode --examples DATASET --out DIR",
 		Short: "Render and tokenize examples into a sequence dataset",
 		Long: "Render and tokenize examples into a sequence dataset. The loss is on the answer and\n" +
 			"its end. An example longer than the context loses lines of its material that hold no\n" +
@@ -28,7 +27,7 @@ func newEncode() *cobra.Command {
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&examples, "examples", "", "example dataset to encode")
+	f.StringVar(&examples, "examples", "", "example dataset to encode: a path or a URL")
 	f.StringVar(&o.Out, "out", "", "directory of the new dataset")
 	f.StringVar(&o.Name, "name", "", "name of the new dataset (default: the examples' and context)")
 	f.BoolVar(&o.Overwrite, "overwrite", false, "replace the dataset that is there")
@@ -38,6 +37,8 @@ func newEncode() *cobra.Command {
 	f.IntVar(&o.Context, "context", 4096, "most tokens of a sequence")
 	f.StringVar(&o.Packing, "packing", "", "put several examples into a sequence, as pipeline encode "+
 		"does: best-fit, concat (default: one each)")
+	f.BoolVar(&o.HFColumns, "hf-columns", false, "write labels, position_ids and attention_mask too, for "+
+		"TRL, Axolotl and other trainers on transformers")
 	f.StringSliceVar(&o.Splits, "split", nil, "splits to encode (default: all)")
 	f.Var(&o.MaxDropped, "max-dropped", "examples that may be dropped before the build fails")
 	f.IntVar(&o.Workers, "workers", 0, "files that are worked on at once; 0: one a processor")
@@ -55,7 +56,7 @@ func runEncode(c *cobra.Command, o encode.Options, examples, tokenizer,
 	if o.Tokenizer, err = openTokenizer(tokenizer); err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
-	if o.Examples, err = shard.Open(examples); err != nil {
+	if o.Examples, err = openDataset(c.Context(), examples); err != nil {
 		return fmt.Errorf("encode: %w", err)
 	}
 	if o.Name == "" {

@@ -10,7 +10,6 @@ import (
 	"longlora/longqa/export"
 	"longlora/pipeline/licence"
 	"longlora/pipeline/limit"
-	"longlora/schemas/shard"
 )
 
 // exportFlags are the flags of longqa export.
@@ -52,7 +51,7 @@ func runExport(c *cobra.Command, f exportFlags, dir string) error {
 	if f.Gate, err = licence.New(f.allow, f.deny); err != nil {
 		return command.Usagef("export: %w", err)
 	}
-	d, err := shard.Open(dir)
+	d, err := openDataset(c.Context(), dir)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}

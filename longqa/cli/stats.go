@@ -8,7 +8,6 @@ import (
 
 	"longlora/longqa/build"
 	"longlora/longqa/figures"
-	"longlora/schemas/shard"
 )
 
 func newStats() *cobra.Command {
@@ -18,7 +17,7 @@ func newStats() *cobra.Command {
 		Short: "Count a dataset's rows by task, length, depth of evidence and more",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := shard.Open(args[0])
+			d, err := openDataset(c.Context(), args[0])
 			if err != nil {
 				return fmt.Errorf("stats: %w", err)
 			}

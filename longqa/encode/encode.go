@@ -34,6 +34,8 @@ type Options struct {
 	Context int
 	// Packing names the pack.Packing that puts several examples into a sequence; "" is one each.
 	Packing string
+	// HFColumns adds the derived columns labels, position_ids and attention_mask.
+	HFColumns bool
 	// MaxDropped is the greatest part of the examples that may be dropped.
 	MaxDropped limit.Limit
 	// Workers is the number of files that are worked on at once; 0 means one a processor. The
@@ -78,10 +80,14 @@ func (o Options) splits() []string {
 
 // config is all that the sequences depend on beside the examples and the tokenizer.
 func (o Options) config() map[string]any {
-	return map[string]any{
+	config := map[string]any{
 		"stage": "longqa encode", "context": o.Context, "template": o.Template.Name(),
 		"packing": o.Packing, "splits": o.splits(),
 	}
+	if o.HFColumns { // absent otherwise, as in datasets from before
+		config["hf_columns"] = true
+	}
+	return config
 }
 
 // Report counts what was done.
@@ -119,7 +125,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, Report, error) {
 	t, examples := o.Tokenizer, o.Examples.Manifest()
 	b, err := shard.Create(o.Out, shard.Options{
 		Kind: schemas.KindSequence, Name: o.Name, Overwrite: o.Overwrite, Config: o.config(),
-		Draw: card.Draw,
+		Draw: card.Draw, HFColumns: o.HFColumns,
 		Tokenizer: &schemas.TokenizerRef{
 			Name: t.Name(), Digest: t.Digest(), VocabSize: t.VocabSize(),
 		},
