@@ -84,7 +84,7 @@ var textEdge = []string{
 	"longlora/trainer/cli", "longlora/trainer/generate", "longlora/trainer/base",
 	"longlora/trainer/eval", "longlora/trainer/oracle",
 	"longlora/trainer/export", // a tokenizer must fit what is written with it
-	"longlora/trainer/chat", "longlora/trainer/serve",
+	"longlora/trainer/chat", "longlora/trainer/serve", "longlora/trainer/retrieval",
 }
 
 // engines is what of kernels the trainer may name beside the seam itself: the patterns, which are

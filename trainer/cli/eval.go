@@ -9,7 +9,8 @@ import (
 
 func evalCommand() *cobra.Command {
 	c := &cobra.Command{Use: "eval", Short: "Measure a model"}
-	c.AddCommand(evalPerplexity(), evalFarCopy(), evalPassKey(), evalLogits())
+	c.AddCommand(evalPerplexity(), evalFarCopy(), evalPassKey(), evalRetrieval(), evalShort(),
+		evalSuite(), evalLogits())
 	return c
 }
 

@@ -18,6 +18,8 @@ type passKeyFlags struct {
 	trials  int
 	seed    uint64
 	json    bool
+	// protocol is plain or upstream.
+	protocol string
 }
 
 func evalPassKey() *cobra.Command {
@@ -33,6 +35,8 @@ func evalPassKey() *cobra.Command {
 		"lengths of prompt and answer in tokens; default: the context, its half and its quarter")
 	flags.IntVar(&f.trials, "trials", 10, "prompts for each length, at depths spread evenly")
 	flags.Uint64Var(&f.seed, "seed", 1, "seed of the numbers")
+	flags.StringVar(&f.protocol, "protocol", "plain",
+		"plain, or upstream: the published test, whose depths, seeds and rough lengths are its own")
 	flags.BoolVar(&f.json, "json", false, "write the result as JSON")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c) }
 	return c
@@ -41,6 +45,9 @@ func evalPassKey() *cobra.Command {
 func (f *passKeyFlags) run(c *cobra.Command) error {
 	if f.trials < 1 {
 		return command.Usagef("--trials is %d, want at least 1", f.trials)
+	}
+	if f.protocol != "plain" && f.protocol != "upstream" {
+		return command.Usagef("--protocol is %q; the protocols are plain and upstream", f.protocol)
 	}
 	m, err := f.open()
 	if err != nil {
@@ -58,9 +65,13 @@ func (f *passKeyFlags) run(c *cobra.Command) error {
 	p.Generate = func(ctx context.Context, prompt []int32, n int) ([]int32, error) {
 		return generate.Run(ctx, m.Model, prompt, generate.Options{MaxNew: n}, nil)
 	}
+	measure := p.Measure
+	if f.protocol == "upstream" {
+		measure = p.MeasureUpstream
+	}
 	results := []eval.Recall{}
 	for _, length := range f.lengths {
-		r, err := p.Measure(c.Context(), length)
+		r, err := measure(c.Context(), length)
 		if err != nil {
 			return err
 		}

@@ -106,6 +106,12 @@ func protocolOf(name string) (protocol, error) {
 
 func (f *perplexityFlags) measure(c *cobra.Command, d *shard.Dataset, m *open.Model,
 	run protocol) (eval.Perplexity, error) {
+	return f.measureUpTo(c, d, m, run, m.Options().Context)
+}
+
+// measureUpTo measures in pieces or windows of so many tokens.
+func (f *perplexityFlags) measureUpTo(c *cobra.Command, d *shard.Dataset, m *open.Model,
+	run protocol, tokens int) (eval.Perplexity, error) {
 	scorer, err := newScorer(m, f.attention, f.group)
 	if err != nil {
 		return eval.Perplexity{}, err
@@ -117,7 +123,7 @@ func (f *perplexityFlags) measure(c *cobra.Command, d *shard.Dataset, m *open.Mo
 	defer r.Release()
 	bar := command.NewProgress(c.ErrOrStderr(), "eval ppl", 0, "tokens")
 	defer bar.Done()
-	return run(c.Context(), scorer, eval.Sequences(r, f.sequences), m.Options().Context,
+	return run(c.Context(), scorer, eval.Sequences(r, f.sequences), tokens,
 		func(tokens int) { bar.Add(int64(tokens)) })
 }
 

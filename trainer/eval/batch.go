@@ -2,6 +2,7 @@ package eval
 
 // piece is a stretch of one document that is scored by itself.
 type piece struct {
+	id     string // of the document, where it matters
 	ids    []int32
 	wanted []bool
 	first  int // the tokens before are only context

@@ -58,14 +58,20 @@ func PerToken(ctx context.Context, s Scorer, seqs iter.Seq2[schemas.Sequence, er
 	return t.perplexity(PerTokenName), nil
 }
 
-// pieces cuts a sequence's documents to at most limit tokens and marks their targets.
-func pieces(seq *schemas.Sequence, limit int) []piece {
+// targets marks a sequence's targets.
+func targets(seq *schemas.Sequence) []bool {
 	target := make([]bool, len(seq.InputIDs))
 	for _, span := range seq.LossSpans {
 		for i := span.Start; i < span.End; i++ {
 			target[i] = true
 		}
 	}
+	return target
+}
+
+// pieces cuts a sequence's documents to at most limit tokens and marks their targets.
+func pieces(seq *schemas.Sequence, limit int) []piece {
+	target := targets(seq)
 	var all []piece
 	from := 0
 	for _, n := range seq.DocLens {

@@ -18,6 +18,14 @@ type Options struct {
 	Sampling
 }
 
+// TooLongError reports a prompt and new tokens that are none, or more than the model's context.
+type TooLongError struct{ Prompt, MaxNew, Context int }
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("generate: a prompt of %d tokens and %d new ones: want at least one of each and "+
+		"at most %d together, the model's context", e.Prompt, e.MaxNew, e.Context)
+}
+
 // Run continues prompt and returns the new tokens, the stop token included. emit, if not nil, is
 // given each token as it is chosen; its error ends the generation. The prompt and MaxNew tokens
 // must fit into the model's context.
@@ -29,8 +37,7 @@ func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
 	}
 	total, limit := len(prompt)+o.MaxNew, m.Options().Context
 	if len(prompt) == 0 || o.MaxNew < 1 || total > limit {
-		return nil, fmt.Errorf("generate: a prompt of %d tokens and %d new ones: want at least one of "+
-			"each and at most %d together, the model's context", len(prompt), o.MaxNew, limit)
+		return nil, &TooLongError{len(prompt), o.MaxNew, limit}
 	}
 	d, err := m.NewDecoder(total, 0)
 	if err != nil {
