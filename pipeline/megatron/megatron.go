@@ -101,6 +101,10 @@ func (e *exporter) run(ctx context.Context, d *shard.Dataset, split, prefix stri
 	if err := errors.Join(e.index(w, lens, r.Documents), w.Flush()); err != nil {
 		return err
 	}
+	// an index of what stood there before fits no other tokens
+	if err := os.Remove(prefix + ".idx"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
 	if err := bin.Commit(); err != nil {
 		return err
 	}
