@@ -132,3 +132,45 @@ func TestMemoryLimit(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// word is a number in letters.
+func word(n int) string {
+	w := "w"
+	for range 4 {
+		w += string(rune('a' + n%26))
+		n /= 26
+	}
+	return w
+}
+
+// book is a file of many pages of forty lines each.
+func book(pages int) []byte {
+	var kids strings.Builder
+	all := []string{catalog, "", font}
+	for i := range pages {
+		fmt.Fprintf(&kids, "%d 0 R ", 4+2*i)
+		var lines strings.Builder
+		for k := range 40 {
+			fmt.Fprintf(&lines, "BT /F1 10 Tf 72 %d Td (%s says what no other line says) Tj ET\n",
+				720-15*k, word(40*i+k))
+		}
+		all = append(all, fmt.Sprintf("<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents %d 0 R"+
+			"/Resources<</Font<</F1 3 0 R>>>>>>", 5+2*i), content("", lines.String()))
+	}
+	all[1] = fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", kids.String(), pages)
+	return objects(all...)
+}
+
+// TestPagesAreClosed reads a long file within a bound that a third of its pages would fill if the texts
+// of pages alone were kept open.
+func TestPagesAreClosed(t *testing.T) {
+	const pages = 400
+	data := book(pages)
+	r := NewReader(Options{Memory: 24<<20 + 2*int64(len(data))})
+	defer r.Close()
+	text, err := r.Read(context.Background(), data)
+	if err != nil || text.Pages != pages {
+		t.Fatalf("%d pages, %v", text.Pages, err)
+	}
+	inOrder(t, text.Body, word(0)+" says", word(200*40+39)+" says", word(399*40+39)+" says")
+}

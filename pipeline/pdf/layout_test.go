@@ -17,7 +17,7 @@ func inOrder(t *testing.T, text string, phrases ...string) {
 	for _, want := range phrases {
 		i := strings.Index(text[at:], want)
 		if i < 0 {
-			t.Fatalf("%q does not come next in %q", want, text)
+			t.Fatalf("%q does not come next after %q", want, text[max(at-200, 0):at])
 		}
 		at += i + len(want)
 	}

@@ -1,11 +1,14 @@
 package source
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"longlora/internal/testdata"
 	"longlora/pipeline/charset"
+	"longlora/pipeline/licence"
 )
 
 // TestExtractRejects holds the reasons of files that give no text.
@@ -90,4 +93,35 @@ func TestPapers(t *testing.T) {
 			t.Errorf("the text lacks %q", joined)
 		}
 	}
+}
+
+// FuzzMarkdown reads any bytes as Markdown and as a page: no panic, and what is kept is text.
+func FuzzMarkdown(f *testing.F) {
+	f.Add([]byte("---\ntitle: &a [*a]\nlicense: MIT\n---\n# T #\n\nx"), false)
+	f.Add([]byte("---\r\nlang: 1\r\n...\r\n\xff"), true)
+	f.Add([]byte("T\n===\n\n<p>x"), false)
+	f.Fuzz(func(t *testing.T, data []byte, latin bool) {
+		o := Options{Licence: "MIT"}
+		if latin {
+			o.Encoding = "latin1"
+		}
+		decode, err := decoder(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		it := Item{}
+		it.Meta = map[string]string{}
+		if err := decode(context.Background(), data, &it); err != nil {
+			t.Fatal(err)
+		}
+		if it.Reason == "" {
+			readMarkdown(&it)
+			it.fillIn(Origin{}, o, "x.md")
+			it.judgeText()
+		}
+		if it.Reason == "" && (!utf8.ValidString(it.Text+it.Title+it.URL) || strings.TrimSpace(it.Text) == "" ||
+			!licence.IsExpression(it.Licence)) {
+			t.Errorf("kept %+v", it.Document)
+		}
+	})
 }
