@@ -10,6 +10,7 @@ type merger struct {
 	prev, next  [1 << placeBits]uint8  // places
 	symbols     []symbol
 	heap        []candidate
+	buckets     buckets
 }
 
 // maxScanned is the number of symbols up to which looking through all pairs beats a heap.
@@ -22,7 +23,7 @@ func (g *merger) merge(dst []int32, m *bpe, word string) []int32 {
 	case n == 0:
 		return dst
 	case n > maxScanned:
-		return g.mergeHeap(dst, m)
+		return g.mergeLong(dst, m)
 	}
 	return g.scan(dst, m, word)
 }
@@ -137,10 +138,13 @@ func (c candidate) before(d candidate) bool {
 	return c.order < d.order || c.order == d.order && c.pos < d.pos
 }
 
-// mergeHeap merges a long word in n log n time and appends its ids.
-func (g *merger) mergeHeap(dst []int32, m *bpe) []int32 {
-	g.start(m, nil)
-	g.drain(m)
+// mergeLong merges a long word and appends its ids.
+func (g *merger) mergeLong(dst []int32, m *bpe) []int32 {
+	if len(g.ids) >= minBucketed {
+		g.mergeBuckets(m)
+	} else {
+		g.mergeHeap(m, nil)
+	}
 	for i := int32(0); i >= 0; i = g.symbols[i].next {
 		dst = append(dst, g.symbols[i].id)
 	}
@@ -153,15 +157,23 @@ func (g *merger) mergeTracked(m *bpe, word string, f func(id, width int32)) {
 	if len(g.ids) == 0 {
 		return
 	}
-	g.start(m, g.widths)
-	g.drain(m)
+	g.mergeHeap(m, g.widths)
 	for i := int32(0); i >= 0; i = g.symbols[i].next {
 		f(g.symbols[i].id, g.symbols[i].width)
 	}
 }
 
-// start links the symbols of ids and finds the first candidates.
-func (g *merger) start(m *bpe, widths []int32) {
+// mergeHeap merges the symbols of g.ids in n log n time.
+func (g *merger) mergeHeap(m *bpe, widths []int32) {
+	g.link(widths)
+	for i := range len(g.ids) - 1 {
+		g.push(m, int32(i))
+	}
+	g.drain(m)
+}
+
+// link makes a list of the symbols of g.ids.
+func (g *merger) link(widths []int32) {
 	g.symbols, g.heap = g.symbols[:0], g.heap[:0]
 	for i, id := range g.ids {
 		s := symbol{id: id, prev: int32(i - 1), next: int32(i + 1)}
@@ -171,41 +183,50 @@ func (g *merger) start(m *bpe, widths []int32) {
 		g.symbols = append(g.symbols, s)
 	}
 	g.symbols[len(g.ids)-1].next = -1
-	for i := range len(g.ids) - 1 {
-		g.push(m, int32(i))
-	}
 }
 
 // drain merges until no candidate is left.
 func (g *merger) drain(m *bpe) {
 	for len(g.heap) > 0 {
-		c := g.pop()
-		a := &g.symbols[c.pos]
-		if a.id != c.left || a.next < 0 || g.symbols[a.next].id != c.right {
-			continue
+		if c := g.pop(); g.join(m, c) {
+			g.push(m, g.symbols[c.pos].prev)
+			g.push(m, c.pos)
 		}
-		b := &g.symbols[a.next]
-		a.id, a.next, a.width = m.result(c.order, c.left, c.right), b.next, a.width+b.width
-		b.id = gone
-		if a.next >= 0 {
-			g.symbols[a.next].prev = c.pos
-		}
-		g.push(m, a.prev)
-		g.push(m, c.pos)
 	}
 }
 
-// push adds the merge of the symbol at pos with its right neighbour, if there is one.
-func (g *merger) push(m *bpe, pos int32) {
+// join merges a candidate, if both its sides are still there.
+func (g *merger) join(m *bpe, c candidate) bool {
+	a := &g.symbols[c.pos]
+	if a.id != c.left || a.next < 0 || g.symbols[a.next].id != c.right {
+		return false
+	}
+	b := &g.symbols[a.next]
+	a.id, a.next, a.width = m.result(c.order, c.left, c.right), b.next, a.width+b.width
+	b.id = gone
+	if a.next >= 0 {
+		g.symbols[a.next].prev = c.pos
+	}
+	return true
+}
+
+// find returns the merge of the symbol at pos with its right neighbour, if there is one.
+func (g *merger) find(m *bpe, pos int32) (c candidate, ok bool) {
 	if pos < 0 || g.symbols[pos].next < 0 {
-		return
+		return c, false
 	}
 	left, right := g.symbols[pos].id, g.symbols[g.symbols[pos].next].id
 	rank := m.pairs.get(left, right)
-	if rank == noRank {
+	return candidate{m.order(rank), pos, left, right}, rank != noRank
+}
+
+// push adds the merge of the symbol at pos to the heap, if there is one.
+func (g *merger) push(m *bpe, pos int32) {
+	c, ok := g.find(m, pos)
+	if !ok {
 		return
 	}
-	g.heap = append(g.heap, candidate{m.order(rank), pos, left, right})
+	g.heap = append(g.heap, c)
 	h := g.heap
 	for i := len(h) - 1; i > 0 && h[i].before(h[(i-1)/2]); i = (i - 1) / 2 {
 		h[i], h[(i-1)/2] = h[(i-1)/2], h[i]
