@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ func TestScripts(t *testing.T) {
 			"shards": shards, "poison": poison, "damage": damage, "lock": lock, "await": await,
 			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size,
 			"examples": examples,
+			"lengths":  lengths,
 		},
 	})
 }
@@ -75,6 +77,39 @@ func shards(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// lengths writes a dataset of three sequences whose documents have those lengths: lengths DIR VOCAB
+// LENGTH... It is an error of the writer where a sequence cannot be.
+func lengths(ts *testscript.TestScript, neg bool, args []string) {
+	var numbers []int32
+	for _, arg := range args[1:] {
+		n, err := strconv.Atoi(arg)
+		ts.Check(err)
+		numbers = append(numbers, int32(n))
+	}
+	b, err := shard.Create(ts.MkAbs(args[0]), shard.Options{
+		Kind: schemas.KindSequence, Name: "lengths", Config: map[string]any{"context": 64},
+	})
+	ts.Check(err)
+	defer b.Abort() //nolint:errcheck // it does nothing after Publish
+	w, err := shard.NewFile[schemas.Sequence](b, "train", 0)
+	ts.Check(err)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 3 {
+		if err := w.Write(sequence(rng, numbers[0], numbers[1:]...)); neg {
+			if err == nil {
+				ts.Fatalf("documents of lengths %v are written", numbers[1:])
+			}
+			ts.Logf("%v", err)
+			return
+		} else {
+			ts.Check(err)
+		}
+	}
+	ts.Check(w.Close())
+	_, err = b.Publish()
+	ts.Check(err)
+}
+
 func sequence(rng *rand.Rand, vocab int32, lens ...int32) (s schemas.Sequence) {
 	for _, n := range lens {
 		start, id := int32(len(s.InputIDs)), rng.Int32N(vocab)
@@ -83,7 +118,9 @@ func sequence(rng *rand.Rand, vocab int32, lens ...int32) (s schemas.Sequence) {
 			id = (id*7 + 3) % vocab
 		}
 		s.DocLens = append(s.DocLens, n)
-		s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: start + 1, End: start + n})
+		if n > 1 {
+			s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: start + 1, End: start + n})
+		}
 		s.Docs = append(s.Docs, schemas.DocRef{SampleID: "d", Source: "test", Licence: "MIT"})
 		s.LossWeights = append(s.LossWeights, 1)
 	}
