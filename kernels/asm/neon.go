@@ -60,6 +60,7 @@ var (
 	bic   = vector3{"BIC", 0x4e601c00}
 	orr   = vector3{"ORR", 0x4ea01c00}
 	addv  = vector3{"ADD", 0x4ea08400}
+	fdiv  = vector3{"FDIV", 0x6e20fc00}
 )
 
 // op writes d = n op m, or d += n·m.
@@ -72,6 +73,8 @@ var (
 	frintn = vector3{"FRINTN", 0x4e218800}
 	fcvtns = vector3{"FCVTNS", 0x4e21a800}
 	fmaxv  = vector3{"FMAXV", 0x6e30f800}
+	fneg   = vector3{"FNEG", 0x6ea0f800}
+	fsqrt  = vector3{"FSQRT", 0x6ea1f800}
 	shl23  = vector3{"SHL $23,", 0x4f005400 | 55<<16}
 	dup    = vector3{"DUP", 0x4e040400} // lane 0
 )

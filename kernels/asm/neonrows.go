@@ -1,7 +1,5 @@
 package main
 
-import "math"
-
 // neonRowFunctions writes the row functions. All take n elements, a positive multiple of four.
 func neonRowFunctions() *source {
 	s := neonPackage("simd")
@@ -37,6 +35,9 @@ func neonRowFunctions() *source {
 		})
 	s.neonRotate()
 	s.neonExpSum()
+	s.neonSwiGLU()
+	s.neonSwiGLUGrad()
+	s.neonAdam()
 	return s
 }
 
@@ -112,74 +113,38 @@ func (s *source) neonMap(name, signature, doc string, pointers, scalars []string
 }
 
 func (s *source) neonRotate() {
-	pointers, scalars := []string{"x", "y", "c", "s"}, []string{"sign"}
-	s.function("rotateNEON", "(x, y, c, s *float32, n int64, sign float32)",
-		"turns the pairs (x, y) by the angles of cosines c and sines sign·s.",
-		size(pointers, scalars))
-	s.begin(pointers, scalars)
-	s.label("rotateNEON_loop")
-	s.line("VLD1 (R0), [V0.S4]")
-	s.line("VLD1 (R1), [V1.S4]")
-	s.line("VLD1.P 16(R2), [V2.S4]")
-	s.line("VLD1.P 16(R3), [V3.S4]")
+	const name = "rotateNEON"
+	s.function(name, "(x, c, s *float32, heads, stride, half, n int64, sign float32)",
+		"turns n of half pairs (x, x+half) of each head by the angles of cosines c and sines sign·s.", 60)
+	for i, p := range []string{"x", "c", "s", "heads", "stride", "half", "n"} {
+		s.line("MOVD %s+%d(FP), R%d", p, 8*i, i)
+	}
+	s.line("FMOVS sign+56(FP), F16")
+	s.op2(dup, 16, 16)
+	s.line("LSL $2, R4, R4")
+	s.line("LSL $2, R5, R5")
+	s.label(name + "_head")
+	s.line("MOVD R0, R9")
+	s.line("ADD R5, R0, R10")
+	s.line("MOVD R1, R11")
+	s.line("MOVD R2, R12")
+	s.line("MOVD R6, R8")
+	s.label(name + "_loop")
+	s.line("VLD1 (R9), [V0.S4]")
+	s.line("VLD1 (R10), [V1.S4]")
+	s.line("VLD1.P 16(R11), [V2.S4]")
+	s.line("VLD1.P 16(R12), [V3.S4]")
 	s.op(fmul, 3, 3, 16)
 	s.op(fmul, 4, 0, 2)
 	s.op(fmls, 4, 1, 3)
 	s.op(fmul, 5, 1, 2)
 	s.op(fmla, 5, 0, 3)
-	s.line("VST1.P [V4.S4], 16(R0)")
-	s.line("VST1.P [V5.S4], 16(R1)")
-	s.line("SUBS $4, R8, R8")
-	s.line("BNE rotateNEON_loop")
-	s.line("RET")
-}
-
-// neonExpSum is exponential.sum: see expConstants.
-func (s *source) neonExpSum() {
-	const name = "expSumNEON"
-	pointers, scalars := []string{"dst", "src"}, []string{"scale", "shift"}
-	s.function(name, "(dst, src *float32, n int64, scale, shift float32) float32",
-		"computes dst = exp(src·scale - shift) and returns its sum.", size(pointers, scalars)+4)
-	result := s.begin(pointers, scalars)
-	constant := func(i int) int { return 18 + i } // V18 to V29
-	for i, c := range expConstants {
-		s.line("MOVW $0x%08x, R9", math.Float32bits(c))
-		s.line("VDUP R9, V%d.S4", constant(i))
-	}
-	s.line("MOVW $127, R9")
-	s.line("VDUP R9, V30.S4")
-	s.zero(31)
-	s.zero(7)
-	s.op(fsub, 17, 7, 17) // -shift
-	s.label(name + "_loop")
-	s.line("VLD1.P 16(R1), [V1.S4]")
-	s.op(orr, 0, 17, 17)
-	s.op(fmla, 0, 1, 16)
-	s.op(fcmgt, 6, constant(least), 0) // false for NaN
-	s.op(fmax, 0, 0, constant(least))
-	s.op(fmin, 0, 0, constant(most))
-	s.op(fmul, 1, 0, constant(log2e))
-	s.op2(frintn, 1, 1)
-	s.op(fmla, 0, 1, constant(ln2High))
-	s.op(fmla, 0, 1, constant(ln2Low))
-	p, q := 2, 3
-	s.op(orr, p, constant(poly), constant(poly))
-	for _, c := range []int{poly + 1, poly + 2, poly + 3, poly + 4, poly + 5, one, one} {
-		s.op(orr, q, constant(c), constant(c))
-		s.op(fmla, q, p, 0)
-		p, q = q, p
-	}
-	s.op2(fcvtns, 1, 1)
-	s.op(addv, 1, 1, 30)
-	s.op2(shl23, 1, 1)
-	s.op(fmul, p, p, 1)
-	s.op(bic, p, p, 6)
-	s.op(fadd, 31, 31, p)
-	s.line("VST1.P [V%d.S4], 16(R0)", p)
+	s.line("VST1.P [V4.S4], 16(R9)")
+	s.line("VST1.P [V5.S4], 16(R10)")
 	s.line("SUBS $4, R8, R8")
 	s.line("BNE %s_loop", name)
-	s.op(faddp, 31, 31, 31)
-	s.op(faddp, 31, 31, 31)
-	s.line("FMOVS F31, ret+%d(FP)", result)
+	s.line("ADD R4, R0, R0")
+	s.line("SUBS $1, R3, R3")
+	s.line("BNE %s_head", name)
 	s.line("RET")
 }

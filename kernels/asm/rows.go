@@ -23,6 +23,7 @@ func rowKernels() {
 		multiply("multiply"+t.suffix, t.v)
 		multiplyAdd("multiplyAdd"+t.suffix, t.v)
 		gate("gate"+t.suffix, t.v)
+		normGrad("normGrad"+t.suffix, t.v)
 		rotate("rotate"+t.suffix, t.v)
 		e.swiglu("swiglu"+t.suffix, t.v)
 		e.swigluGrad("swigluGrad"+t.suffix, t.v)
@@ -249,24 +250,115 @@ func gate(name string, v vector) {
 	end(v, nil, nil, nil)
 }
 
-func rotate(name string, v vector) {
-	r := newRow(name, "func(x, y, c, s *float32, n int64, sign float32)",
-		"turns the pairs (x, y) by the angles of cosines c and sines sign·s.", v,
-		[]string{"x", "y", "c", "s"}, []string{"sign"})
-	x, y, s, t := r.take(), r.take(), r.take(), r.take()
+// normGrad goes through a row of RMSNorm's gradient once.
+func normGrad(name string, v vector) {
+	r := newRow(name, "func(dx, dw, dy, x, w *float32, n int64, rstd, along float32)",
+		"computes dx += rstd·dy·w - along·x and dw += rstd·dy·x.", v,
+		[]string{"dx", "dw", "dy", "x", "w"}, []string{"rstd", "along"})
+	dy, x, sum, dw := r.take(), r.take(), r.take(), r.take()
 	r.loop(1, func() {
+		VMULPS(r.at("dy", 0), r.lanes["rstd"], dy)
 		VMOVUPS(r.at("x", 0), x)
-		VMOVUPS(r.at("y", 0), y)
-		VMULPS(r.at("s", 0), r.lanes["sign"], s)
-		VMULPS(y, s, t)
-		VMULPS(x, s, s)
-		VFMADD231PS(r.at("c", 0), y, s)
-		VMULPS(r.at("c", 0), x, x)
-		VSUBPS(t, x, x)
-		VMOVUPS(x, r.at("x", 0))
-		VMOVUPS(s, r.at("y", 0))
+		VMOVUPS(r.at("dx", 0), sum)
+		VFMADD231PS(r.at("w", 0), dy, sum)
+		VFNMADD231PS(r.lanes["along"], x, sum)
+		VMOVUPS(r.at("dw", 0), dw)
+		VFMADD231PS(x, dy, dw)
+		VMOVUPS(sum, r.at("dx", 0))
+		VMOVUPS(dw, r.at("dw", 0))
 	})
 	end(v, nil, nil, nil)
+}
+
+// rotate takes any n in AVX-512, else whole vectors. What is left of a head after whole vectors is read
+// by narrower ones, since a wide one would wait for what has just been written to the other half.
+func rotate(name string, v vector) {
+	TEXT(name, NOSPLIT,
+		"func(x, c, s *float32, heads, stride, half, n int64, sign float32)")
+	Pragma("noescape")
+	Doc(name+" turns n of half pairs (x, x+half) of each head by the angles of cosines c and sines",
+		"sign·s.")
+	r := rotator{low: reg.RAX, high: reg.R12, cos: reg.R11, sin: reg.RSI, at: reg.RBX}
+	head, heads, stride, half, n, left := reg.RDI, reg.RCX, reg.R8, reg.R9, reg.R10, reg.RDX
+	Load(Param("x"), head)
+	Load(Param("c"), r.cos)
+	Load(Param("s"), r.sin)
+	Load(Param("heads"), heads)
+	Load(Param("stride"), stride)
+	Load(Param("half"), half)
+	Load(Param("n"), n)
+	SHLQ(Imm(2), stride)
+	broadcastParam("sign", v.regs[0])
+	if v.bytes == 64 {
+		MOVQ(n, left)
+		ANDQ(Imm(7), left)
+		MOVQ(I32(-1), r.at)
+		BZHIQ(left, r.at, r.at)
+		KMOVW(r.at.As32(), reg.K1)
+	}
+	Label(name + "_head")
+	MOVQ(head, r.low)
+	LEAQ(Mem{Base: head, Index: half, Scale: 4}, r.high)
+	XORQ(r.at, r.at)
+	MOVQ(n, left)
+	step := func(lanes int, label string) {
+		ADDQ(Imm(uint64(lanes)), r.at)
+		SUBQ(Imm(uint64(lanes)), left)
+		CMPQ(left, Imm(uint64(lanes)))
+		JGE(LabelRef(label))
+	}
+	if v.bytes == 64 {
+		CMPQ(left, Imm(16))
+		JLT(LabelRef(name + "_half"))
+		Label(name + "_loop")
+		r.turn(zmm, false)
+		step(16, name+"_loop")
+		Label(name + "_half")
+		CMPQ(left, Imm(8))
+		JLT(LabelRef(name + "_tail"))
+	}
+	Label(name + "_loop8")
+	r.turn(ymm, false)
+	step(8, name+"_loop8")
+	if v.bytes == 64 {
+		Label(name + "_tail")
+		TESTQ(left, left)
+		JZ(LabelRef(name + "_next"))
+		r.turn(ymm, true)
+		Label(name + "_next")
+	}
+	ADDQ(stride, head)
+	DECQ(heads)
+	JNZ(LabelRef(name + "_head"))
+	VZEROUPPER()
+	RET()
+}
+
+// rotator has the places of a vector of pairs: at floats behind each pointer.
+type rotator struct{ low, high, cos, sin, at reg.GPPhysical }
+
+// turn turns a vector of pairs, or those of mask K1.
+func (r rotator) turn(v vector, mask bool) {
+	at := func(base reg.GPPhysical) Mem { return Mem{Base: base, Index: r.at, Scale: 4} }
+	sign, a, b, s, t, c := v.regs[0], v.regs[1], v.regs[2], v.regs[3], v.regs[4], v.regs[5]
+	read, write := func(m Mem, to reg.VecPhysical) { VMOVUPS(m, to) },
+		func(from reg.VecPhysical, m Mem) { VMOVUPS(from, m) }
+	if mask {
+		read = func(m Mem, to reg.VecPhysical) { VMOVUPS_Z(m, reg.K1, to) }
+		write = func(from reg.VecPhysical, m Mem) { VMOVUPS(from, reg.K1, m) }
+	}
+	read(at(r.low), a)
+	read(at(r.high), b)
+	read(at(r.cos), c)
+	read(at(r.sin), s)
+	VMULPS(s, sign, s)
+	VMULPS(b, s, t)
+	VMULPS(a, s, s)
+	VFMADD231PS(c, b, s)
+	VMULPS(c, a, a)
+	VSUBPS(t, a, a)
+	write(a, at(r.low))
+	write(s, at(r.high))
 }
 
 // adam's factors: the gradient's scale, beta1, 1-beta1, beta2, 1-beta2, rate, root, eps, decay.

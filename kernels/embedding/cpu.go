@@ -57,22 +57,22 @@ func CPUGrad(m *machine.Machine, dTable, dy, ids kernels.Tensor) {
 	grad, in, id := machine.View(dTable), machine.View(dy), machine.I32(ids)
 	machine.Want("EmbeddingGrad", "dy", dy, ids.Len(), grad.D)
 	check(id, grad.N)
-	machine.Tasks(m, machine.Chunks(in.D, columns), in.N*in.D, scatter{m.Ops, grad, in, id},
-		(*scatter).columns)
+	const line = 16
+	columns := machine.Chunks(machine.Chunks(in.D, m.Pool.Threads()), line) * line
+	machine.Tasks(m, machine.Chunks(in.D, columns), in.N*in.D, scatter{m.Ops, grad, in, id, columns},
+		(*scatter).task)
 }
-
-// columns are what a task of CPUGrad adds to.
-const columns = 64
 
 // scatter is one call of CPUGrad.
 type scatter struct {
 	ops      *simd.Ops
 	grad, in machine.Matrix
 	ids      []int32
+	columns  int // of a task
 }
 
-func (s *scatter) columns(_, i int) {
-	from, to := i*columns, min((i+1)*columns, s.in.D)
+func (s *scatter) task(_, i int) {
+	from, to := i*s.columns, min((i+1)*s.columns, s.in.D)
 	for t := range s.in.N {
 		row := s.grad.Row(int(s.ids[t]))
 		s.ops.Axpy(row[from:to], 1, s.in.Row(t)[from:to])

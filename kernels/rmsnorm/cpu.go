@@ -85,11 +85,10 @@ func (g *gradient) rows(_, i int) {
 	for t := i * chunk; t < min((i+1)*chunk, g.x.N); t++ {
 		x, dy, r := g.x.Row(t), g.dy.Row(t), g.rstd[t]
 		along := ops.Dot3(dy, g.w, x) * r * r * r / float32(g.x.D)
-		dx := g.dx.Row(t)
-		ops.MultiplyAdd(dx, dy, g.w, r)
-		ops.Axpy(dx, -along, x)
+		var dw []float32
 		if g.parts.N > 0 {
-			ops.MultiplyAdd(g.parts.Row(i), dy, x, r)
+			dw = g.parts.Row(i)
 		}
+		ops.NormGrad(g.dx.Row(t), dw, dy, x, g.w, r, along)
 	}
 }

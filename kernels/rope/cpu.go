@@ -17,7 +17,7 @@ func CPU(m *machine.Machine, x, cos, sin, pos kernels.Tensor, inverse bool) {
 	r := rotation{
 		ops: m.Ops, inverse: inverse, data: machine.F32(x), pos: machine.I32(pos),
 		cos: machine.View(cos), sin: machine.View(sin),
-		heads: x.Dim(1), stride: x.Stride(0), headStride: x.Stride(1), half: half,
+		heads: x.Dim(1), stride: x.Stride(0), headStride: x.Stride(1),
 	}
 	check(r.pos, r.cos.N)
 	machine.Rows(m, x.Dim(0), r.heads*x.Dim(2), r, (*rotation).rows)
@@ -25,25 +25,18 @@ func CPU(m *machine.Machine, x, cos, sin, pos kernels.Tensor, inverse bool) {
 
 // rotation is one call of CPU.
 type rotation struct {
-	ops                             *simd.Ops
-	inverse                         bool
-	data                            []float32
-	pos                             []int32
-	cos, sin                        machine.Matrix
-	heads, stride, headStride, half int
+	ops                       *simd.Ops
+	inverse                   bool
+	data                      []float32
+	pos                       []int32
+	cos, sin                  machine.Matrix
+	heads, stride, headStride int
 }
 
 func (r *rotation) rows(_, from, to int) {
 	for t := from; t < to; t++ {
 		at := int(r.pos[t])
-		for h := range r.heads {
-			row := r.data[t*r.stride+h*r.headStride:]
-			if r.inverse {
-				r.ops.RotateBack(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
-			} else {
-				r.ops.Rotate(row[:r.half], row[r.half:2*r.half], r.cos.Row(at), r.sin.Row(at))
-			}
-		}
+		r.ops.Rotate(r.data[t*r.stride:], r.heads, r.headStride, r.cos.Row(at), r.sin.Row(at), r.inverse)
 	}
 }
 

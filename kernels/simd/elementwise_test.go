@@ -31,14 +31,26 @@ var operations = []operation{
 		func(x []float64) float64 { x[0] += a * x[1] * x[2]; return 0 }},
 	{"Gate", 3, func(o *Ops, x [][]float32) float32 { o.Gate(x[0], x[1], x[2], a, b); return 0 },
 		func(x []float64) float64 { x[0] = x[1] * (x[2]*a - b); return 0 }},
+	{"NormGrad", 5,
+		func(o *Ops, x [][]float32) float32 {
+			o.NormGrad(x[0], x[1], x[2], x[3], x[4], a, b)
+			return 0
+		},
+		func(x []float64) float64 {
+			x[0], x[1] = x[0]+a*x[2]*x[4]-b*x[3], x[1]+a*x[2]*x[3]
+			return 0
+		}},
+	{"NormGrad without weights", 4,
+		func(o *Ops, x [][]float32) float32 { o.NormGrad(x[0], nil, x[1], x[2], x[3], a, b); return 0 },
+		func(x []float64) float64 { x[0] += a*x[1]*x[3] - b*x[2]; return 0 }},
 	{"Rotate", 4,
-		func(o *Ops, x [][]float32) float32 { o.Rotate(x[0], x[1], x[2], x[3]); return 0 },
+		func(o *Ops, x [][]float32) float32 { rotate(o, x, false); return 0 },
 		func(x []float64) float64 {
 			x[0], x[1] = x[0]*x[2]-x[1]*x[3], x[1]*x[2]+x[0]*x[3]
 			return 0
 		}},
 	{"RotateBack", 4,
-		func(o *Ops, x [][]float32) float32 { o.RotateBack(x[0], x[1], x[2], x[3]); return 0 },
+		func(o *Ops, x [][]float32) float32 { rotate(o, x, true); return 0 },
 		func(x []float64) float64 {
 			x[0], x[1] = x[0]*x[2]+x[1]*x[3], x[1]*x[2]-x[0]*x[3]
 			return 0
@@ -80,6 +92,17 @@ var operations = []operation{
 			x[0] -= 0.25*x[2]/(2*math.Sqrt(x[3])+0.125) + 0.0625*x[0]
 			return 0
 		}},
+}
+
+// rotate turns the pairs of x[0] and x[1], which lie in different rows, as one of two heads.
+func rotate(o *Ops, x [][]float32, back bool) {
+	n := len(x[0])
+	heads := make([]float32, 4*n+3)
+	copy(heads[2*n+3:], x[0])
+	copy(heads[3*n+3:], x[1])
+	o.Rotate(heads, 2, 2*n+3, x[2], x[3], back)
+	copy(x[0], heads[2*n+3:])
+	copy(x[1], heads[3*n+3:])
 }
 
 // TestOperations runs each on rows of every length between pages that fault.

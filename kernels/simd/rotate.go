@@ -1,23 +1,29 @@
 package simd
 
-// Rotate turns the pairs (x[j], y[j]) by the angles of cosines c and sines s.
-func (o *Ops) Rotate(x, y, c, s []float32) { o.rotate(x, y, c, s, 1) }
-
-// RotateBack undoes Rotate.
-func (o *Ops) RotateBack(x, y, c, s []float32) { o.rotate(x, y, c, s, -1) }
-
-func (o *Ops) rotate(x, y, c, s []float32, sign float32) {
-	y, c, s = y[:len(x)], c[:len(x)], s[:len(x)]
-	n := o.whole(len(x))
+// Rotate turns the pairs (x[j], x[half+j]) of heads, stride floats apart, by the angles of cosines c and
+// sines s, half of each; back turns them back.
+func (o *Ops) Rotate(x []float32, heads, stride int, c, s []float32, back bool) {
+	half := len(c)
+	s, sign := s[:half], float32(1)
+	if back {
+		sign = -1
+	}
+	if heads == 0 || half == 0 {
+		return
+	}
+	_ = x[(heads-1)*stride+2*half-1]
+	n := o.whole(half)
+	if o.asm.masksRotate && half > 0 {
+		n = half
+	}
 	if n > 0 {
-		o.asm.rotate(&x[0], &y[0], &c[0], &s[0], int64(n), sign)
+		o.asm.rotate(&x[0], &c[0], &s[0], int64(heads), int64(stride), int64(half), int64(n), sign)
 	}
-	if o.asm.rotate8 != nil && n+8 <= len(x) { // heads of 16 have no more
-		o.asm.rotate8(&x[n], &y[n], &c[n], &s[n], 8, sign)
-		n += 8
-	}
-	for j := n; j < len(x); j++ {
-		a, b, t := x[j], y[j], sign*s[j]
-		x[j], y[j] = a*c[j]-b*t, b*c[j]+a*t
+	for h := 0; h < heads && n < half; h++ {
+		row := x[h*stride:][:2*half]
+		for j := n; j < half; j++ {
+			a, b, t := row[j], row[half+j], sign*s[j]
+			row[j], row[half+j] = a*c[j]-b*t, b*c[j]+a*t
+		}
 	}
 }

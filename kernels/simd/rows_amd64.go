@@ -49,10 +49,16 @@ func multiplyAddAVX512(dst *float32, x *float32, y *float32, n int64, a float32)
 //go:noescape
 func gateAVX512(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
 
-// rotateAVX512 turns the pairs (x, y) by the angles of cosines c and sines sign·s.
+// normGradAVX512 computes dx += rstd·dy·w - along·x and dw += rstd·dy·x.
 //
 //go:noescape
-func rotateAVX512(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+func normGradAVX512(dx *float32, dw *float32, dy *float32, x *float32, w *float32, n int64, rstd float32, along float32)
+
+// rotateAVX512 turns n of half pairs (x, x+half) of each head by the angles of cosines c and sines
+// sign·s.
+//
+//go:noescape
+func rotateAVX512(x *float32, c *float32, s *float32, heads int64, stride int64, half int64, n int64, sign float32)
 
 // swigluAVX512 computes dst = silu(gate)·up.
 //
@@ -124,10 +130,16 @@ func multiplyAddAVX2(dst *float32, x *float32, y *float32, n int64, a float32)
 //go:noescape
 func gateAVX2(dst *float32, p *float32, x *float32, n int64, scale float32, shift float32)
 
-// rotateAVX2 turns the pairs (x, y) by the angles of cosines c and sines sign·s.
+// normGradAVX2 computes dx += rstd·dy·w - along·x and dw += rstd·dy·x.
 //
 //go:noescape
-func rotateAVX2(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+func normGradAVX2(dx *float32, dw *float32, dy *float32, x *float32, w *float32, n int64, rstd float32, along float32)
+
+// rotateAVX2 turns n of half pairs (x, x+half) of each head by the angles of cosines c and sines
+// sign·s.
+//
+//go:noescape
+func rotateAVX2(x *float32, c *float32, s *float32, heads int64, stride int64, half int64, n int64, sign float32)
 
 // swigluAVX2 computes dst = silu(gate)·up.
 //

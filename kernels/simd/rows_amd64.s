@@ -276,33 +276,124 @@ gateAVX512_loop:
 	VZEROUPPER
 	RET
 
-// func rotateAVX512(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+// func normGradAVX512(dx *float32, dw *float32, dy *float32, x *float32, w *float32, n int64, rstd float32, along float32)
 // Requires: AVX, AVX512F
-TEXT ·rotateAVX512(SB), NOSPLIT, $0-44
+TEXT ·normGradAVX512(SB), NOSPLIT, $0-56
+	MOVQ         dx+0(FP), DI
+	MOVQ         dw+8(FP), SI
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), R8
+	MOVQ         w+32(FP), R9
+	MOVQ         n+40(FP), CX
+	VBROADCASTSS rstd+48(FP), Z0
+	VBROADCASTSS along+52(FP), Z1
+
+normGradAVX512_loop:
+	VMULPS       (DX), Z0, Z2
+	VMOVUPS      (R8), Z3
+	VMOVUPS      (DI), Z4
+	VFMADD231PS  (R9), Z2, Z4
+	VFNMADD231PS Z1, Z3, Z4
+	VMOVUPS      (SI), Z5
+	VFMADD231PS  Z3, Z2, Z5
+	VMOVUPS      Z4, (DI)
+	VMOVUPS      Z5, (SI)
+	ADDQ         $+64, DI
+	ADDQ         $+64, SI
+	ADDQ         $+64, DX
+	ADDQ         $+64, R8
+	ADDQ         $+64, R9
+	SUBQ         $0x10, CX
+	JNZ          normGradAVX512_loop
+	VZEROUPPER
+	RET
+
+// func rotateAVX512(x *float32, c *float32, s *float32, heads int64, stride int64, half int64, n int64, sign float32)
+// Requires: AVX, AVX512F, AVX512VL, BMI2, FMA3
+TEXT ·rotateAVX512(SB), NOSPLIT, $0-60
 	MOVQ         x+0(FP), DI
-	MOVQ         y+8(FP), SI
-	MOVQ         c+16(FP), DX
-	MOVQ         s+24(FP), R8
-	MOVQ         n+32(FP), CX
-	VBROADCASTSS sign+40(FP), Z0
+	MOVQ         c+8(FP), R11
+	MOVQ         s+16(FP), SI
+	MOVQ         heads+24(FP), CX
+	MOVQ         stride+32(FP), R8
+	MOVQ         half+40(FP), R9
+	MOVQ         n+48(FP), R10
+	SHLQ         $0x02, R8
+	VBROADCASTSS sign+56(FP), Z0
+	MOVQ         R10, DX
+	ANDQ         $0x07, DX
+	MOVQ         $-1, BX
+	BZHIQ        DX, BX, BX
+	KMOVW        BX, K1
+
+rotateAVX512_head:
+	MOVQ DI, AX
+	LEAQ (DI)(R9*4), R12
+	XORQ BX, BX
+	MOVQ R10, DX
+	CMPQ DX, $0x10
+	JLT  rotateAVX512_half
 
 rotateAVX512_loop:
-	VMOVUPS     (DI), Z1
-	VMOVUPS     (SI), Z2
-	VMULPS      (R8), Z0, Z3
+	VMOVUPS     (AX)(BX*4), Z1
+	VMOVUPS     (R12)(BX*4), Z2
+	VMOVUPS     (R11)(BX*4), Z5
+	VMOVUPS     (SI)(BX*4), Z3
+	VMULPS      Z3, Z0, Z3
 	VMULPS      Z2, Z3, Z4
 	VMULPS      Z1, Z3, Z3
-	VFMADD231PS (DX), Z2, Z3
-	VMULPS      (DX), Z1, Z1
+	VFMADD231PS Z5, Z2, Z3
+	VMULPS      Z5, Z1, Z1
 	VSUBPS      Z4, Z1, Z1
-	VMOVUPS     Z1, (DI)
-	VMOVUPS     Z3, (SI)
-	ADDQ        $+64, DI
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	ADDQ        $+64, R8
-	SUBQ        $0x10, CX
-	JNZ         rotateAVX512_loop
+	VMOVUPS     Z1, (AX)(BX*4)
+	VMOVUPS     Z3, (R12)(BX*4)
+	ADDQ        $0x10, BX
+	SUBQ        $0x10, DX
+	CMPQ        DX, $0x10
+	JGE         rotateAVX512_loop
+
+rotateAVX512_half:
+	CMPQ DX, $0x08
+	JLT  rotateAVX512_tail
+
+rotateAVX512_loop8:
+	VMOVUPS     (AX)(BX*4), Y1
+	VMOVUPS     (R12)(BX*4), Y2
+	VMOVUPS     (R11)(BX*4), Y5
+	VMOVUPS     (SI)(BX*4), Y3
+	VMULPS      Y3, Y0, Y3
+	VMULPS      Y2, Y3, Y4
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y5, Y1, Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     Y1, (AX)(BX*4)
+	VMOVUPS     Y3, (R12)(BX*4)
+	ADDQ        $0x08, BX
+	SUBQ        $0x08, DX
+	CMPQ        DX, $0x08
+	JGE         rotateAVX512_loop8
+
+rotateAVX512_tail:
+	TESTQ       DX, DX
+	JZ          rotateAVX512_next
+	VMOVUPS.Z   (AX)(BX*4), K1, Y1
+	VMOVUPS.Z   (R12)(BX*4), K1, Y2
+	VMOVUPS.Z   (R11)(BX*4), K1, Y5
+	VMOVUPS.Z   (SI)(BX*4), K1, Y3
+	VMULPS      Y3, Y0, Y3
+	VMULPS      Y2, Y3, Y4
+	VMULPS      Y1, Y3, Y3
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y5, Y1, Y1
+	VSUBPS      Y4, Y1, Y1
+	VMOVUPS     Y1, K1, (AX)(BX*4)
+	VMOVUPS     Y3, K1, (R12)(BX*4)
+
+rotateAVX512_next:
+	ADDQ R8, DI
+	DECQ CX
+	JNZ  rotateAVX512_head
 	VZEROUPPER
 	RET
 
@@ -774,33 +865,77 @@ gateAVX2_loop:
 	VZEROUPPER
 	RET
 
-// func rotateAVX2(x *float32, y *float32, c *float32, s *float32, n int64, sign float32)
+// func normGradAVX2(dx *float32, dw *float32, dy *float32, x *float32, w *float32, n int64, rstd float32, along float32)
 // Requires: AVX, FMA3
-TEXT ·rotateAVX2(SB), NOSPLIT, $0-44
-	MOVQ         x+0(FP), DI
-	MOVQ         y+8(FP), SI
-	MOVQ         c+16(FP), DX
-	MOVQ         s+24(FP), R8
-	MOVQ         n+32(FP), CX
-	VBROADCASTSS sign+40(FP), Y0
+TEXT ·normGradAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dx+0(FP), DI
+	MOVQ         dw+8(FP), SI
+	MOVQ         dy+16(FP), DX
+	MOVQ         x+24(FP), R8
+	MOVQ         w+32(FP), R9
+	MOVQ         n+40(FP), CX
+	VBROADCASTSS rstd+48(FP), Y0
+	VBROADCASTSS along+52(FP), Y1
 
-rotateAVX2_loop:
-	VMOVUPS     (DI), Y1
-	VMOVUPS     (SI), Y2
-	VMULPS      (R8), Y0, Y3
+normGradAVX2_loop:
+	VMULPS       (DX), Y0, Y2
+	VMOVUPS      (R8), Y3
+	VMOVUPS      (DI), Y4
+	VFMADD231PS  (R9), Y2, Y4
+	VFNMADD231PS Y1, Y3, Y4
+	VMOVUPS      (SI), Y5
+	VFMADD231PS  Y3, Y2, Y5
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y5, (SI)
+	ADDQ         $+32, DI
+	ADDQ         $+32, SI
+	ADDQ         $+32, DX
+	ADDQ         $+32, R8
+	ADDQ         $+32, R9
+	SUBQ         $0x08, CX
+	JNZ          normGradAVX2_loop
+	VZEROUPPER
+	RET
+
+// func rotateAVX2(x *float32, c *float32, s *float32, heads int64, stride int64, half int64, n int64, sign float32)
+// Requires: AVX, FMA3
+TEXT ·rotateAVX2(SB), NOSPLIT, $0-60
+	MOVQ         x+0(FP), DI
+	MOVQ         c+8(FP), R11
+	MOVQ         s+16(FP), SI
+	MOVQ         heads+24(FP), CX
+	MOVQ         stride+32(FP), R8
+	MOVQ         half+40(FP), R9
+	MOVQ         n+48(FP), R10
+	SHLQ         $0x02, R8
+	VBROADCASTSS sign+56(FP), Y0
+
+rotateAVX2_head:
+	MOVQ DI, AX
+	LEAQ (DI)(R9*4), R12
+	XORQ BX, BX
+	MOVQ R10, DX
+
+rotateAVX2_loop8:
+	VMOVUPS     (AX)(BX*4), Y1
+	VMOVUPS     (R12)(BX*4), Y2
+	VMOVUPS     (R11)(BX*4), Y5
+	VMOVUPS     (SI)(BX*4), Y3
+	VMULPS      Y3, Y0, Y3
 	VMULPS      Y2, Y3, Y4
 	VMULPS      Y1, Y3, Y3
-	VFMADD231PS (DX), Y2, Y3
-	VMULPS      (DX), Y1, Y1
+	VFMADD231PS Y5, Y2, Y3
+	VMULPS      Y5, Y1, Y1
 	VSUBPS      Y4, Y1, Y1
-	VMOVUPS     Y1, (DI)
-	VMOVUPS     Y3, (SI)
-	ADDQ        $+32, DI
-	ADDQ        $+32, SI
-	ADDQ        $+32, DX
-	ADDQ        $+32, R8
-	SUBQ        $0x08, CX
-	JNZ         rotateAVX2_loop
+	VMOVUPS     Y1, (AX)(BX*4)
+	VMOVUPS     Y3, (R12)(BX*4)
+	ADDQ        $0x08, BX
+	SUBQ        $0x08, DX
+	CMPQ        DX, $0x08
+	JGE         rotateAVX2_loop8
+	ADDQ        R8, DI
+	DECQ        CX
+	JNZ         rotateAVX2_head
 	VZEROUPPER
 	RET
 

@@ -44,12 +44,27 @@ func multiplyAddNEON(dst, x, y *float32, n int64, a float32)
 //go:noescape
 func gateNEON(dst, p, x *float32, n int64, scale, shift float32)
 
-// rotateNEON turns the pairs (x, y) by the angles of cosines c and sines sign·s.
+// rotateNEON turns n of half pairs (x, x+half) of each head by the angles of cosines c and sines sign·s.
 //
 //go:noescape
-func rotateNEON(x, y, c, s *float32, n int64, sign float32)
+func rotateNEON(x, c, s *float32, heads, stride, half, n int64, sign float32)
 
 // expSumNEON computes dst = exp(src·scale - shift) and returns its sum.
 //
 //go:noescape
 func expSumNEON(dst, src *float32, n int64, scale, shift float32) float32
+
+// swigluNEON computes dst = silu(gate)·up.
+//
+//go:noescape
+func swigluNEON(dst, gate, up *float32, n int64)
+
+// swigluGradNEON computes the gradients of swiglu. dgate may be gate, dup may be up.
+//
+//go:noescape
+func swigluGradNEON(dgate, dup, dy, gate, up *float32, n int64)
+
+// adamNEON updates p, m and v by the gradient.
+//
+//go:noescape
+func adamNEON(p, grad, m, v *float32, n int64, factors *float32)

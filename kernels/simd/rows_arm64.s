@@ -143,29 +143,42 @@ gateNEON_loop:
 	BNE gateNEON_loop
 	RET
 
-// func rotateNEON(x, y, c, s *float32, n int64, sign float32)
-TEXT ·rotateNEON(SB), NOSPLIT, $0-44
+// func rotateNEON(x, c, s *float32, heads, stride, half, n int64, sign float32)
+TEXT ·rotateNEON(SB), NOSPLIT, $0-60
 	MOVD x+0(FP), R0
-	MOVD y+8(FP), R1
-	MOVD c+16(FP), R2
-	MOVD s+24(FP), R3
-	MOVD n+32(FP), R8
-	FMOVS sign+40(FP), F16
+	MOVD c+8(FP), R1
+	MOVD s+16(FP), R2
+	MOVD heads+24(FP), R3
+	MOVD stride+32(FP), R4
+	MOVD half+40(FP), R5
+	MOVD n+48(FP), R6
+	FMOVS sign+56(FP), F16
 	WORD $0x4e040610 // DUP V16, V16
+	LSL $2, R4, R4
+	LSL $2, R5, R5
+rotateNEON_head:
+	MOVD R0, R9
+	ADD R5, R0, R10
+	MOVD R1, R11
+	MOVD R2, R12
+	MOVD R6, R8
 rotateNEON_loop:
-	VLD1 (R0), [V0.S4]
-	VLD1 (R1), [V1.S4]
-	VLD1.P 16(R2), [V2.S4]
-	VLD1.P 16(R3), [V3.S4]
+	VLD1 (R9), [V0.S4]
+	VLD1 (R10), [V1.S4]
+	VLD1.P 16(R11), [V2.S4]
+	VLD1.P 16(R12), [V3.S4]
 	WORD $0x6e30dc63 // FMUL V3, V3, V16
 	WORD $0x6e22dc04 // FMUL V4, V0, V2
 	WORD $0x4ea3cc24 // FMLS V4, V1, V3
 	WORD $0x6e22dc25 // FMUL V5, V1, V2
 	WORD $0x4e23cc05 // FMLA V5, V0, V3
-	VST1.P [V4.S4], 16(R0)
-	VST1.P [V5.S4], 16(R1)
+	VST1.P [V4.S4], 16(R9)
+	VST1.P [V5.S4], 16(R10)
 	SUBS $4, R8, R8
 	BNE rotateNEON_loop
+	ADD R4, R0, R0
+	SUBS $1, R3, R3
+	BNE rotateNEON_head
 	RET
 
 // func expSumNEON(dst, src *float32, n int64, scale, shift float32) float32
@@ -244,4 +257,194 @@ expSumNEON_loop:
 	WORD $0x6e3fd7ff // FADDP V31, V31, V31
 	WORD $0x6e3fd7ff // FADDP V31, V31, V31
 	FMOVS F31, ret+32(FP)
+	RET
+
+// func swigluNEON(dst, gate, up *float32, n int64)
+TEXT ·swigluNEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD gate+8(FP), R1
+	MOVD up+16(FP), R2
+	MOVD n+24(FP), R8
+	MOVW $0x3fb8aa3b, R9
+	VDUP R9, V18.S4
+	MOVW $0xbf318000, R9
+	VDUP R9, V19.S4
+	MOVW $0x395e8083, R9
+	VDUP R9, V20.S4
+	MOVW $0x39506967, R9
+	VDUP R9, V21.S4
+	MOVW $0x3ab743ce, R9
+	VDUP R9, V22.S4
+	MOVW $0x3c088908, R9
+	VDUP R9, V23.S4
+	MOVW $0x3d2aa9c1, R9
+	VDUP R9, V24.S4
+	MOVW $0x3e2aaaaa, R9
+	VDUP R9, V25.S4
+	MOVW $0x3f000000, R9
+	VDUP R9, V26.S4
+	MOVW $0x3f800000, R9
+	VDUP R9, V27.S4
+	MOVW $0xc2aeac4f, R9
+	VDUP R9, V28.S4
+	MOVW $0x42b0c0a5, R9
+	VDUP R9, V29.S4
+	MOVW $127, R9
+	VDUP R9, V30.S4
+swigluNEON_loop:
+	VLD1.P 16(R1), [V4.S4]
+	VLD1.P 16(R2), [V5.S4]
+	WORD $0x6ea0f880 // FNEG V0, V4
+	WORD $0x4e3cf400 // FMAX V0, V0, V28
+	WORD $0x4ebdf400 // FMIN V0, V0, V29
+	WORD $0x6e32dc01 // FMUL V1, V0, V18
+	WORD $0x4e218821 // FRINTN V1, V1
+	WORD $0x4e33cc20 // FMLA V0, V1, V19
+	WORD $0x4e34cc20 // FMLA V0, V1, V20
+	WORD $0x4eb51ea2 // ORR V2, V21, V21
+	WORD $0x4eb61ec3 // ORR V3, V22, V22
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4eb71ee2 // ORR V2, V23, V23
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4eb81f03 // ORR V3, V24, V24
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4eb91f22 // ORR V2, V25, V25
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4eba1f43 // ORR V3, V26, V26
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4ebb1f62 // ORR V2, V27, V27
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4ebb1f63 // ORR V3, V27, V27
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4e21a821 // FCVTNS V1, V1
+	WORD $0x4ebe8421 // ADD V1, V1, V30
+	WORD $0x4f375421 // SHL $23, V1, V1
+	WORD $0x6e21dc63 // FMUL V3, V3, V1
+	WORD $0x4e23d761 // FADD V1, V27, V3
+	WORD $0x6e21ff61 // FDIV V1, V27, V1
+	WORD $0x6e21dc84 // FMUL V4, V4, V1
+	WORD $0x6e25dc84 // FMUL V4, V4, V5
+	VST1.P [V4.S4], 16(R0)
+	SUBS $4, R8, R8
+	BNE swigluNEON_loop
+	RET
+
+// func swigluGradNEON(dgate, dup, dy, gate, up *float32, n int64)
+TEXT ·swigluGradNEON(SB), NOSPLIT, $0-48
+	MOVD dgate+0(FP), R0
+	MOVD dup+8(FP), R1
+	MOVD dy+16(FP), R2
+	MOVD gate+24(FP), R3
+	MOVD up+32(FP), R4
+	MOVD n+40(FP), R8
+	MOVW $0x3fb8aa3b, R9
+	VDUP R9, V18.S4
+	MOVW $0xbf318000, R9
+	VDUP R9, V19.S4
+	MOVW $0x395e8083, R9
+	VDUP R9, V20.S4
+	MOVW $0x39506967, R9
+	VDUP R9, V21.S4
+	MOVW $0x3ab743ce, R9
+	VDUP R9, V22.S4
+	MOVW $0x3c088908, R9
+	VDUP R9, V23.S4
+	MOVW $0x3d2aa9c1, R9
+	VDUP R9, V24.S4
+	MOVW $0x3e2aaaaa, R9
+	VDUP R9, V25.S4
+	MOVW $0x3f000000, R9
+	VDUP R9, V26.S4
+	MOVW $0x3f800000, R9
+	VDUP R9, V27.S4
+	MOVW $0xc2aeac4f, R9
+	VDUP R9, V28.S4
+	MOVW $0x42b0c0a5, R9
+	VDUP R9, V29.S4
+	MOVW $127, R9
+	VDUP R9, V30.S4
+swigluGradNEON_loop:
+	VLD1.P 16(R2), [V5.S4]
+	VLD1.P 16(R3), [V4.S4]
+	VLD1.P 16(R4), [V6.S4]
+	WORD $0x6ea0f880 // FNEG V0, V4
+	WORD $0x4e3cf400 // FMAX V0, V0, V28
+	WORD $0x4ebdf400 // FMIN V0, V0, V29
+	WORD $0x6e32dc01 // FMUL V1, V0, V18
+	WORD $0x4e218821 // FRINTN V1, V1
+	WORD $0x4e33cc20 // FMLA V0, V1, V19
+	WORD $0x4e34cc20 // FMLA V0, V1, V20
+	WORD $0x4eb51ea2 // ORR V2, V21, V21
+	WORD $0x4eb61ec3 // ORR V3, V22, V22
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4eb71ee2 // ORR V2, V23, V23
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4eb81f03 // ORR V3, V24, V24
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4eb91f22 // ORR V2, V25, V25
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4eba1f43 // ORR V3, V26, V26
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4ebb1f62 // ORR V2, V27, V27
+	WORD $0x4e20cc62 // FMLA V2, V3, V0
+	WORD $0x4ebb1f63 // ORR V3, V27, V27
+	WORD $0x4e20cc43 // FMLA V3, V2, V0
+	WORD $0x4e21a821 // FCVTNS V1, V1
+	WORD $0x4ebe8421 // ADD V1, V1, V30
+	WORD $0x4f375421 // SHL $23, V1, V1
+	WORD $0x6e21dc63 // FMUL V3, V3, V1
+	WORD $0x4e23d761 // FADD V1, V27, V3
+	WORD $0x6e21ff61 // FDIV V1, V27, V1
+	WORD $0x6e21dc84 // FMUL V4, V4, V1
+	WORD $0x4ea1d767 // FSUB V7, V27, V1
+	WORD $0x4e27cc81 // FMLA V1, V4, V7
+	WORD $0x6e25dcc6 // FMUL V6, V6, V5
+	WORD $0x6e21dcc6 // FMUL V6, V6, V1
+	WORD $0x6e25dc84 // FMUL V4, V4, V5
+	VST1.P [V6.S4], 16(R0)
+	VST1.P [V4.S4], 16(R1)
+	SUBS $4, R8, R8
+	BNE swigluGradNEON_loop
+	RET
+
+// func adamNEON(p, grad, m, v *float32, n int64, factors *float32)
+TEXT ·adamNEON(SB), NOSPLIT, $0-48
+	MOVD p+0(FP), R0
+	MOVD grad+8(FP), R1
+	MOVD m+16(FP), R2
+	MOVD v+24(FP), R3
+	MOVD n+32(FP), R8
+	MOVD factors+40(FP), R9
+	VLD1R.P 4(R9), [V16.S4]
+	VLD1R.P 4(R9), [V17.S4]
+	VLD1R.P 4(R9), [V18.S4]
+	VLD1R.P 4(R9), [V19.S4]
+	VLD1R.P 4(R9), [V20.S4]
+	VLD1R.P 4(R9), [V21.S4]
+	VLD1R.P 4(R9), [V22.S4]
+	VLD1R.P 4(R9), [V23.S4]
+	VLD1R.P 4(R9), [V24.S4]
+adamNEON_loop:
+	VLD1 (R0), [V0.S4]
+	VLD1.P 16(R1), [V1.S4]
+	VLD1 (R2), [V2.S4]
+	VLD1 (R3), [V3.S4]
+	WORD $0x6e30dc21 // FMUL V1, V1, V16
+	WORD $0x6e31dc42 // FMUL V2, V2, V17
+	WORD $0x4e32cc22 // FMLA V2, V1, V18
+	VST1.P [V2.S4], 16(R2)
+	WORD $0x6e33dc63 // FMUL V3, V3, V19
+	WORD $0x6e34dc24 // FMUL V4, V1, V20
+	WORD $0x4e21cc83 // FMLA V3, V4, V1
+	VST1.P [V3.S4], 16(R3)
+	WORD $0x6ea1f863 // FSQRT V3, V3
+	WORD $0x4eb71ee5 // ORR V5, V23, V23
+	WORD $0x4e36cc65 // FMLA V5, V3, V22
+	WORD $0x6e35dc42 // FMUL V2, V2, V21
+	WORD $0x6e25fc42 // FDIV V2, V2, V5
+	WORD $0x4e38cc02 // FMLA V2, V0, V24
+	WORD $0x4ea2d400 // FSUB V0, V0, V2
+	VST1.P [V0.S4], 16(R0)
+	SUBS $4, R8, R8
+	BNE adamNEON_loop
 	RET

@@ -82,8 +82,9 @@ type assembly struct {
 	multiply    func(dst, x, y *float32, n int64, a float32)
 	multiplyAdd func(dst, x, y *float32, n int64, a float32)
 	gate        func(dst, p, x *float32, n int64, scale, shift float32)
-	rotate      func(x, y, c, s *float32, n int64, sign float32)
-	rotate8     func(x, y, c, s *float32, n int64, sign float32) // of half the width, or nil
+	normGrad    func(dx, dw, dy, x, w *float32, n int64, rstd, along float32)
+	rotate      func(x, c, s *float32, heads, stride, half, n int64, sign float32)
+	masksRotate bool // rotate takes any n, not whole vectors only
 	swiglu      func(dst, gate, up *float32, n int64)
 	swigluGrad  func(dgate, dup, dy, gate, up *float32, n int64)
 	adam        func(p, grad, m, v *float32, n int64, factors *float32)

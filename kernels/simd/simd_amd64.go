@@ -24,9 +24,10 @@ func (o *Ops) assemble() {
 		o.width = 16
 		o.asm = assembly{expSum: expSumAVX512, max: maxAVX512, dot: dotAVX512, dot3: dot3AVX512,
 			axpy: axpyAVX512, scale: scaleAVX512, multiply: multiplyAVX512,
-			multiplyAdd: multiplyAddAVX512, gate: gateAVX512, rotate: rotateAVX512,
-			rotate8: rotateAVX2, swiglu: swigluAVX512, swigluGrad: swigluGradAVX512,
-			adam: adamAVX512, roundBrain: roundBrainAVX512, expand: expandAVX512}
+			multiplyAdd: multiplyAddAVX512, gate: gateAVX512, normGrad: normGradAVX512,
+			rotate: rotateAVX512, masksRotate: true, swiglu: swigluAVX512,
+			swigluGrad: swigluGradAVX512, adam: adamAVX512, roundBrain: roundBrainAVX512,
+			expand: expandAVX512}
 		if o.tier == AVX512BF16 {
 			o.asm.shrink, o.asm.expSumBrain = shrinkAVX512, expSumBrainAVX512
 		}
@@ -34,7 +35,8 @@ func (o *Ops) assemble() {
 		o.width = 8
 		o.asm = assembly{expSum: expSumAVX2, max: maxAVX2, dot: dotAVX2, dot3: dot3AVX2,
 			axpy: axpyAVX2, scale: scaleAVX2, multiply: multiplyAVX2, multiplyAdd: multiplyAddAVX2,
-			gate: gateAVX2, rotate: rotateAVX2, swiglu: swigluAVX2, swigluGrad: swigluGradAVX2,
-			adam: adamAVX2, roundBrain: roundBrainAVX2, expand: expandAVX2}
+			gate: gateAVX2, normGrad: normGradAVX2, rotate: rotateAVX2, swiglu: swigluAVX2,
+			swigluGrad: swigluGradAVX2, adam: adamAVX2, roundBrain: roundBrainAVX2,
+			expand: expandAVX2}
 	}
 }

@@ -10,5 +10,6 @@ func (o *Ops) assemble() {
 	o.width = 4
 	o.asm = assembly{expSum: expSumNEON, max: maxNEON, dot: dotNEON, dot3: dot3NEON,
 		axpy: axpyNEON, scale: scaleNEON, multiply: multiplyNEON, multiplyAdd: multiplyAddNEON,
-		gate: gateNEON, rotate: rotateNEON}
+		gate: gateNEON, rotate: rotateNEON,
+		swiglu: swigluNEON, swigluGrad: swigluGradNEON, adam: adamNEON}
 }
