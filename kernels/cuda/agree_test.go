@@ -10,6 +10,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/cuda/emulator"
+	"longlora/kernels/nf4"
 	"longlora/kernels/pattern"
 	"longlora/kernels/reference"
 )
@@ -389,6 +390,38 @@ func TestUpdates(t *testing.T) {
 					t.Fatalf("%d by %d: %s[%d] is %g, want %g", n[0], n[1], name, k, got[i][k], w)
 				}
 			}
+		}
+	}
+}
+
+// TestNF4: a product with weights of four bits has the bits of one with their values.
+func TestNF4(t *testing.T) {
+	const rows, in, out = 33, 70, 51
+	s := newSide(t, open(t))
+	s.run(func(s *side) {
+		w := make([]float32, out*in)
+		for i := range w {
+			w[i] = float32(s.rng.NormFloat64())
+		}
+		packed := nf4.Pack(w, out, in)
+		small := nf4.Alloc(s.arena, out, in)
+		small.Write(s.b, packed)
+		dense := s.arena.Alloc(kernels.BF16, out, in)
+		s.b.Write(dense, packed.Values())
+		x, dy, none := s.act(rows, in), s.act(rows, out), kernels.Tensor{}
+		for _, w := range []kernels.Weight{kernels.Dense{Tensor: dense}, small} {
+			y, dx := s.act(rows, out), s.arena.Alloc(kernels.BF16, rows, in)
+			s.b.Zero(dx)
+			s.b.Linear(y, x, kernels.Linear{W: w}, none, false)
+			s.b.LinearGrad(dx, kernels.LinearGrad{}, dy, x, kernels.Linear{W: w}, none)
+			s.keep("y", y, 0)
+			s.keep("dx", dx, 0)
+		}
+	}, rows, in, 1)
+	for i := range 2 {
+		if at := differ(s.outputs[i], s.outputs[2+i]); at >= 0 {
+			t.Errorf("%s: element %d is %g, want %g", s.names[i], at, s.outputs[2+i][at],
+				s.outputs[i][at])
 		}
 	}
 }

@@ -6,11 +6,15 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/check"
 	"longlora/kernels/cuda/driver"
+	"longlora/kernels/nf4"
 )
 
 // weights returns a linear layer's matrix in the type of the activations that it meets, converted
 // into working memory at to if it has another.
 func (b *Backend) weights(w kernels.Weight, d kernels.DType, to uint64) matrix {
+	if packed, ok := w.(*nf4.Weight); ok {
+		return b.expand(packed, d, to)
+	}
 	dense, ok := w.(kernels.Dense)
 	if !ok {
 		panic(fmt.Sprintf("cuda: weights of type %T", w))
@@ -22,6 +26,14 @@ func (b *Backend) weights(w kernels.Weight, d kernels.DType, to uint64) matrix {
 	converted := matrix{to, m.rows, m.width, m.width, d}
 	b.pair("copy", converted, m)
 	return converted
+}
+
+// expand writes the values of weights of four bits to working memory.
+func (b *Backend) expand(w *nf4.Weight, d kernels.DType, to uint64) matrix {
+	n := w.Out() * w.In()
+	b.launch("nf4_"+d.String(), blocks(int64(over(n, 8))), 1, 1, 0, to, address(w.Codes),
+		address(w.Scales), address(w.Second), address(w.Values), n, over(n, nf4.Block))
+	return matrix{to, w.Out(), w.In(), w.In(), d}
 }
 
 // weightScratch is the working memory of weights.

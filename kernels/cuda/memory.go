@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 
 	"longlora/kernels"
 	"longlora/kernels/stack"
@@ -125,10 +126,17 @@ type written struct {
 	values []int32
 }
 
+// maxRemembered is the number of tensors of integers that are remembered: more than a micro-batch has,
+// and far fewer than the matrices of four bits of a model.
+const maxRemembered = 16
+
 // remember keeps a copy of integers, so that operators need not read them back.
 func (b *Backend) remember(t kernels.Tensor, values []int32) {
 	m := t.Memory().(*block)
 	b.forget(m, 4*int64(t.Offset()), 4*int64(t.Offset()+len(values)))
+	if len(b.ints) == maxRemembered {
+		b.ints = slices.Delete(b.ints, 0, 1)
+	}
 	b.ints = append(b.ints, written{m, t.Offset(), append([]int32(nil), values...)})
 }
 
@@ -152,5 +160,5 @@ func (b *Backend) recall(operator string, t kernels.Tensor) []int32 {
 			return w.values[at : at+n]
 		}
 	}
-	panic(fmt.Sprintf("cuda: %s: the integers of %v were never written", operator, t))
+	panic(fmt.Sprintf("cuda: %s: the integers of %v were not written lately", operator, t))
 }

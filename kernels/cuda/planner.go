@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"longlora/kernels"
+	"longlora/kernels/nf4"
 	"longlora/kernels/plan"
 )
 
@@ -65,6 +66,9 @@ func sizeOf(ts ...kernels.Tensor) (n int64) {
 // weightBytes is the traffic of a layer's weights, with their conversion to d.
 func weightBytes(w kernels.Weight, d kernels.DType) int64 {
 	n := int64(w.Out()) * int64(w.In())
+	if _, ok := w.(*nf4.Weight); ok {
+		return n/2 + 2*n*d.Size()
+	}
 	if dense, ok := w.(kernels.Dense); ok && dense.DType() != d {
 		return n * (dense.DType().Size() + 2*d.Size())
 	}
