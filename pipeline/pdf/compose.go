@@ -157,6 +157,9 @@ func (c *composer) column(col column, first bool) {
 	ls := col.lines
 	for i := 0; i < len(ls); {
 		n := c.listing(ls[i:])
+		if n == 0 && c.isSectionLine(ls[i:]) {
+			n = c.heading(ls[i:], col, first)
+		}
 		if n == 0 {
 			n = c.table(ls[i:])
 		}
@@ -168,6 +171,12 @@ func (c *composer) column(col column, first bool) {
 		}
 		i += n
 	}
+}
+
+// isSectionLine reports a heading whose number stands apart from it, which is no row of a table.
+func (c *composer) isSectionLine(ls []line) bool {
+	return len(ls[0].cells) == 2 && numbered.MatchString(ls[0].text) && (ls[0].bold || ls[0].size > 1.05*c.body) &&
+		c.isHeading(ls, 0)
 }
 
 // listing takes lines of a typewriter's letters; two at least.

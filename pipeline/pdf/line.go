@@ -148,11 +148,20 @@ func tighten(ls []line) {
 				alike++
 			}
 		}
-		if alike >= 2 {
+		if alike >= 2 || l.even() && (alike == 1 || len(l.cells) >= 5) {
 			whole := l.piece
 			l.cells = []piece{whole}
 		}
 	}
+}
+
+// even reports that the gaps are of the same width, as justification makes them.
+func (l *line) even() bool {
+	least := math.Inf(1)
+	for i := 1; i < len(l.cells); i++ {
+		least = min(least, l.cells[i].left-l.cells[i-1].right)
+	}
+	return len(l.cells) > 2 && l.widestGap()-least < 0.15*l.size
 }
 
 func (l *line) widestGap() (widest float64) {
