@@ -21,7 +21,7 @@ func (c *composer) table(ls []line) int {
 		return 0
 	}
 	strips := stripsOf(ls[:n])
-	if len(strips) < 2 {
+	if len(strips) < 2 || isFormula(ls[:n], strips) {
 		return 0
 	}
 	if c.contents(ls[:n]) {
@@ -47,6 +47,19 @@ func (c *composer) table(ls []line) int {
 	}
 	c.add(block{kind: table, text: strings.TrimRight(b.String(), "\n")})
 	return n
+}
+
+// isFormula reports lines that are set in columns because their symbols stand over and beside each
+// other: most places of the table would be empty, and the rest hold a few letters.
+func isFormula(ls []line, strips []strip) bool {
+	cells, letters := 0, 0
+	for _, l := range ls {
+		for _, c := range l.cells {
+			cells++
+			letters += c.letters
+		}
+	}
+	return 2*cells < len(ls)*len(strips) && letters < 6*cells
 }
 
 // stripsOf joins the cells that lie over each other to columns, from left to right. Cells that lie
