@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"longlora/kernels"
 )
@@ -70,15 +71,27 @@ func Pack(w []float32, out, in int) *Packed {
 		greatest[i/Block] = max(greatest[i/Block], float32(math.Abs(float64(v))))
 	}
 	p.packScales(greatest)
-	table := Table()
-	for i, v := range w {
-		code := 7 // 0
-		if a := greatest[i/Block]; a > 0 {
-			code = nearest(table[:], v/a)
-		}
-		p.Codes[i/2] |= byte(code << (4 * (1 - i%2)))
-	}
+	p.packCodes(w, greatest)
 	return p
+}
+
+// packCodes does pieces of whole blocks side by side.
+func (p *Packed) packCodes(w, greatest []float32) {
+	const piece = Block << 12
+	table := Table()
+	var all sync.WaitGroup
+	for from := 0; from < len(w); from += piece {
+		all.Go(func() {
+			for i := from; i < min(from+piece, len(w)); i++ {
+				code := 7 // 0
+				if a := greatest[i/Block]; a > 0 {
+					code = nearest(table[:], w[i]/a)
+				}
+				p.Codes[i/2] |= byte(code << (4 * (1 - i%2)))
+			}
+		})
+	}
+	all.Wait()
 }
 
 func (p *Packed) packScales(greatest []float32) {
@@ -146,6 +159,16 @@ func (w *Weight) In() int { return w.in }
 
 // words is the number of I32s that hold n bytes.
 func words(n int) int { return ceil(n, 4) }
+
+// Bytes returns the memory of a matrix of out by in, each tensor rounded up to a multiple of align.
+func Bytes(out, in int, align int64) int64 {
+	blocks := ceil(out*in, Block)
+	var sum int64
+	for _, n := range []int{words(ceil(out*in, 2)), words(blocks), ceil(blocks, ScaleBlock) + 1, 16 + 256} {
+		sum += (4*int64(n) + align - 1) / align * align
+	}
+	return sum
+}
 
 // Alloc cuts a weight without values off an arena.
 func Alloc(a kernels.Arena, out, in int) *Weight {

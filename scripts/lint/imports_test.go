@@ -87,10 +87,10 @@ var textEdge = []string{
 	"longlora/trainer/chat", "longlora/trainer/serve", "longlora/trainer/retrieval",
 }
 
-// engines is what of kernels the trainer may name beside the seam itself: the patterns, which are
-// data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
+// engines is what of kernels the trainer may name beside the seam itself: the patterns and the
+// weights of four bits, which are data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
 var engines = []string{
-	"->longlora/kernels/pattern", "longlora/trainer/device", "longlora/trainer/measure",
+	"->longlora/kernels/pattern", "->longlora/kernels/nf4", "longlora/trainer/device", "longlora/trainer/measure",
 	"longlora/trainer/open",
 	"longlora/trainer/run",
 	"longlora/trainer/graph", // Gorgonia reads and writes the CPU backend's memory

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"longlora/kernels"
+	"longlora/kernels/nf4"
 )
 
 // Model is a decoder with its parameters on a backend. It serves one goroutine at a time, as its
@@ -59,6 +60,10 @@ func (m *Model) allocate() error {
 		return err
 	}
 	for _, p := range m.params {
+		if p.packed {
+			p.Packed = nf4.Alloc(arena, p.shape[0], p.shape[1])
+			continue
+		}
 		p.Value = arena.Alloc(p.dtype, p.shape...)
 	}
 	if m.options.Training && training > 0 {
@@ -110,7 +115,7 @@ func (m *Model) connect() {
 			name := Module(l, linearModules[i])
 			w := byName[name+".weight"]
 			y.linear[i] = linear{
-				id: l*linears + i, w: w, own: kernels.Dense{Tensor: w.Value},
+				id: l*linears + i, w: w, own: w.weight(),
 				a: byName[name+LoRAA], b: byName[name+LoRAB], lora: m.options.LoRA,
 			}
 		}

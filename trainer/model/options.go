@@ -21,6 +21,9 @@ type Options struct {
 	Planner func() kernels.Backend
 	// Frozen is the storage of matrices that are not trained; zero means F32. Norms are always F32.
 	Frozen kernels.DType
+	// Packed holds linear layers' frozen matrices in four bits (package nf4). Only a GPU multiplies by
+	// them, and Values does not read them back.
+	Packed bool
 	// Activations is the storage of activations and of their gradients; zero means F32. The CPU knows
 	// no other; a GPU's is BF16.
 	Activations kernels.DType

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"longlora/kernels"
+	"longlora/kernels/nf4"
 )
 
 // Param is one parameter.
@@ -15,9 +16,12 @@ type Param struct {
 	// Value is F32 if it is trained. Grad, M and V (AdamW's moments) are F32, and absent unless the
 	// parameter is trained by a model made for training.
 	Value, Grad, M, V kernels.Tensor
+	// Packed is the value of a matrix of four bits, which has no Value; nil otherwise.
+	Packed *nf4.Weight
 
-	shape []int
-	dtype kernels.DType
+	shape  []int
+	dtype  kernels.DType
+	packed bool
 }
 
 // Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
@@ -93,12 +97,28 @@ func alignedBytes(n int, d kernels.DType) int64 {
 // bytes returns the storage of the values, and of gradients and moments of what is trained.
 func (ps Params) bytes() (values, training int64) {
 	for _, p := range ps {
-		values += alignedBytes(p.Len(), p.dtype)
+		values += p.bytes()
 		if p.Trainable {
 			training += 3 * alignedBytes(p.Len(), kernels.F32)
 		}
 	}
 	return values, training
+}
+
+// weight is the value as a linear layer's matrix.
+func (p *Param) weight() kernels.Weight {
+	if p.Packed != nil {
+		return p.Packed
+	}
+	return kernels.Dense{Tensor: p.Value}
+}
+
+// bytes returns the storage of the value.
+func (p *Param) bytes() int64 {
+	if p.packed {
+		return nf4.Bytes(p.shape[0], p.shape[1], alignment)
+	}
+	return alignedBytes(p.Len(), p.dtype)
 }
 
 // Describe lists the parameters of the model that New would make, without storage.
@@ -112,6 +132,7 @@ func list(c Config, o Options) Params {
 		if !trainable && len(shape) > 1 && o.Frozen != 0 {
 			p.dtype = o.Frozen
 		}
+		p.packed = o.Packed && g == GroupLinear && !trainable
 		ps = append(ps, p)
 	}
 	base := func(name string, g Group, shape ...int) { add(name, g, o.trains(g), shape...) }
@@ -162,11 +183,15 @@ func (m *Model) SetParam(p *Param, values []float32) error {
 		return fmt.Errorf("tensor %s has %d values, shape %v wants %d",
 			p.Name, len(values), p.shape, p.Len())
 	}
+	if p.Packed != nil {
+		p.Packed.Write(m.b, nf4.Pack(values, p.shape[0], p.shape[1]))
+		return nil
+	}
 	m.b.Write(p.Value, values)
 	return nil
 }
 
-// Values returns a copy of a parameter's value.
+// Values returns a copy of a parameter's value, which is not Packed.
 func (m *Model) Values(p *Param) []float32 {
 	out := make([]float32, p.Len())
 	m.b.Read(out, p.Value)

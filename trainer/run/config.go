@@ -53,7 +53,7 @@ type Config struct {
 	// graph of the forward computation.
 	Engine string `yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
 	// Weights is the storage of frozen matrices, f32 or bf16.
-	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16"`
+	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16; on a GPU bf16 or nf4"`
 	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
 	// what is stored and the values that are trained stay float32.
 	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`

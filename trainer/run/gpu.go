@@ -41,13 +41,16 @@ func (c *Config) gpuMemory() (int64, error) {
 	return int64(size), nil
 }
 
-// setDevice finds the device. Frozen matrices on a GPU are brain floats.
+// setDevice finds the device. Frozen matrices on a GPU are brain floats, or have four bits.
 func (r *Run) setDevice(context.Context) error {
 	c := &r.Config
 	if c.GPUMemory != "" && c.Device == device.Auto {
 		c.Device = device.CUDA
 	}
 	choice, err := device.Parse(c.Device)
+	if err == nil && !choice.GPU && c.Weights == "nf4" {
+		err = errors.New("weights nf4 are multiplied on a GPU only: use --weights bf16, or --device cuda")
+	}
 	if err != nil || !choice.GPU {
 		c.Device = device.CPU
 		return err
@@ -59,7 +62,10 @@ func (r *Run) setDevice(context.Context) error {
 		return fmt.Errorf("head_dim is %d, and on a GPU at most %d: use --device cpu",
 			r.model.Model.HeadDim, cuda.MaxHeadDim)
 	}
-	c.Device, c.Weights = choice.String(), "bf16"
+	c.Device = choice.String()
+	if c.Weights == "f32" {
+		c.Weights = "bf16"
+	}
 	r.gpu = &gpu{choice: choice}
 	return nil
 }

@@ -38,7 +38,7 @@ func (c *Config) Validate() error {
 	oneOf("attention", c.Attention, AttentionAuto, AttentionS2, AttentionFull)
 	oneOf("method", c.Method, MethodLoRA, MethodFull)
 	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
-	oneOf("weights", c.Weights, "f32", "bf16")
+	oneOf("weights", c.Weights, "f32", "bf16", "nf4")
 	oneOf("precision", c.Precision, "f32", "bf16")
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
