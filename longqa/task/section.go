@@ -187,7 +187,7 @@ var (
 	// glued words, or a line's dots; or it ends in a mark or a word that others must follow, in a page's
 	// number or in a year.
 	brokenHeading = regexp.MustCompile(`(?:\p{Ll}{2}\.|[?!]) \p{Lu}|[，；。]|@|://|\d{5}|[\\{}=<>©]|` +
-		`\p{Ll}{2}\p{Lu}\p{Ll}{2}|\bNone\b|(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
+		`\p{Ll}{2}\p{Lu}\p{Ll}{2}|\bNone\b|(?:\b\p{Lu} ){3}|(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
 		`\p{L} [Ww]e$|\p{Ll} (?:of|the|and|to|by|in|for|with|a|an|or|is|are|be|will|has|have|can|from|that|` +
 		`which|this|these|its|their|not|full|ou|que|de|da|do|et|du|des|` +
 		`la|le|les|y|und|oder|der|die|das|von|zu)$`)

@@ -1,5 +1,9 @@
-"""Loads LongQA datasets and exports as other tools do. Usage: longqa.py DATASET EXPORTS CHATS"""
+"""Loads LongQA datasets and exports as other tools do. Usage: longqa.py DATASET EXPORTS CHATS AXOLOTL
 
+AXOLOTL is a folder with the package axolotl, whose other dependencies are not needed to read data.
+"""
+
+import importlib.metadata
 import json
 import pathlib
 import sys
@@ -8,6 +12,9 @@ import datasets
 import mlcroissant
 import trl
 from transformers import AutoTokenizer
+
+
+LONGEST = 16000  # tokens of a row that Axolotl tokenizes here, for the time's sake
 
 
 def rows_of(folder):
@@ -41,8 +48,28 @@ def conversations(path, list_name, role, text, names, want):
     return data
 
 
+def axolotl(path, field, mapping, want, tokenizer):
+    """Axolotl's type chat_template: every row is tokenized, and all of the answers alone is learnt."""
+    from axolotl.prompt_strategies import chat_template
+    from axolotl.utils.dict import DictDefault
+    about = {"chat_template": "chatml", "field_messages": field, "roles_to_train": ["assistant"], **mapping}
+    strategy = chat_template.load(tokenizer, DictDefault(
+        {"train_on_inputs": False, "sequence_len": 1 << 20, "chat_template": "chatml"}), DictDefault(about))
+    data = datasets.load_dataset("json", data_files=str(path), split="train")
+    assert len(data) == len(want)
+    kept = [(row, e) for row, e in zip(data, want) if e["n_tokens"] < LONGEST]
+    for row, e in kept:
+        out = strategy.tokenize_prompt(row)
+        learnt = tokenizer.decode([i for i, l in zip(out["input_ids"], out["labels"]) if l != -100])
+        answers = [e["output"]] + [t["answer"] for t in e["turns"]]
+        assert learnt == "".join(a + "<|im_end|>" for a in answers), (learnt, answers)
+        assert e["instruction"] in tokenizer.decode(out["input_ids"])
+    return len(kept)
+
+
 def main():
-    dataset, exports, chats = map(pathlib.Path, sys.argv[1:])
+    dataset, exports, chats = map(pathlib.Path, sys.argv[1:4])
+    sys.path.append(sys.argv[4])
     whole = datasets.load_dataset(str(dataset))  # by the card's YAML
     plain, talk = rows_of(dataset), rows_of(chats)
     assert sum(len(s) for s in whole.values()) == len(plain)
@@ -53,9 +80,16 @@ def main():
     share = {"system": "system", "human": "user", "gpt": "assistant"}
     for name, want in (("", plain), ("chats-", talk)):
         messages = conversations(exports / f"{name}messages.jsonl", "messages", "role", "content", same, want)
-        # Axolotl: type chat_template, field_messages conversations, role from, content value
         conversations(exports / f"{name}sharegpt.jsonl", "conversations", "from", "value", share, want)
     tokenizer = AutoTokenizer.from_pretrained("../shared/data/tokenizers/qwen2_5")
+    tokenizer.eos_token = "<|im_end|>"
+    sharegpt = {"message_property_mappings": {"role": "from", "content": "value"},
+                "roles": {"user": ["human"], "assistant": ["gpt"], "system": ["system"]}}
+    n = 0
+    for name, want in (("", plain), ("chats-", talk)):
+        n += axolotl(exports / f"{name}messages.jsonl", "messages", {}, want, tokenizer)
+        n += axolotl(exports / f"{name}sharegpt.jsonl", "conversations", sharegpt, want, tokenizer)
+    print(f"Axolotl {importlib.metadata.version('axolotl')}: {n} rows tokenized, the answers alone are learnt")
     tokenizer.chat_template = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
                                "{% endfor %}")
     for row in messages:
