@@ -4,6 +4,7 @@ package device
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,7 +37,8 @@ func Check(name string) error {
 	return err
 }
 
-// Parse reads "cpu", "cuda", "cuda:N" or "auto". The latter is the first GPU if there is one.
+// Parse reads "cpu", "cuda", "cuda:N" or "auto". The latter is the first GPU that
+// trains, if there is one.
 func Parse(name string) (Choice, error) {
 	switch name {
 	case CPU:
@@ -45,7 +47,11 @@ func Parse(name string) (Choice, error) {
 		return Choice{GPU: true}, nil
 	case Auto:
 		all, err := driver.Devices()
-		return Choice{GPU: err == nil && len(all) > 0}, nil
+		if err != nil {
+			return Choice{}, nil
+		}
+		first := slices.IndexFunc(all, driver.Info.Suits)
+		return Choice{GPU: first >= 0, Index: max(first, 0)}, nil
 	}
 	if n, ok := strings.CutPrefix(name, CUDA+":"); ok {
 		if index, err := strconv.Atoi(n); err == nil && index >= 0 {

@@ -48,6 +48,7 @@ enum {
   DESC_TRANSA = 3,
   DESC_TRANSB = 4,
   PREFERENCE_WORKSPACE = 1,
+  PREFERENCE_ALIGN_A = 5, // and B, C, D
   STATUS_NOT_SUPPORTED = 15,
 };
 
@@ -100,13 +101,19 @@ void blas_drop(void *p) {
   free(x);
 }
 
-// choose asks for the fastest way that fits into the workspace.
-static int choose(void *handle, plan *x, size_t workspace) {
+// choose asks for the fastest way that fits into the workspace and takes operands of this alignment:
+// without a word cublasLt takes them to be multiples of 256 bytes.
+static int choose(void *handle, plan *x, const blas_shape *s) {
   void *preference = NULL;
   int found = 0, status = cublasLtMatmulPreferenceCreate(&preference);
   if (status != 0) return status;
-  status = cublasLtMatmulPreferenceSetAttribute(preference, PREFERENCE_WORKSPACE, &workspace,
-                                                sizeof workspace);
+  status = cublasLtMatmulPreferenceSetAttribute(preference, PREFERENCE_WORKSPACE, &s->workspace,
+                                                sizeof s->workspace);
+  const uint32_t aligns[] = {s->a_align, s->b_align, s->c_align, s->c_align};
+  for (int i = 0; i < 4 && status == 0; i++) {
+    status = cublasLtMatmulPreferenceSetAttribute(preference, PREFERENCE_ALIGN_A + i, &aligns[i],
+                                                  sizeof aligns[i]);
+  }
   if (status == 0) {
     status = cublasLtMatmulAlgoGetHeuristic(handle, x->operation, x->a, x->b, x->c, x->c,
                                             preference, 1, &x->choice, &found);
@@ -133,7 +140,7 @@ int blas_plan(void *handle, const blas_shape *s, void **result) {
                                         s->turn_b ? s->k : s->n, s->b_stride);
   }
   if (status == 0) status = cublasLtMatrixLayoutCreate(&x->c, s->type_c, s->m, s->n, s->c_stride);
-  if (status == 0) status = choose(handle, x, s->workspace);
+  if (status == 0) status = choose(handle, x, s);
   if (status != 0) {
     blas_drop(x);
     return status;

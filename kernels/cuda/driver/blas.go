@@ -78,8 +78,14 @@ func (d *Device) Multiply(p Product) {
 		m: C.uint64_t(n), n: C.uint64_t(m), k: C.uint64_t(k),
 		a_stride: C.int64_t(p.B.Stride), b_stride: C.int64_t(p.A.Stride),
 		c_stride: C.int64_t(p.C.Stride), workspace: Workspace,
+		a_align: alignment(p.B), b_align: alignment(p.A), c_align: alignment(p.C),
 	}
 	d.start("matrix product", func() error { return d.multiply(shape, p) })
+}
+
+// alignment is the greatest power of two, up to 256, that a matrix's address is a multiple of.
+func alignment(m Matrix) C.uint32_t {
+	return C.uint32_t(min(m.Address&-m.Address, 256))
 }
 
 func turn(t bool) C.int {

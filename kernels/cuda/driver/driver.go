@@ -39,13 +39,16 @@ func Devices() ([]Info, error) {
 	return all, nil
 }
 
-// describe opens a device for as long as it takes to ask what memory is free.
+// describe takes a device's context for as long as it takes to ask what memory is free.
 func describe(index int) (Info, error) {
-	d, err := Open(index)
-	if err != nil {
-		return Info{}, err
-	}
-	return d.Info, d.Close()
+	d := newDevice()
+	err := d.wait(func() error {
+		if err := d.retain(index); err != nil {
+			return fmt.Errorf("ask cuda:%d: %w", index, err)
+		}
+		return d.device.ReleasePrimaryCtx()
+	})
+	return d.Info, errors.Join(err, d.end())
 }
 
 // Device is a GPU with its primary context, one thread of the system, and one stream. Methods may
@@ -81,13 +84,18 @@ const pending = 1024
 // Open takes the primary context of a device. Cards without brain floats in their matrix units,
 // before compute capability 8.0, are refused.
 func Open(index int) (*Device, error) {
-	d := &Device{functions: map[string]function{}, calls: make(chan func(), pending),
-		ended: make(chan struct{})}
-	go d.serve()
+	d := newDevice()
 	if err := d.wait(func() error { return d.open(index) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open cuda:%d: %w", index, err), d.end())
 	}
 	return d, nil
+}
+
+func newDevice() *Device {
+	d := &Device{functions: map[string]function{}, calls: make(chan func(), pending),
+		ended: make(chan struct{})}
+	go d.serve()
+	return d
 }
 
 // serve is the thread of a device: it does the calls in order.
@@ -119,37 +127,48 @@ func (d *Device) wait(f func() error) error {
 }
 
 func (d *Device) open(index int) (err error) {
+	if err := d.retain(index); err != nil {
+		return err
+	}
+	if err = d.enter(); err != nil {
+		return errors.Join(err, d.device.ReleasePrimaryCtx())
+	}
+	return nil
+}
+
+// retain describes the device and takes its context.
+func (d *Device) retain(index int) (err error) {
 	if d.device, err = cu.GetDevice(index); err != nil {
 		return err
 	}
 	if err := d.ask(index); err != nil {
 		return err
 	}
-	if d.Info.Major < 8 {
-		return fmt.Errorf("%s has compute capability %d.%d: training needs 8.0 (Ampere) or later, "+
-			"which multiplies brain floats", d.Info.Name, d.Info.Major, d.Info.Minor)
-	}
 	if d.context, err = d.device.RetainPrimaryCtx(); err != nil {
 		return err
 	}
-	if err := d.enter(); err != nil {
+	if err = cu.SetCurrentContext(d.context); err == nil {
+		d.Info.Free, _, err = cu.MemInfo()
+	}
+	if err != nil {
 		return errors.Join(err, d.device.ReleasePrimaryCtx())
 	}
 	return nil
 }
 
-// enter makes the context the thread's and what is needed in it.
+// enter makes what is needed in the context.
 func (d *Device) enter() (err error) {
-	if err := cu.SetCurrentContext(d.context); err != nil {
-		return err
+	if !d.Info.Suits() {
+		return fmt.Errorf("%s has compute capability %d.%d: training needs 8.0 (Ampere) or later, "+
+			"which multiplies brain floats", d.Info.Name, d.Info.Major, d.Info.Minor)
 	}
 	if d.stream, err = cu.MakeStream(cu.NonBlocking); err != nil {
 		return err
 	}
-	if d.Info.Free, _, err = cu.MemInfo(); err != nil {
-		return err
+	if err = d.blas.open(); err != nil {
+		return errors.Join(err, d.stream.Destroy())
 	}
-	return d.blas.open()
+	return nil
 }
 
 func (d *Device) ask(index int) (err error) {
@@ -272,15 +291,30 @@ func (d *Device) Free(address uint64) error {
 	return d.wait(func() error { return cu.MemFree(cu.DevicePtr(address)) })
 }
 
-// Upload copies src to the device. The caller may change src at once.
+// small is the size of what Upload copies aside, in bytes.
+const small = 1 << 20
+
+// Upload copies src to the device. The caller may change src at once: much of it is waited for, little
+// is copied aside.
 func (d *Device) Upload(to uint64, src []byte) {
 	if len(src) == 0 {
 		return
 	}
-	own := append([]byte(nil), src...)
+	large := len(src) > small
+	if !large {
+		src = append([]byte(nil), src...)
+	}
 	d.start("copy to the device", func() error {
-		return cu.MemcpyHtoDAsync(cu.DevicePtr(to), unsafe.Pointer(&own[0]), int64(len(own)), d.stream)
+		p := unsafe.Pointer(&src[0])
+		err := cu.MemcpyHtoDAsync(cu.DevicePtr(to), p, int64(len(src)), d.stream)
+		if err != nil || !large {
+			return err
+		}
+		return d.stream.Synchronize()
 	})
+	if large {
+		_ = d.wait(func() error { return nil })
+	}
 }
 
 // Download waits for all that was started and copies to dst. After an error dst is as it was.

@@ -24,6 +24,8 @@ typedef struct {
   int turn_a, turn_b, type_ab, type_c;
   uint64_t m, n, k;
   int64_t a_stride, b_stride, c_stride;
+  // The operands' addresses are multiples of these, in bytes.
+  uint32_t a_align, b_align, c_align;
   size_t workspace;
 } blas_shape;
 int blas_plan(void *handle, const blas_shape *shape, void **plan);

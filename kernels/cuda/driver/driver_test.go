@@ -50,7 +50,6 @@ func TestDevices(t *testing.T) {
 		t.Fatalf("devices are %v, error %v", all, err)
 	}
 	want := "cuda:1 Emulator, compute capability 8.9, 24.0 GiB of memory, 24.0 GiB free"
-	// cublasLt's workspace is taken when a device is opened, after its free memory was read.
 	if got := all[1].String(); got != want {
 		t.Errorf("device is %q, want %q", got, want)
 	}
@@ -87,6 +86,9 @@ func TestNoDriver(t *testing.T) {
 func TestOldCard(t *testing.T) {
 	restore(t)
 	emulator.SetDevice(1, 75, memory)
+	if all, err := Devices(); err != nil || !strings.HasSuffix(all[0].String(), "8.0 is needed") {
+		t.Errorf("devices are %v, error %v", all, err)
+	}
 	_, err := Open(0)
 	if err == nil || !strings.Contains(err.Error(), "7.5: training needs 8.0") {
 		t.Errorf("a card of compute capability 7.5 gives %v", err)

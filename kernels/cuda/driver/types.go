@@ -14,9 +14,16 @@ type Info struct {
 	Multiprocessors int
 }
 
+// Suits reports whether the device multiplies brain floats.
+func (i Info) Suits() bool { return i.Major >= 8 }
+
 func (i Info) String() string {
-	return fmt.Sprintf("cuda:%d %s, compute capability %d.%d, %.1f GiB of memory, %.1f GiB free",
+	s := fmt.Sprintf("cuda:%d %s, compute capability %d.%d, %.1f GiB of memory, %.1f GiB free",
 		i.Index, i.Name, i.Major, i.Minor, gib(i.Memory), gib(i.Free))
+	if !i.Suits() {
+		s += "; too old to train on: 8.0 is needed"
+	}
+	return s
 }
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }

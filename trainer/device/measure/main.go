@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"time"
 
@@ -23,17 +24,20 @@ import (
 	"longlora/trainer/rope"
 )
 
-// shapes are those of Llama 2 7B and Llama 3 8B, and a small one to try the program with.
+// shapes are those of Llama 2 7B and 70B and of Llama 3 8B, and a small one to try the program with.
 var shapes = map[string]model.Config{
 	"7B": {Vocab: 32000, Hidden: 4096, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, FFN: 11008,
 		Eps: 1e-5},
 	"8B": {Vocab: 128256, Hidden: 4096, Layers: 32, Heads: 32, KVHeads: 8, HeadDim: 128, FFN: 14336,
+		Eps: 1e-5},
+	"70B": {Vocab: 32000, Hidden: 8192, Layers: 80, Heads: 64, KVHeads: 8, HeadDim: 128, FFN: 28672,
 		Eps: 1e-5},
 	"tiny": {Vocab: 64, Hidden: 32, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 8, FFN: 64, Eps: 1e-5},
 }
 
 type options struct {
 	shape, attention    string
+	weights             string
 	context, steps      int
 	memory              int64
 	planned, peak       int64
@@ -43,9 +47,10 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.shape, "shape", "7B", "model: 7B, 8B or tiny")
+	flag.StringVar(&o.shape, "shape", "7B", "model: 7B, 8B, 70B or tiny")
 	flag.IntVar(&o.context, "context", 8192, "tokens of a step")
 	flag.StringVar(&o.attention, "attention", "s2", "s2 or full")
+	flag.StringVar(&o.weights, "weights", "bf16", "frozen matrices: bf16 or nf4")
 	flag.IntVar(&o.steps, "steps", 3, "steps that are timed, after one that is not")
 	flag.Int64Var(&o.memory, "memory", 0, "most memory to take, in bytes; 0: what is free")
 	flag.Parse()
@@ -91,7 +96,8 @@ func (o *options) plan(c model.Config, limit int64) (mo model.Options, b *model.
 	var all []*cuda.Planner
 	mo = model.Options{
 		Context: o.context, Training: true, Frozen: kernels.BF16, Activations: kernels.BF16,
-		Train: []string{"embed", "norm"},
+		Packed: o.weights == "nf4",
+		Train:  []string{"embed", "norm"},
 		LoRA: &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8,
 			Alpha: 16},
 		Rotary: rope.Spec{Kind: rope.Default, Theta: 10000, Factor: 1,
@@ -153,7 +159,7 @@ func (o *options) train(b *cuda.Backend, c model.Config, mo model.Options,
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	if err := errors.Join(m.Init(1), m.InitAdapters(1)); err != nil {
+	if err := fill(m); err != nil {
 		return err
 	}
 	var start time.Time
@@ -182,6 +188,30 @@ func (o *options) train(b *cuda.Backend, c model.Config, mo model.Options,
 	return errors.Join(err, twin.Close())
 }
 
+// fill makes values up, fast: pieces of one list of random numbers. Norms are 1.
+func fill(m *model.Model) error {
+	const std, prime = 0.02, 1<<20 - 3
+	rng := rand.New(rand.NewPCG(1, 0))
+	random := make([]float32, prime)
+	for i := range random {
+		random[i] = float32(std * rng.NormFloat64())
+	}
+	var values []float32
+	for _, p := range m.Params() {
+		values = values[:0]
+		for p.Group == model.GroupNorm && len(values) < p.Len() {
+			values = append(values, 1)
+		}
+		for len(values) < p.Len() {
+			values = append(values, random[:min(prime, p.Len()-len(values))]...)
+		}
+		if err := m.SetParam(p, values); err != nil {
+			return err
+		}
+	}
+	return m.Backend().Sync()
+}
+
 func (o *options) step(b *cuda.Backend, m *model.Model, batch *model.Batch, n int) (float64, error) {
 	m.ZeroGrads()
 	loss, err := m.Gradient(batch, 1/float32(o.context))
@@ -205,6 +235,9 @@ func (o *options) report(name string) error {
 		return map[string]any{"name": name, "ours": value, "peer": nil, "unit": unit, "ratio": nil}
 	}
 	row := fmt.Sprintf("%s_%dk_%s", o.shape, o.context/1024, o.attention)
+	if o.weights == "nf4" {
+		row = fmt.Sprintf("%s_%dk_nf4_%s", o.shape, o.context/1024, o.attention)
+	}
 	e := json.NewEncoder(os.Stdout)
 	e.SetIndent("", "  ")
 	return e.Encode(map[string]any{

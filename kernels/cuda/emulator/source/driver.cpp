@@ -343,9 +343,22 @@ int cublasLtMatrixLayoutCreate(void **l, int type, uint64_t rows, uint64_t colum
   return 0;
 }
 int cublasLtMatrixLayoutDestroy(void *l) { ENTER; delete static_cast<Layout *>(l); return 0; }
-int cublasLtMatmulPreferenceCreate(void **p) { ENTER; *p = new int; return 0; }
-int cublasLtMatmulPreferenceDestroy(void *p) { ENTER; delete static_cast<int *>(p); return 0; }
-int cublasLtMatmulPreferenceSetAttribute(void *, int, const void *, size_t) { ENTER; return 0; }
+struct Preference {
+  uint32_t align[4] = {256, 256, 256, 256}; // of a, b, c, d
+};
+int cublasLtMatmulPreferenceCreate(void **p) { ENTER; *p = new Preference; return 0; }
+int cublasLtMatmulPreferenceDestroy(void *p) {
+  ENTER;
+  delete static_cast<Preference *>(p);
+  return 0;
+}
+int cublasLtMatmulPreferenceSetAttribute(void *p, int attribute, const void *value, size_t size) {
+  ENTER;
+  if (attribute == 1 && size == 8) return 0; // workspace
+  if (attribute < 5 || attribute > 8 || size != 4) return 7;
+  memcpy(&static_cast<Preference *>(p)->align[attribute - 5], value, 4);
+  return 0;
+}
 struct Heuristic {
   uint64_t algorithm[8];
   size_t workspace;
@@ -353,17 +366,22 @@ struct Heuristic {
   float waves;
   int reserved[4];
 };
-int cublasLtMatmulAlgoGetHeuristic(void *, void *, void *, void *, void *, void *, void *, int,
-                                   Heuristic *results, int *n) {
+// The algorithm remembers the alignment that it was chosen for.
+int cublasLtMatmulAlgoGetHeuristic(void *, void *, void *, void *, void *, void *,
+                                   void *preference, int, Heuristic *results, int *n) {
   ENTER;
   *results = {};
+  for (int i = 0; i < 4; i++) {
+    results->algorithm[i] = static_cast<Preference *>(preference)->align[i];
+  }
   *n = 1;
   return 0;
 }
 int cublasLtMatmul(void *, void *operation, const float *alpha, uint64_t a, void *la, uint64_t b,
                    void *lb, const float *beta, uint64_t c, void *lc, uint64_t d, void *,
-                   const void *, void *, size_t, void *stream) {
+                   const uint64_t *align, void *, size_t, void *stream) {
   ENTER;
+  if (a % align[0] != 0 || b % align[1] != 0 || c % align[2] != 0 || d % align[3] != 0) return 7;
   Operation o = *static_cast<Operation *>(operation);
   Layout A = *static_cast<Layout *>(la), B = *static_cast<Layout *>(lb),
          C = *static_cast<Layout *>(lc);
