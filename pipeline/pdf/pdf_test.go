@@ -83,7 +83,17 @@ func TestHyphens(t *testing.T) {
 // FuzzRead holds that no bytes make the reader panic or go on for longer than it may.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 1 0 R/Kids[1 0 R]/Count 9>>endobj trailer<</Root 1 0 R>>"))
+	for _, seed := range [][]byte{
+		objects(catalog, onePage, pageOf(""), content("", hello), font),
+		objects(catalog, onePage, pageOf("/XObject<</X 6 0 R>>"), content("", hello+" /X Do"), font,
+			content("/Type/XObject/Subtype/Form/BBox[0 0 612 792]/Resources<</XObject<</X 6 0 R>>>>", "/X Do")),
+	} {
+		f.Add(seed)
+	}
 	r := NewReader(Options{Timeout: 5 * time.Second, Memory: 256 << 20, Pages: 50})
+	if _, err := r.Read(context.Background(), []byte(hello)); !errors.Is(err, ErrBroken) {
+		f.Fatal(err) // PDFium is compiled, which an input has no time for
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		start := time.Now()
 		_, err := r.Read(context.Background(), data)
