@@ -22,6 +22,6 @@ func commands() []*cobra.Command {
 	return []*cobra.Command{
 		newSFT(), newPretrain(), evalCommand(), generateCommand(), predictCommand(),
 		mergeCommand(), exportCommand(), renderCommand(), serveCommand(), chatCommand(),
-		inspectCommand(), planCommand(), devicesCommand(), reportCommand(),
+		inspectCommand(), planCommand(), devicesCommand(), reportCommand(), compareCommand(),
 	}
 }
