@@ -20,7 +20,9 @@ type trial struct {
 	b           *cpu.Backend
 	rng         *rand.Rand
 	rows, width int
-	brain       bool // products of brain floats
+	brain       bool                                // products of brain floats
+	apart       int                                 // distance of rows that have gaps; 0: any small one
+	far         func(t testing.TB, n int) []float32 // memory of such rows
 	frames      []frame
 	results     []outcome
 }
@@ -57,7 +59,7 @@ func (x *trial) tensor(d kernels.DType, gap int, shape ...int) kernels.Tensor {
 	if place == guard.Start {
 		skip = 0
 	}
-	memory := guard.Floats(x.t, ((skip+n)*int(d.Size())+3)/4, place)
+	memory := x.memory(((skip+n)*int(d.Size())+3)/4, place)
 	skip = len(memory)*4/int(d.Size()) - n // up to the end
 	if place == guard.Start {
 		skip = 0
@@ -68,8 +70,23 @@ func (x *trial) tensor(d kernels.DType, gap int, shape ...int) kernels.Tensor {
 	return t
 }
 
+// memory returns n floats between pages that fault, or as many as are far apart without pages until
+// they are touched.
+func (x *trial) memory(n int, place guard.Place) []float32 {
+	if x.apart > 0 && n > x.apart {
+		return x.far(x.t, n)
+	}
+	return guard.Floats(x.t, n, place)
+}
+
 // gap is a distance between rows.
-func (x *trial) gap() int { return x.rng.Intn(2) * (1 + x.rng.Intn(5)) }
+func (x *trial) gap() int {
+	small := x.rng.Intn(2) * (1 + x.rng.Intn(5))
+	if x.apart > 0 {
+		return x.apart
+	}
+	return small
+}
 
 // empty returns a result that is overwritten.
 func (x *trial) empty(shape ...int) kernels.Tensor { return x.tensor(kernels.F32, x.gap(), shape...) }
