@@ -58,16 +58,26 @@ func (w window) key(n int) (low, high uint64) {
 	return w.low & k.low, w.high&k.high | k.length
 }
 
-// keyMasks has, for each length, the bytes of a window that belong to the word, and what stands in the last
-// byte of its key.
-var keyMasks = func() (masks [maxShort + 1]struct{ low, high, length uint64 }) {
-	for n := range masks {
-		masks[n].low = 1<<(8*uint(n)) - 1
-		masks[n].high = 1<<(8*uint(max(n-8, 0))) - 1
-		masks[n].length = uint64(n) << 56
-	}
-	return masks
-}()
+// keyMasks has, for each length, the bytes of a window that belong to the word, and the last byte of its
+// key.
+var keyMasks = [maxShort + 1]struct{ low, high, length uint64 }{
+	{0x0, 0x0, 0 << 56},
+	{0xFF, 0x0, 1 << 56},
+	{0xFFFF, 0x0, 2 << 56},
+	{0xFFFFFF, 0x0, 3 << 56},
+	{0xFFFFFFFF, 0x0, 4 << 56},
+	{0xFFFFFFFFFF, 0x0, 5 << 56},
+	{0xFFFFFFFFFFFF, 0x0, 6 << 56},
+	{0xFFFFFFFFFFFFFF, 0x0, 7 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0x0, 8 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFF, 9 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFF, 10 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFFFF, 11 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFFFFFF, 12 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFF, 13 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFF, 14 << 56},
+	{0xFFFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFF, 15 << 56},
+}
 
 // shortKey packs s[i:j], of at most 15 bytes.
 func shortKey(s string, i, j int) (low, high uint64) {
