@@ -150,6 +150,7 @@ func TestTables(t *testing.T) {
 		"a figure as name":  "| a | 6.8 |\n|---|---|\n| c | 1 |\n| e | 2 |\n",
 		"an entry as name":  "| a | Books (800M) |\n|---|---|\n| c | 1 |\n| e | 2 |\n",
 		"an index":          "| abstract, 3 | heading | name, 4 |\n|---|---|---|\n| b, 1 | c, 2 | d, 3 |\n| e, 4 | f, 5 | g, 6 |\n",
+		"an index's letter": "| class, 107 | F |\n|---|---|\n| math, 49 | fonts, 76–78 |\n| parbox, 122 | figure, 44 |\n",
 		"a list of options": "| 10pt | Sets the font to 10pt. |\n|---|---|\n| 11pt | Sets 11pt. |\n| 12pt | Sets 12pt. |\n",
 		"contents":          "| Thanks | Page |\n|---|---|\n| One . . . . . | 1 |\n| Two . . . . . | 2 |\n",
 		"line numbers":      "| 1 | The text |\n|---|---|\n| 2 | goes |\n| 3 | on 5 |\n| 4 | here |\n",

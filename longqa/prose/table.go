@@ -90,13 +90,15 @@ var (
 	// entry is what stands in an index, a table of contents or a list of options: a page, a value, a
 	// sentence.
 	entry = regexp.MustCompile(`(?:^|[\s=,])[0-9]|^[ivxlc]+$|\.$`)
+	// page ends an entry of an index.
+	page = regexp.MustCompile(`\pL.*, [0-9ivxl]+(?:[-–][0-9]+)?$`)
 	// leaders lead from an entry of a table of contents to its page.
 	leaders = regexp.MustCompile(`(?:\. ?){4}`)
 )
 
 // sound reports whether the lines are a table for certain, and not a layout, numbered lines or a
 // formula: columns and rows have names, each row its own, no name of a column is a figure, and the
-// first cells are no line numbers.
+// first cells are no line numbers nor an index's entries.
 func (t *Table) sound() bool {
 	names := map[string]bool{}
 	for _, c := range t.Columns[1:] {
@@ -107,7 +109,7 @@ func (t *Table) sound() bool {
 		names[c] = true
 	}
 	rows := map[string]bool{}
-	numbers := 0
+	numbers, pages := 0, 0
 	for _, r := range t.Rows {
 		first := r.Cells[0]
 		if first == "" || rows[first] || strings.ContainsAny(first[:1], "\\·=(") ||
@@ -115,9 +117,15 @@ func (t *Table) sound() bool {
 			return false
 		}
 		rows[first] = true
+		if page.MatchString(first) {
+			pages++
+		}
 		if strings.Trim(first, "0123456789.:") == "" {
 			numbers++
 		}
+	}
+	if 2*pages >= len(t.Rows) {
+		return false // an index
 	}
 	return numbers < 2 || numbers < len(t.Rows) || !consecutive(t.Rows)
 }
