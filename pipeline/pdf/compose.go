@@ -175,7 +175,8 @@ func (c *composer) column(col column, first bool) {
 
 // isSectionLine reports a heading whose number stands apart from it, which is no row of a table.
 func (c *composer) isSectionLine(ls []line) bool {
-	return len(ls[0].cells) == 2 && numbered.MatchString(ls[0].text) && (ls[0].bold || ls[0].size > 1.05*c.body) &&
+	l := &ls[0]
+	return len(l.cells) == 2 && numbered.MatchString(l.text) && (l.bold || l.size > 1.05*c.body) &&
 		c.isHeading(ls, 0)
 }
 

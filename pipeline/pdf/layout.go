@@ -136,8 +136,8 @@ func between(all []piece, left, at float64) (gutter, bool) {
 		}
 	}
 	size := all[0].size
-	return gutter{edge, at + 0.5}, before >= minNarrowLines && after >= minNarrowLines && crossing < before/2 &&
-		narrow < before && at-left > minNarrow*size && at-edge > 0.6*size
+	ok := before >= minNarrowLines && after >= minNarrowLines && crossing < before/2 && narrow < before
+	return gutter{edge, at + 0.5}, ok && at-left > minNarrow*size && at-edge > 0.6*size
 }
 
 // weigh rates the place at as the right edge of a gutter: the height of wide lines on its lesser side,

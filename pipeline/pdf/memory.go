@@ -83,7 +83,8 @@ func (s *session) vector(text references.FPDF_TEXTPAGE, n int) (raw []byte) {
 		}
 	}()
 	v := reflect.ValueOf(s.in.GetImplementation()).Elem()
-	page := v.FieldByName("textPageRefs").MapIndex(reflect.ValueOf(text)).Elem().FieldByName("handle").Elem()
+	entry := v.FieldByName("textPageRefs").MapIndex(reflect.ValueOf(text))
+	page := entry.Elem().FieldByName("handle").Elem()
 	memory, ok := v.FieldByName("Module").MethodByName("Memory").Call(nil)[0].Interface().(guest)
 	if !ok {
 		return nil
@@ -132,8 +133,8 @@ func (g *glance) angle() float64 {
 }
 
 // ascii are the texts of single characters, so that most need no memory of their own.
-const ascii = "\x00\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19" +
-	"\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefgh" +
+const ascii = "\x00\x01\x02\x03\x04\x05\x06\a\b\t\n\v\f\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17" +
+	"\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefgh" +
 	"ijklmnopqrstuvwxyz{|}~\x7f"
 
 func (g *glance) text() string {
@@ -187,15 +188,17 @@ func extend(box *responses.CharPosition, by responses.CharPosition) {
 // font asks for the font of a character; what PDFium does not know stays zero.
 func (s *session) font(text references.FPDF_TEXTPAGE, i int, g *glance) *responses.FontInformation {
 	var f responses.FontInformation
-	if r, err := s.in.FPDFText_GetFontSize(&requests.FPDFText_GetFontSize{TextPage: text, Index: i}); err == nil {
-		f.Size = r.FontSize
+	size, err := s.in.FPDFText_GetFontSize(&requests.FPDFText_GetFontSize{TextPage: text, Index: i})
+	if err == nil {
+		f.Size = size.FontSize
 	}
-	if r, err := s.in.FPDFText_GetFontWeight(
-		&requests.FPDFText_GetFontWeight{TextPage: text, Index: i}); err == nil {
-		f.Weight = r.FontWeight
+	weight, err := s.in.FPDFText_GetFontWeight(&requests.FPDFText_GetFontWeight{TextPage: text, Index: i})
+	if err == nil {
+		f.Weight = weight.FontWeight
 	}
-	if r, err := s.in.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: text, Index: i}); err == nil {
-		f.Name, f.Flags = r.FontName, r.Flags
+	info, err := s.in.FPDFText_GetFontInfo(&requests.FPDFText_GetFontInfo{TextPage: text, Index: i})
+	if err == nil {
+		f.Name, f.Flags = info.FontName, info.Flags
 	}
 	f.RenderedSize = f.Size * math.Hypot(float64(g.matrix[2]), float64(g.matrix[3]))
 	return &f

@@ -24,8 +24,8 @@ type letter struct {
 
 // vertical takes the lines that are written from top to bottom out of a page's characters, as runs of
 // a page that is turned so that they go from left to right; the others are left in place.
-func vertical(chars []*responses.GetPageTextStructuredChar, f frame, p *page) []*responses.GetPageTextStructuredChar {
-	var rest []*responses.GetPageTextStructuredChar
+func vertical(chars []*responses.GetPageTextStructuredChar, f frame, p *page) (
+	rest []*responses.GetPageTextStructuredChar) {
 	for from := 0; from < len(chars); {
 		to := from + 1
 		for to < len(chars) && chars[to-1].Text != "\n" && chars[to-1].Text != "\r" {

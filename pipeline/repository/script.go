@@ -60,8 +60,8 @@ func cutAlias(imported string) (rest string, ok bool) {
 }
 
 func (x *index) scriptPackage(dir, rest string) []string {
-	for _, p := range []string{path.Join(dir, rest), path.Join(dir, "src", rest), path.Join(dir, "lib", rest)} {
-		if found := x.script(p); found != nil {
+	for _, sources := range []string{"", "src", "lib"} {
+		if found := x.script(path.Join(dir, sources, rest)); found != nil {
 			return found
 		}
 	}

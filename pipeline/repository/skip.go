@@ -87,7 +87,8 @@ func leftOutName(name string) (reason, detail string, out bool) {
 
 // generatedMark is the line by which programs sign what they write.
 var generatedMark = regexp.MustCompile(
-	`(?m)^.{0,8}(Code generated .* DO NOT EDIT\.?|.*@generated\b.*|.*[Aa]uto-?generated .*[Dd]o not edit.*)\r?$`)
+	`(?m)^.{0,8}(Code generated .* DO NOT EDIT\.?|.*@generated\b.*|` +
+		`.*[Aa]uto-?generated .*[Dd]o not edit.*)\r?$`)
 
 const (
 	// headBytes is the part of a file in which marks and licences of its own are looked for.

@@ -264,7 +264,8 @@ func reasonOf(err error) string {
 }
 
 // fill reads a commit into a document.
-func (s *gitSource) fill(ctx context.Context, r checked, dir string, it *Item) (out []repository.LeftOut, err error) {
+func (s *gitSource) fill(ctx context.Context, r checked, dir string, it *Item) (
+	leftOut []repository.LeftOut, err error) {
 	opened, err := repository.Open(r.folder, r.commit)
 	if err != nil {
 		return nil, err

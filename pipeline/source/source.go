@@ -166,8 +166,8 @@ func Kinds() []Kind {
 			open: openPDF,
 		},
 		{
-			Name: "html", About: "web pages: their main text", Path: true, Filters: prose, Suffixes: []string{".html", ".htm", ".xhtml"},
-			open: openHTML,
+			Name: "html", About: "web pages: their main text", Path: true, Filters: prose,
+			Suffixes: []string{".html", ".htm", ".xhtml"}, open: openHTML,
 		},
 		{
 			Name: "markdown", About: "Markdown files (.md) with front matter", Path: true, Filters: prose,
