@@ -119,19 +119,25 @@ template <int n> DEVICE void clear(float (*c)[4]) {
   }
 }
 
-// store rounds 16 rows of sums to a head's rows from row on, those before end, times factor.
+// store rounds 16 rows of sums to a head's rows from row on, those before end, times factor. Two
+// columns are written at once where rows are aligned.
 template <int D>
-DEVICE void store(bf16 *head, i64 stride, i64 row, i64 end, int dim, float (*c)[4],
+DEVICE void store(bf16 *head, i64 stride, i64 row, i64 end, int dim, bool aligned, float (*c)[4],
                   const float *factor) {
   int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4;
   UNROLL for (int half = 0; half < 2; half++) {
     i64 at = row + g + 8 * half;
     if (at >= end) continue;
     UNROLL for (int j = 0; j < D / 8; j++) {
-      UNROLL for (int e = 0; e < 2; e++) {
-        int column = 8 * j + 2 * t + e;
-        if (column < dim) put(head + at * stride + column, c[j][2 * half + e] * factor[half]);
+      int column = 8 * j + 2 * t;
+      float low = c[j][2 * half] * factor[half], high = c[j][2 * half + 1] * factor[half];
+      bf16 *to = head + at * stride + column;
+      if (aligned && column < dim) {
+        *(uint32_t *)to = pair(low, high);
+        continue;
       }
+      if (column < dim) put(to, low);
+      if (column + 1 < dim) put(to + 1, high);
     }
   }
 }
@@ -185,6 +191,7 @@ template <int D> DEVICE void forward(const Call &c) {
   const bf16 *k = c.k.data + head / c.shared * c.k.head;
   const bf16 *v = c.v.data + head / c.shared * c.v.head;
 
+  bool aligned = c.aligned != 0;
   // low and position bound the keys that this thread's two rows see.
   i64 low[2], position[2];
   uint32_t q[D / 16][4];
@@ -196,6 +203,10 @@ template <int D> DEVICE void forward(const Call &c) {
     UNROLL for (int i = 0; i < D / 16; i++) {
       UNROLL for (int e = 0; e < 2; e++) {
         int column = 16 * i + 2 * t + 8 * e;
+        if (aligned) {
+          q[i][half + 2 * e] = p < end && column < dim ? *(const uint32_t *)(row + column) : 0;
+          continue;
+        }
         uint32_t one = p < end && column < dim ? row[column].bits : 0;
         uint32_t two = p < end && column + 1 < dim ? row[column + 1].bits : 0;
         q[i][half + 2 * e] = one | two << 16;
@@ -207,7 +218,6 @@ template <int D> DEVICE void forward(const Call &c) {
   clear<D / 8>(o);
   float factor = c.scale * LOG2E;
   Stages<D, keys> key_tiles = {memory}, value_tiles = {memory + 2 * size};
-  bool aligned = c.aligned != 0;
   fill<D, keys, threads>(key_tiles[0], k, c.k.token, begin, end, dim, aligned);
   fill<D, keys, threads>(value_tiles[0], v, c.v.token, begin, end, dim, aligned);
   commit_copies();
@@ -278,7 +288,7 @@ template <int D> DEVICE void forward(const Call &c) {
     }
   }
   store<D>(c.o.data + head * c.o.head, c.o.token, start + 16 * warp - c.offset, end - c.offset, dim,
-           o, share);
+           aligned, o, share);
 }
 
 // ---- delta = Σ do·o: a warp for each query of a head.
@@ -365,7 +375,7 @@ template <int D> DEVICE void query_gradient(const Call &c) {
   }
   float one[2] = {1, 1};
   store<D>(c.dq.data + head * c.dq.head, c.dq.token, start + 16 * warp - c.offset, end - c.offset,
-           dim, dq, one);
+           dim, aligned, dq, one);
 }
 
 // ---- Gradient by the keys: a block is 64 keys of a key head, 16 a warp.
@@ -477,8 +487,10 @@ template <int D> DEVICE void key_gradient(const Call &c) {
   }
   await_copies<0>();
   float one[2] = {1, 1};
-  store<D>(c.dk.data + key_head * c.dk.head, c.dk.token, from + 16 * warp, to, dim, dk, one);
-  store<D>(c.dv.data + key_head * c.dv.head, c.dv.token, from + 16 * warp, to, dim, dv, one);
+  store<D>(c.dk.data + key_head * c.dk.head, c.dk.token, from + 16 * warp, to, dim,
+           aligned, dk, one);
+  store<D>(c.dv.data + key_head * c.dv.head, c.dv.token, from + 16 * warp, to, dim,
+           aligned, dv, one);
 }
 
 #define KERNELS(D)                                                                                 \
