@@ -53,7 +53,7 @@ func FuzzCompose(f *testing.F) {
 }
 
 // TestMutated reads real files some of whose bytes are others: each comes to a text or to a reason. It
-// goes on for $MUTATE, a duration, and for twenty files if there is none.
+// goes on for $MUTATE, a duration, and for ten files if there is none.
 func TestMutated(t *testing.T) {
 	all, err := filepath.Glob(filepath.Join(testdata.Shared(t, "pdf", "pdfminer-six", "samples"), "*.pdf"))
 	if err != nil || len(all) == 0 {
@@ -65,7 +65,7 @@ func TestMutated(t *testing.T) {
 	seed, _ := strconv.ParseUint(os.Getenv("SEED"), 10, 64)
 	random := rand.New(rand.NewPCG(seed, 0))
 	start, n := time.Now(), 0
-	for ; n < 20 || time.Since(start) < limit; n++ {
+	for ; n < 10 || time.Since(start) < limit; n++ {
 		data, err := os.ReadFile(all[random.IntN(len(all))])
 		if err != nil {
 			t.Fatal(err)

@@ -161,10 +161,10 @@ func book(pages int) []byte {
 	return objects(all...)
 }
 
-// TestPagesAreClosed reads a long file within a bound that a third of its pages would fill if the texts
+// TestPagesAreClosed reads a long file within a bound that half of its pages would fill if the texts
 // of pages alone were kept open.
 func TestPagesAreClosed(t *testing.T) {
-	const pages = 400
+	const pages = 250
 	data := book(pages)
 	r := NewReader(Options{Memory: 24<<20 + 2*int64(len(data))})
 	defer r.Close()
@@ -172,5 +172,5 @@ func TestPagesAreClosed(t *testing.T) {
 	if err != nil || text.Pages != pages {
 		t.Fatalf("%d pages, %v", text.Pages, err)
 	}
-	inOrder(t, text.Body, word(0)+" says", word(200*40+39)+" says", word(399*40+39)+" says")
+	inOrder(t, text.Body, word(0)+" says", word(100*40+39)+" says", word(249*40+39)+" says")
 }
