@@ -34,8 +34,9 @@ func newTalk(t *testing.T, fsys fs.FS, name string, eos ...int32) *Talk {
 
 func TestTalk(t *testing.T) {
 	tok := defaultTokenizer(t)
+	const template = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
 	own := fstest.MapFS{
-		"chat_template.jinja":    {Data: []byte("{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}")},
+		"chat_template.jinja":    {Data: []byte(template)},
 		"generation_config.json": {Data: []byte(`{"eos_token_id": [7, 8]}`)},
 	}
 	messages := json.RawMessage(`[{"role": "user", "content": [{"type": "text", "text": "func "},
@@ -59,7 +60,8 @@ func TestTalk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := prompt.Encode(tok, prompt.Default(), []prompt.Message{{Role: prompt.User, Text: "func main"}})
+	want, err := prompt.Encode(tok, prompt.Default(),
+		[]prompt.Message{{Role: prompt.User, Text: "func main"}})
 	if err != nil || !slices.Equal(ids, want.IDs) {
 		t.Errorf("ids %v, want %v, %v", ids, want.IDs, err)
 	}
@@ -67,18 +69,20 @@ func TestTalk(t *testing.T) {
 
 func TestTalkRefuses(t *testing.T) {
 	talk := newTalk(t, fstest.MapFS{}, "alpaca")
-	for want, r := range map[string]Request{
-		"want a list of objects":         {Messages: json.RawMessage(`"x"`)},
-		"the list is empty":              {Messages: json.RawMessage(`[]`)},
-		"needs role and content":         {Messages: json.RawMessage(`[{"role": "user"}]`)},
-		`has the role "tool"`:            {Messages: json.RawMessage(`[{"role": "tool", "content": "x"}]`)},
-		`part of type "image_url"`:       {Messages: json.RawMessage(`[{"role": "user", "content": [{"type": "image_url"}]}]`)},
-		"there is nothing to answer":     {Messages: json.RawMessage(`[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]`)},
-		"the template alpaca knows no":   {Messages: json.RawMessage(`[{"role": "user", "content": "a"}]`), Tools: json.RawMessage(`[{}]`)},
-		"message 0 of the user is empty": {Messages: json.RawMessage(`[{"role": "user", "content": " "}]`)},
+	const asked = `{"role": "user", "content": "a"}`
+	for _, c := range []struct{ messages, tools, want string }{
+		{`"x"`, "", "want a list of objects"},
+		{`[]`, "", "the list is empty"},
+		{`[{"role": "user"}]`, "", "needs role and content"},
+		{`[{"role": "tool", "content": "x"}]`, "", `has the role "tool"`},
+		{`[{"role": "user", "content": [{"type": "image_url"}]}]`, "", `part of type "image_url"`},
+		{"[" + asked + `, {"role": "assistant", "content": "b"}]`, "", "there is nothing to answer"},
+		{"[" + asked + "]", "[{}]", "the template alpaca knows no"},
+		{`[{"role": "user", "content": " "}]`, "", "message 0 of the user is empty"},
 	} {
-		if _, err := talk.Prompt(t.Context(), r); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
+		r := Request{Messages: json.RawMessage(c.messages), Tools: json.RawMessage(c.tools)}
+		if _, err := talk.Prompt(t.Context(), r); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v, want %q", err, c.want)
 		}
 	}
 	tok := defaultTokenizer(t)

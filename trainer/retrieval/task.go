@@ -76,8 +76,9 @@ func number(rng *rand.Rand) string { return fmt.Sprint(10_000 + rng.IntN(90_000)
 func passKey(rng *rand.Rand, depth float64) puzzle {
 	key := number(rng)
 	return puzzle{
-		intro:    "An important fact is hidden in a lot of irrelevant text. Find it and remember it.\n",
-		facts:    []fact{{depth, fmt.Sprintf("\nThe pass key is %s. Remember it. %[1]s is the pass key.\n", key)}},
+		intro: "An important fact is hidden in a lot of irrelevant text. Find it and remember it.\n",
+		facts: []fact{{depth, fmt.Sprintf("\nThe pass key is %s. Remember it. %[1]s is the pass key.\n",
+			key)}},
 		question: "\nWhat is the pass key? The pass key is",
 		answers:  []string{key}, filler: grass,
 	}

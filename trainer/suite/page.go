@@ -162,14 +162,15 @@ func draw(lines []line, low, high float64, x, y string) template.HTML {
 	fmt.Fprintf(&out, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s by %s">`, width, height, y, x)
 	for i := range 5 {
 		v := low + (high-low)*float64(i)/4
-		fmt.Fprintf(&out, `<path d="M%g %.1fH%g" stroke="#ddd"/><text x="%g" y="%.1f" text-anchor="end">%.3g</text>`,
-			left, up(v), width-right, left-6, up(v)+4, v)
+		fmt.Fprintf(&out, `<path d="M%g %.1fH%g" stroke="#ddd"/>`, left, up(v), width-right)
+		label(&out, left-6, up(v)+4, "end", fmt.Sprintf("%.3g", v))
 	}
 	for _, v := range ticks {
-		fmt.Fprintf(&out, `<text x="%.1f" y="%g" text-anchor="middle">%g</text>`, across(v), height-foot+18, v)
+		label(&out, across(v), height-foot+18, "middle", fmt.Sprint(v))
 	}
-	fmt.Fprintf(&out, `<text x="%g" y="%g" text-anchor="end">%s</text>`, width-right, height-foot+36, x)
-	fmt.Fprintf(&out, `<text x="14" y="%g" transform="rotate(-90 14 %[1]g)" text-anchor="end">%s</text>`, top, y)
+	label(&out, width-right, height-foot+36, "end", x)
+	fmt.Fprintf(&out, `<text x="14" y="%g" transform="rotate(-90 14 %[1]g)" text-anchor="end">`, top)
+	fmt.Fprintf(&out, `%s</text>`, template.HTMLEscapeString(y))
 	for i, l := range lines {
 		drawLine(&out, l, palette[i%len(palette)], across, up)
 		fmt.Fprintf(&out, `<text x="%g" y="%g" fill="%s">%s</text>`, left+float64(i)*140, height-8,
@@ -177,6 +178,12 @@ func draw(lines []line, low, high float64, x, y string) template.HTML {
 	}
 	out.WriteString("</svg>")
 	return template.HTML(out.String())
+}
+
+// label writes a text whose anchor, its begin, middle or end, is at a point.
+func label(out *strings.Builder, x, y float64, anchor, text string) {
+	fmt.Fprintf(out, `<text x="%.1f" y="%.1f" text-anchor="%s">%s</text>`, x, y, anchor,
+		template.HTMLEscapeString(text))
 }
 
 func drawLine(out *strings.Builder, l line, colour string, across, up func(float64) float64) {

@@ -53,9 +53,10 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"&lt;model&gt;", "<h3>passkey</h3>", `hsl(60 70% 75%)">50 <small>± 29`,
-		"<svg", "loss 2.125, the base&#39;s 2.000", "<td>300</td><td>7</td><td>10</td>", "books, split test, 0123456789ab"} {
-		if !strings.Contains(string(page), want) && !strings.Contains(string(page), strings.ReplaceAll(want, "&#39;", "'")) {
+	for _, want := range []string{"&lt;model&gt;", "<h3>passkey</h3>", "<svg",
+		`hsl(60 70% 75%)">50 <small>± 29`, "loss 2.125, the base's 2.000",
+		"<td>300</td><td>7</td><td>10</td>", "books, split test, 0123456789ab"} {
+		if !strings.Contains(string(page), want) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
