@@ -14,8 +14,8 @@ func CPU(mc *machine.Machine, p, g, m, v kernels.Tensor, s kernels.AdamWStep) {
 	if len(gs) != len(ps) || len(ms) != len(ps) || len(vs) != len(ps) {
 		panic("AdamW: p, g, m and v differ in length")
 	}
-	machine.Rows(mc, machine.Chunks(len(ps), chunk), 4*chunk, update{mc.Ops, ps, gs, ms, vs, factors(s)},
-		(*update).chunks)
+	u := update{mc.Ops, ps, gs, ms, vs, factors(s)}
+	machine.Rows(mc, machine.Chunks(len(ps), chunk), 4*chunk, u, (*update).chunks)
 }
 
 // update is one call of CPU.

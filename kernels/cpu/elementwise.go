@@ -39,8 +39,8 @@ func (r rows) at(i int) int {
 	return at
 }
 
-// pieces is one call of an elementwise operator: equal pieces of at most maxPiece elements of dst and
-// src.
+// pieces is one call of an elementwise operator: equal pieces of at most maxPiece elements of dst
+// and src.
 type pieces struct {
 	b        *Backend
 	dst, src rows
@@ -52,7 +52,8 @@ type pieces struct {
 const maxPiece = 1 << 14
 
 // each calls f for all pieces.
-func (b *Backend) each(dst, src kernels.Tensor, factor float32, f func(p *pieces, dst, src, n int)) {
+func (b *Backend) each(dst, src kernels.Tensor, factor float32,
+	f func(p *pieces, dst, src, n int)) {
 	if !dst.Alike(src) {
 		panic(fmt.Sprintf("cpu: %v and %v differ in shape", dst, src))
 	}

@@ -67,8 +67,8 @@ func Rows[T any](m *Machine, n, work int, c T, f func(c *T, worker, from, to int
 	fr.run(m, Chunks(n, fr.size))
 }
 
-// Tasks calls f for each i in [0, n), on all threads unless all of it together is little work. c and
-// f are as in Rows.
+// Tasks calls f for each i in [0, n), on all threads unless all of it together is little work. c
+// and f are as in Rows.
 func Tasks[T any](m *Machine, n, work int, c T, f func(c *T, worker, i int)) {
 	fr := frameOf[T](m)
 	fr.call, fr.one = c, f

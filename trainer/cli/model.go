@@ -7,6 +7,7 @@ import (
 
 	"longlora/internal/command"
 	"longlora/internal/tokenizer"
+	"longlora/kernels"
 	"longlora/schemas/shard"
 	"longlora/trainer/open"
 	"longlora/trainer/rope"
@@ -15,7 +16,7 @@ import (
 // modelFlags choose the model of a command that runs one.
 type modelFlags struct {
 	open.Options
-	rope string
+	rope, weights string
 }
 
 func (f *modelFlags) add(c *cobra.Command) {
@@ -27,12 +28,22 @@ func (f *modelFlags) add(c *cobra.Command) {
 		"positions to read; beyond the model's own RoPE is extended, untrained; 0: the model's own")
 	flags.StringVar(&f.rope, "rope", string(rope.Linear), "kind of that extension")
 	flags.IntVar(&f.Threads, "threads", 0, "CPU threads; 0: all")
+	flags.StringVar(&f.weights, "weights", "f32",
+		"storage of matrices: f32, or bf16: half the memory and faster, rounded if they were finer")
 }
 
 func (f *modelFlags) open() (*open.Model, error) {
 	if f.Context < 0 || f.Threads < 0 {
 		return nil, command.Usagef("--context is %d and --threads is %d, want at least 0",
 			f.Context, f.Threads)
+	}
+	switch f.weights {
+	case "f32":
+		f.Weights = kernels.F32
+	case "bf16":
+		f.Weights = kernels.BF16
+	default:
+		return nil, command.Usagef("--weights is %q, want f32 or bf16", f.weights)
 	}
 	f.Rope = rope.Kind(f.rope)
 	return open.Open(f.Options)

@@ -12,7 +12,8 @@ import (
 
 // planned are the options of a run that its memory depends on.
 var planned = []string{
-	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_rank", "engine", "weights",
+	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_rank",
+	"engine", "weights",
 	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "attention", "group",
 }
 

@@ -15,7 +15,7 @@ func warnThreads(c *cobra.Command, _ []string) {
 		return
 	}
 	if cores := limits.Host().Cores(); threads > cores {
-		fmt.Fprintf(c.ErrOrStderr(), "warning: --threads %d, but the process has %d cores: this is slower "+
-			"than --threads %d\n", threads, cores, cores)
+		fmt.Fprintf(c.ErrOrStderr(), "warning: --threads %d, but the process has %d cores: this is "+
+			"slower than --threads %d\n", threads, cores, cores)
 	}
 }

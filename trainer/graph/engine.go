@@ -67,8 +67,8 @@ func (e *Engine) Close() (err error) {
 	return err
 }
 
-// Gradient is model.Model.Gradient up to rounding: it adds the gradient of scale·Σ weights·losses to
-// every trained parameter's Grad, and returns Σ weights·losses.
+// Gradient is model.Model.Gradient up to rounding: it adds the gradient of scale·Σ weights·losses
+// to every trained parameter's Grad, and returns Σ weights·losses.
 func (e *Engine) Gradient(b *model.Batch, scale float32) (float64, error) {
 	if err := e.m.Check(b); err != nil {
 		return 0, err

@@ -7,8 +7,8 @@ import (
 	"longlora/trainer/model"
 )
 
-// params returns the nodes of those parameters that are trained, in order; the others are no part of
-// the derivation.
+// params returns the nodes of those parameters that are trained, in order; the others are no part
+// of the derivation.
 func (s *step) params(all ...*model.Param) (trained []*model.Param, nodes []*G.Node) {
 	for _, p := range all {
 		if p == nil || !p.Trainable {
@@ -184,8 +184,8 @@ func (s *step) gated(gate, up *G.Node) *G.Node {
 	}, gate, up)
 }
 
-// loss is scale·Σ weights·(-log p(targets)) of the head's logits. The operator computes its gradients
-// in passing, as there is no logits matrix to compute them from later.
+// loss is scale·Σ weights·(-log p(targets)) of the head's logits. The operator computes its
+// gradients in passing, as there is no logits matrix to compute them from later.
 func (s *step) loss(h *G.Node, head *model.Param) *G.Node {
 	n, b := h.Shape()[0], s.backend
 	losses, dh := s.f32(n), s.f32(h.Shape()...)

@@ -1,5 +1,5 @@
-// Package limits says what the system lets a process have: memory and processor cores, the machine's
-// or those of the control groups that it is in, however deep.
+// Package limits says what the system lets a process have: memory and processor cores, the
+// machine's or those of the control groups that it is in, however deep.
 package limits
 
 import (
@@ -120,8 +120,8 @@ func (s System) quota(dir string) float64 {
 	return float64(q) / float64(p)
 }
 
-// Threads returns the number of threads to compute with: wanted, or with 0 the cores that there are,
-// at most GOMAXPROCS.
+// Threads returns the number of threads to compute with: wanted, or with 0 the cores that there
+// are, at most GOMAXPROCS.
 func (s System) Threads(wanted int) int {
 	if wanted > 0 {
 		return wanted

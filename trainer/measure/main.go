@@ -1,5 +1,5 @@
-// Command measure times training steps for scripts/bench/cpu: one JSON question a line on standard input,
-// one JSON answer a line on standard output.
+// Command measure times training steps for scripts/bench/cpu: one JSON question a line on standard
+// input, one JSON answer a line on standard output.
 package main
 
 import (

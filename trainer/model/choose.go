@@ -16,8 +16,8 @@ type Choice struct {
 	FLOPs, Extra float64
 }
 
-// Choose finds what to compute again so that the working memory of Gradient for micro-batches like that
-// (see Blank) takes at most budget bytes, with as few operations as possible. If nothing fits, it
+// Choose finds what to compute again so that the working memory of Gradient for micro-batches like
+// that (see Blank) takes at most budget bytes, with as few operations as possible. If nothing fits, it
 // returns the choice that takes the least memory. Everything is counted, nothing is computed.
 //
 // Giving up a part of a layer saves the same wherever the layer is, so layers give up first what

@@ -73,9 +73,9 @@ func (m *Model) begin(b *Batch, seed uint64) pass {
 	return p
 }
 
-// gradient is Gradient with everything checked and reserved. losses nil: not wanted. What is kept of
-// a layer lies on the arena above that of those before it, and is given back as soon as the layer
-// is derived.
+// gradient is Gradient with everything checked and reserved. losses nil: not wanted. What is kept
+// of a layer lies on the arena above that of those before it, and is given back as soon as the
+// layer is derived.
 func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())

@@ -30,7 +30,8 @@ type head struct {
 	x, h, rstd, losses     kernels.Tensor // [N, D], [N, D], [N], [N]
 }
 
-// newHead gathers the scored rows of x [T, D] and normalises them. It reports whether there are any.
+// newHead gathers the scored rows of x [T, D] and normalises them. It reports whether there are
+// any.
 func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
 	s := &m.work.scored
 	s.read(b)

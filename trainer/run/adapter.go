@@ -29,8 +29,8 @@ func (r *Run) openAdapter() (err error) {
 	if c.LoRARank != a.LoRA.Rank && c.LoRARank != usual.LoRARank ||
 		c.LoRAAlpha != a.LoRA.Alpha && c.LoRAAlpha != usual.LoRAAlpha ||
 		!alike(c.LoRATargets, a.LoRA.Targets) && !alike(c.LoRATargets, usual.LoRATargets) {
-		return fmt.Errorf("adapter %s has rank %d, alpha %g and targets %s, which cannot be changed: leave "+
-			"--lora-rank, --lora-alpha and --lora-targets out", c.Adapter, a.LoRA.Rank, a.LoRA.Alpha,
+		return fmt.Errorf("adapter %s has rank %d, alpha %g and targets %s, which cannot be changed: "+
+			"leave --lora-rank, --lora-alpha and --lora-targets out", c.Adapter, a.LoRA.Rank, a.LoRA.Alpha,
 			strings.Join(a.LoRA.Targets, ","))
 	}
 	c.LoRARank, c.LoRAAlpha, c.LoRATargets = a.LoRA.Rank, a.LoRA.Alpha, a.LoRA.Targets
@@ -54,8 +54,8 @@ func (r *Run) fitAdapter() error {
 	for _, g := range r.adapter.Train {
 		tied := g == string(model.GroupHead) && r.model.Model.Tied // one tensor, saved twice
 		if !tied && !slices.Contains(r.Config.Train, g) {
-			return fmt.Errorf("adapter %s holds the group %s in full, so that it must be trained on: add it to "+
-				"--train %s", r.Config.Adapter, g, strings.Join(r.Config.Train, ","))
+			return fmt.Errorf("adapter %s holds the group %s in full, so that it must be trained on: "+
+				"add it to --train %s", r.Config.Adapter, g, strings.Join(r.Config.Train, ","))
 		}
 	}
 	if r.adapter.Config != nil {

@@ -30,7 +30,8 @@ func (r *Run) process(m *model.Model) int64 {
 }
 
 // Plan prints the memory that a training with c takes by parts, what of each layer is computed
-// again, and the longest context that fits. No shards are opened; a context of 0 is the model's own.
+// again, and the longest context that fits. No shards are opened; a context of 0 is the model's
+// own.
 func Plan(ctx context.Context, c Config, w io.Writer) (err error) {
 	r := &Run{Config: c}
 	defer func() { err = errors.Join(err, r.Close()) }()

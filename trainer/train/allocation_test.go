@@ -11,9 +11,9 @@ import (
 	"longlora/trainer/model"
 )
 
-// TestStepAllocatesNothing: once a step of some size has been taken, others of at most that size take
-// no memory but the arena's: no allocation and no collection of garbage. What is outside is reading
-// and joining rows, which make their batch, and telling the progress.
+// TestStepAllocatesNothing: once a step of some size has been taken, others of at most that size
+// take no memory but the arena's: no allocation and no collection of garbage. What is outside is
+// reading and joining rows, which make their batch, and telling the progress.
 func TestStepAllocatesNothing(t *testing.T) {
 	for _, precision := range []kernels.DType{kernels.F32, kernels.BF16} {
 		for _, threads := range []int{1, 2} {
