@@ -42,11 +42,12 @@ func gemmKernels() {
 
 func multiplyFloats(a, b, sum reg.VecPhysical) { VFMADD231PS(a, b, sum) }
 
-// tile writes C[rows, cols] (+)= A·B for up to most rows and up to n vectors of columns. Row k of B is
-// ldb floats on. A is read where it lies, by broadcasts: element (r, k) is rowStride·r + kStride·k
-// floats on, so that a transposed A costs nothing. Elements of A and B are floats, or words of two
-// brain floats: step multiplies and adds them. What a step does for a row that is not wanted is
-// jumped over; the branches are foreseen, and there is room for them beside the arithmetic.
+// tile writes C[rows, cols] (+)= A·B for up to most rows and up to n vectors of columns. Row k of B
+// is ldb floats on. A is read where it lies, by broadcasts: element (r, k) is rowStride·r +
+// kStride·k floats on, so that a transposed A costs nothing. Elements of A and B are floats, or
+// words of two brain floats: step multiplies and adds them. What a step does for a row that is not
+// wanted is jumped over; the branches are foreseen, and there is room for them beside the
+// arithmetic.
 func tile(prefix string, v vector, most, n int, step func(a, b, sum reg.VecPhysical)) {
 	name := fmt.Sprintf("%sx%d", prefix, n*v.bytes/4)
 	TEXT(name, NOSPLIT,

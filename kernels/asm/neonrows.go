@@ -41,8 +41,8 @@ func neonRowFunctions() *source {
 	return s
 }
 
-// begin loads pointers to R0 and up, n to R8 and scalars to V16 and up, and returns the offset after
-// the arguments.
+// begin loads pointers to R0 and up, n to R8 and scalars to V16 and up, and returns the offset
+// after the arguments.
 func (s *source) begin(pointers, scalars []string) int {
 	at := 0
 	for i, p := range pointers {

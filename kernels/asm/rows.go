@@ -270,8 +270,9 @@ func normGrad(name string, v vector) {
 	end(v, nil, nil, nil)
 }
 
-// rotate takes any n in AVX-512, else whole vectors. What is left of a head after whole vectors is read
-// by narrower ones, since a wide one would wait for what has just been written to the other half.
+// rotate takes any n in AVX-512, else whole vectors. What is left of a head after whole vectors is
+// read by narrower ones, since a wide one would wait for what has just been written to the other
+// half.
 func rotate(name string, v vector) {
 	TEXT(name, NOSPLIT,
 		"func(x, c, s *float32, heads, stride, half, n int64, sign float32)")

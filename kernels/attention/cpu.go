@@ -119,9 +119,9 @@ func (f *forward) prepare() {
 	if f.finite(f.v) {
 		return
 	}
-	// A tile's queries see different keys: those that one does not see, it multiplies by 0, which is
-	// NaN for an infinite value. Alone, a query stops at its last key, or at the one after it if they
-	// share a word.
+	// A tile's queries see different keys: those that one does not see, it multiplies by 0, which
+	// is NaN for an infinite value. Alone, a query stops at its last key, or at the one after it if
+	// they share a word.
 	if f.together = 1; f.unit == 2 {
 		f.wild = f.values.tame()
 	}

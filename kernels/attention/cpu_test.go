@@ -69,7 +69,8 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 // checkBrain has operands that are brain floats already, so that scores are as exact as those of
 // floats. What is rounded are probabilities and the gradients of scores, by up to 2^-8: results err
 // by that part of the mass of their sums. Probabilities of a query sum to 1; those of the first key
-// over n queries, where each has its share, sum to 1 + 1/2 + ... + 1/n. The other factors are normal.
+// over n queries, where each has its share, sum to 1 + 1/2 + ... + 1/n. The other factors are
+// normal.
 func (p *problem) checkBrain(t *testing.T, m *machine.Machine) {
 	t.Helper()
 	for _, x := range []kernels.Tensor{p.q, p.k, p.v, p.do} {

@@ -12,9 +12,9 @@ import (
 // gradTile is the keys that the gradient takes at a time.
 const gradTile = 128
 
-// CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. A task is a tile of
-// a key head's keys, whose gradients are nobody else's and are added in one order. Those of a block
-// of queries are added by the tiles in turn.
+// CPUGrad overwrites dq, dk, dv. Scores are computed again tile by tile from lse. A task is a tile
+// of a key head's keys, whose gradients are nobody else's and are added in one order. Those of a
+// block of queries are added by the tiles in turn.
 func CPUGrad(m *machine.Machine, dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 	s kernels.Segments, scale float32) {
 	b := machine.Kept[backward](m)
@@ -170,8 +170,8 @@ func (b *backward) plan(s kernels.Segments) {
 
 func (b *backward) blockSize() int { return rowTiles * b.tiles.Rows }
 
-// gradScratch is a worker's memory for a block of n queries and a tile of keys. Rows of p and dp begin
-// lead rows in, so that a pair of queries is one of the right operands' too.
+// gradScratch is a worker's memory for a block of n queries and a tile of keys. Rows of p and dp
+// begin lead rows in, so that a pair of queries is one of the right operands' too.
 type gradScratch struct {
 	p, dp      []float32 // [lead+n, gradTile] probabilities, their gradients; then the scores' gradients
 	pT, dsT    []float32 // [words, gradTile] the same as left operands along queries
@@ -199,8 +199,8 @@ func (b *backward) scratch(worker, n int) gradScratch {
 	return w
 }
 
-// tileOf adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to the
-// queries that see them.
+// tileOf adds the gradients of the keys [from, from+gradTile) of a key head, and what they give to
+// the queries that see them.
 func (b *backward) tileOf(worker, keyHead, from int) {
 	own := b.scratch(worker, b.blockSize())
 	w := &own

@@ -205,8 +205,8 @@ func (r right) panel(t, h int, p panel) gemm.Panel {
 	return gemm.Panel{Data: r.data[(t-r.first)/r.unit*r.row+h*r.head+p.from:], Row: r.row}
 }
 
-// rightSize returns the floats of n rows of x as right operand of products along rows, 0 if it may lie
-// where it is.
+// rightSize returns the floats of n rows of x as right operand of products along rows, 0 if it may
+// lie where it is.
 func (s shape) rightSize(x heads, n int) int {
 	if s.unit == 1 {
 		return s.copySize(x, n)
@@ -243,8 +243,8 @@ func (j *joining) pairs(_, from, to int) {
 	}
 }
 
-// tame turns elements of words that are not finite into 0, and returns the rows of each head that had
-// any.
+// tame turns elements of words that are not finite into 0, and returns the rows of each head that
+// had any.
 func (r right) tame() [][]int {
 	wild := make([][]int, r.h)
 	x := brains(r.data)
@@ -305,8 +305,8 @@ func check(s kernels.Segments, queries, heads, keys, keyHeads int) {
 		last := len(g.Bounds) - 1
 		if g.From != next || g.To < g.From || last < 0 || g.Bounds[0] != 0 ||
 			int(g.Bounds[last]) != keys {
-			panic(fmt.Sprintf(
-				"Attention: head group [%d, %d) after head %d, bounds to %d keys of %d", g.From, g.To, next, g.Bounds[max(last, 0)], keys))
+			panic(fmt.Sprintf("Attention: head group [%d, %d) after head %d, bounds %v over %d keys",
+				g.From, g.To, next, g.Bounds, keys))
 		}
 		next = g.To
 	}

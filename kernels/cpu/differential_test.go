@@ -13,8 +13,8 @@ import (
 	"longlora/kernels/simd"
 )
 
-// trial is one operator on one tier: operands of any layout, between pages that fault, with values and
-// layouts that depend on the seed alone. Results that are overwritten hold NaN before.
+// trial is one operator on one tier: operands of any layout, between pages that fault, with values
+// and layouts that depend on the seed alone. Results that are overwritten hold NaN before.
 type trial struct {
 	t           testing.TB
 	b           *cpu.Backend
@@ -33,8 +33,8 @@ type frame struct {
 	view   kernels.Tensor
 }
 
-// outcome is a result, and by how much two tiers may differ: by tolerance times the greatest of mass,
-// the root mean square of all elements and the element itself.
+// outcome is a result, and by how much two tiers may differ: by tolerance times the greatest of
+// mass, the root mean square of all elements and the element itself.
 type outcome struct {
 	name            string
 	values          []float32
@@ -134,8 +134,8 @@ func (x *trial) keep(name string, t kernels.Tensor, tolerance, mass float64) {
 	x.results = append(x.results, outcome{name, values, tolerance, mass})
 }
 
-// rounded is a tolerance for what depends on operands that one tier may round to another brain float
-// than the other: sums of 2^-8 of each term, most of which agree.
+// rounded is a tolerance for what depends on operands that one tier may round to another brain
+// float than the other: sums of 2^-8 of each term, most of which agree.
 func (x *trial) rounded(tolerance float64) float64 {
 	if x.brain {
 		return max(tolerance, 0x1p-6)
@@ -231,8 +231,8 @@ func (r outcome) differs(want outcome) error {
 	return nil
 }
 
-// TestOperatorsAgree holds every tier to the portable one for each operator, on all small sizes and on
-// those around tiles and blocks.
+// TestOperatorsAgree holds every tier to the portable one for each operator, on all small sizes and
+// on those around tiles and blocks.
 func TestOperatorsAgree(t *testing.T) {
 	all := backends(t)
 	edges := []int{1, 14, 15, 16, 17, 31, 32, 33, 67}

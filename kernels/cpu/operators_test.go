@@ -12,8 +12,8 @@ type operator struct {
 	run  func(x *trial)
 }
 
-// operators are all that compute. A tolerance is twice the error of one tier: ulp is the error of one
-// rounding, and a sum of n terms errs by n of them relative to its mass.
+// operators are all that compute. A tolerance is twice the error of one tier: ulp is the error of
+// one rounding, and a sum of n terms errs by n of them relative to its mass.
 var operators = []operator{
 	{"elementwise", elementwise}, {"conversions", conversions}, {"embedding", embedding},
 	{"rmsnorm", rmsnorm}, {"rope", rotation}, {"linear", linear}, {"adapter", adapter},
@@ -224,7 +224,8 @@ func adamw(x *trial) {
 	x.b.Write(v, squares)
 	x.b.AdamW(p, g, m, v, kernels.AdamWStep{LR: 0.1, Beta1: 0.9, Beta2: 0.95, Eps: 0.01,
 		WeightDecay: 0.1, GradScale: 0.7, Step: 3})
-	// The root is at least Eps: a quotient of at most 100 times the moments, by a handful of roundings.
+	// The root is at least Eps: a quotient of at most 100 times the moments, by a handful of
+	// roundings.
 	x.keep("p", p, 32*ulp, 100)
 	x.keep("m", m, 8*ulp, 4)
 	x.keep("v", v, 8*ulp, 16)

@@ -85,8 +85,8 @@ func (c *call) layOut(size int) {
 	}
 }
 
-// packedSize is the most that right operands take: a block of weights both ways, or all of a chunk's
-// h.
+// packedSize is the most that right operands take: a block of weights both ways, or all of a
+// chunk's h.
 func (c *call) packedSize(size int) int {
 	n := c.Gemm.PackedSize(c.block, c.h.D)
 	if c.dh.N > 0 {
@@ -121,8 +121,8 @@ func (c *gathering) rows(_, i, end int) {
 	}
 }
 
-// through takes all rows through a block of the vocabulary: logits, exponentials, and what they give
-// to dh.
+// through takes all rows through a block of the vocabulary: logits, exponentials, and what they
+// give to dh.
 func (c *call) through(k *chunk, b int) {
 	from, to := c.tokens(b)
 	n, d := to-from, c.h.D
@@ -174,8 +174,8 @@ func (c *call) scratch(worker, n int) (logits gemm.C, exps operand) {
 	return gemm.C{Data: s[:n*row], Row: row}, exps
 }
 
-// exponentials turns row i's logits of block b into exponentials, 0 for the target, and writes them to
-// row at of exps.
+// exponentials turns row i's logits of block b into exponentials, 0 for the target, and writes them
+// to row at of exps.
 func (c *call) exponentials(k *chunk, i, b int, logits []float32, exps operand, at int) {
 	if most := c.Ops.Max(logits); !(most <= k.shift[i]+slack) {
 		c.raise(k, i, b, most)

@@ -8,20 +8,21 @@ import (
 )
 
 const (
-	// maxKept bounds the exponentials that are kept for the head's gradient, in bytes; maxRows bounds
-	// the rows that go through the head's weights together, and minRows is what amortises that.
+	// maxKept bounds the exponentials that are kept for the head's gradient, in bytes; maxRows
+	// bounds the rows that go through the head's weights together, and minRows is what amortises
+	// that.
 	maxKept = 64 << 20
 	maxRows = 2048
 	minRows = 64
-	// blockBytes bounds a block of the head's weights, packed for both products: with what a task has
-	// besides, it stays in a second-level cache.
+	// blockBytes bounds a block of the head's weights, packed for both products: with what a task
+	// has besides, it stays in a second-level cache.
 	blockBytes         = 600 << 10
 	minBlock, maxBlock = 128, 1024
-	// gap keeps the exponentials of one token in different rows off the same sets of a cache: a line,
-	// in bytes.
+	// gap keeps the exponentials of one token in different rows off the same sets of a cache: a
+	// line, in bytes.
 	gap = 64
-	// slack is how far logits may exceed what is subtracted from them: it changes seldom, and exp of
-	// so much costs no precision.
+	// slack is how far logits may exceed what is subtracted from them: it changes seldom, and exp
+	// of so much costs no precision.
 	slack = 16
 	// tallTask is the height of a task, in tiles.
 	tallTask = 4

@@ -88,8 +88,8 @@ func TestCPUChunks(t *testing.T) {
 	})
 }
 
-// TestCPURisingLogits has logits that exceed all earlier ones by far, block after block, so that what
-// was subtracted from them changes on the way.
+// TestCPURisingLogits has logits that exceed all earlier ones by far, block after block, so that
+// what was subtracted from them changes on the way.
 func TestCPURisingLogits(t *testing.T) {
 	kerneltest.EachTier(t, func(t *testing.T, m *machine.Machine) {
 		p := newProblem(t, 17, 4*maxBlock+3, 3, false)

@@ -16,14 +16,14 @@ const (
 	// wordsK and wordsN are the same for words of brain floats: sums are worth longer chains where
 	// arithmetic is faster.
 	wordsK, wordsN = 512, 384
-	// tasksPerThread evens out threads of different speed, maxStrips bounds the tiles' rows of A that
-	// a task keeps in a second-level cache.
+	// tasksPerThread evens out threads of different speed, maxStrips bounds the tiles' rows of A
+	// that a task keeps in a second-level cache.
 	tasksPerThread = 8
 	maxStrips      = 16
 	// manyRows is the number of strips of brain floats worth packing all of B.
 	manyRows = 8
-	// nearby is the size of a packed B, in floats, from which on a task goes through it block by block
-	// with as many rows as there are, since it comes from farther than a second-level cache.
+	// nearby is the size of a packed B, in floats, from which on a task goes through it block by
+	// block with as many rows as there are, since it comes from farther than a second-level cache.
 	nearby = 128 << 10
 	// maxPacked bounds the packed copy of B, in floats.
 	maxPacked = 8 << 20
@@ -69,8 +69,8 @@ type job struct {
 	to     Packed // whole's
 }
 
-// workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of a
-// transposed A, rows of A as the tiles take them, and a tile at the edge of C.
+// workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of
+// a transposed A, rows of A as the tiles take them, and a tile at the edge of C.
 type workspace struct {
 	panels, columns, block, rows, edge []float32
 }
@@ -215,8 +215,8 @@ func (p *product) rowTask(w *workspace, packed []float32, from, to int) {
 	}
 }
 
-// tallTask is rowTask for a C so narrow that what takes the time is to read A: in order, as far as a
-// tile lets it.
+// tallTask is rowTask for a C so narrow that what takes the time is to read A: in order, as far as
+// a tile lets it.
 func (p *product) tallTask(w *workspace, packed []float32, from, to int) {
 	for i := from; i < to; i += p.tiles.Rows {
 		rows := min(p.tiles.Rows, to-i)

@@ -2,9 +2,9 @@ package gemm
 
 import "longlora/kernels/bf16"
 
-// A is a left operand, read where it lies: element (i, k) at i*Row+k*Col of Data, or of BF16 if Data
-// is nil. Rows of brain floats whose elements are neighbours cost a driver of brain floats nothing if
-// Row is even.
+// A is a left operand, read where it lies: element (i, k) at i*Row+k*Col of Data, or of BF16 if
+// Data is nil. Rows of brain floats whose elements are neighbours cost a driver of brain floats
+// nothing if Row is even.
 type A struct {
 	Data     []float32
 	BF16     []uint16

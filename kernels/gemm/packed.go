@@ -27,8 +27,8 @@ func (d *Driver) doWhole(worker, i int) {
 	d.packColumnsOf(worker, d.job.to, d.job.b, i*d.tiles.Wide, 0, d.job.to.k)
 }
 
-// PackRows packs rows [from, to) of p's operand, of which b is the part that begins with row from, on
-// the calling worker. from and to are even, or to is the last.
+// PackRows packs rows [from, to) of p's operand, of which b is the part that begins with row from,
+// on the calling worker. from and to are even, or to is the last.
 func (d *Driver) PackRows(worker int, p Packed, b B, from, to int) {
 	for j := 0; j < p.n; j += d.tiles.Wide {
 		d.packColumnsOf(worker, p, b, j, from, to)
@@ -54,14 +54,15 @@ func (d *Driver) Rows(worker int, c C, a A, b Packed, m int, accumulate bool) {
 	p.rowTask(&d.own[worker], b.data, 0, m)
 }
 
-// PackPanel packs columns [0, cols) and rows [0, k) of b as one panel of a width of the tiles, on the
-// calling worker.
+// PackPanel packs columns [0, cols) and rows [0, k) of b as one panel of a width of the tiles, on
+// the calling worker.
 func (d *Driver) PackPanel(worker int, dst []float32, b B, k, cols, width int) {
 	d.pack(&d.own[worker], dst, b, k, cols, width)
 }
 
-// JoinRows writes the words of rows 2i and 2i+1 of b [k, cols] to dst[i*row], for a driver of words; a
-// missing last row is zero. Columns are neighbours. Up to fifteen words after a row become zero.
+// JoinRows writes the words of rows 2i and 2i+1 of b [k, cols] to dst[i*row], for a driver of
+// words; a missing last row is zero. Columns are neighbours. Up to fifteen words after a row become
+// zero.
 func (d *Driver) JoinRows(dst []float32, row int, b B, k, cols int) {
 	for j := 0; j < cols; j += lanes {
 		d.packColumns(dst[j:], b.From(0, j), k, min(cols-j, lanes), row)

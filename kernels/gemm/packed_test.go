@@ -13,8 +13,8 @@ import (
 	"longlora/kernels/simd"
 )
 
-// TestPacked requires that products of some rows at a time with an operand that was packed, as a whole
-// or piece by piece, have the bits of one product.
+// TestPacked requires that products of some rows at a time with an operand that was packed, as a
+// whole or piece by piece, have the bits of one product.
 func TestPacked(t *testing.T) {
 	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		pool := parallel.New(2)
@@ -58,8 +58,8 @@ func (p *problem) rows(t *testing.T, d *Driver, b Packed, want []float32) {
 	}
 }
 
-// TestBrainOperand requires that a left operand of brain floats gives the bits of one of floats with
-// the same values, in any layout.
+// TestBrainOperand requires that a left operand of brain floats gives the bits of one of floats
+// with the same values, in any layout.
 func TestBrainOperand(t *testing.T) {
 	each(t, func(t *testing.T, tier simd.Tier, precision Precision) {
 		pool := parallel.New(2)

@@ -1,7 +1,7 @@
 package simd
 
-// Rotate turns the pairs (x[j], x[half+j]) of heads, stride floats apart, by the angles of cosines c and
-// sines s, half of each; back turns them back.
+// Rotate turns the pairs (x[j], x[half+j]) of heads, stride floats apart, by the angles of cosines
+// c and sines s, half of each; back turns them back.
 func (o *Ops) Rotate(x []float32, heads, stride int, c, s []float32, back bool) {
 	half := len(c)
 	s, sign := s[:half], float32(1)

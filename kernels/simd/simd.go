@@ -1,6 +1,6 @@
 // Package simd holds the elementwise row operations that operators share, in tiers: AVX-512, AVX2,
-// NEON and portable Go. A tier's results do not depend on alignment or on the number of threads; tiers
-// differ from each other by rounding.
+// NEON and portable Go. A tier's results do not depend on alignment or on the number of threads;
+// tiers differ from each other by rounding.
 package simd
 
 import (
