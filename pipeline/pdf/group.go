@@ -59,7 +59,7 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 	if g.isLate(r, left, right, (top+bottom)/2) {
 		return
 	}
-	if len(g.text) > 0 && (box != g.at || c.Angle != g.angle || g.parts(left, c.Angle)) {
+	if len(g.text) > 0 && (box != g.at || c.Angle != g.angle || g.parts(left, right, c.Angle)) {
 		g.flush()
 	}
 	text, taken := g.compose(chars, i)
@@ -79,10 +79,14 @@ func (g *grouper) add(chars []*responses.GetPageTextStructuredChar, i int) {
 	g.glyphs = append(g.glyphs, glyph{len(g.text), left, right, (top + bottom) / 2})
 }
 
-// parts reports whether a character that begins at left stands too far from the run to go on with it.
-// PDFium's boxes go on over the gaps between the cells of a table.
-func (g *grouper) parts(left float64, angle float64) bool {
-	return angle == 0 && left-g.run.right > maxGap*g.size()+0.1*g.size()
+// parts reports whether a character stands too far from the run to go on with it: PDFium's boxes go on
+// over the gaps between the cells of a table, and over lines that stand on their side.
+func (g *grouper) parts(left, right, angle float64) bool {
+	if angle == 0 {
+		return left-g.run.right > maxGap*g.size()+0.1*g.size()
+	}
+	last := g.glyphs[len(g.glyphs)-1]
+	return math.Abs(math.Sin(angle)) > 0.7 && math.Abs(left+right-last.left-last.right) > 1.6*g.size()
 }
 
 // size is that of the run's font, or about it.

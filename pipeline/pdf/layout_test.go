@@ -110,3 +110,26 @@ func TestThreeColumns(t *testing.T) {
 		"Boeing Company Model 737–8 and 737–9 (737 MAX) airplanes.", "You may send comments, using the procedures found",
 		"- Fax: 202–493–2251.\n- Mail: U.S. Department of Transportation")
 }
+
+// TestRotatedPages reads pages that are turned when they are looked at, by each quarter, and text that
+// is written so that it stands upright then; and a real one.
+func TestRotatedPages(t *testing.T) {
+	r := NewReader(Options{})
+	defer r.Close()
+	for turns, matrix := range []string{"1 0 0 1 72 700", "0 1 -1 0 100 100", "-1 0 0 -1 500 100", "0 -1 1 0 500 700"} {
+		var lines strings.Builder
+		for i := range 6 {
+			fmt.Fprintf(&lines, "BT /F1 10 Tf %s Tm 0 %d Td (the line that is number %c of them) Tj ET\n", matrix, -14*i,
+				'a'+rune(i))
+		}
+		page := strings.Replace(pageOf(""), "/MediaBox", fmt.Sprintf("/Rotate %d/MediaBox", 90*turns), 1)
+		text, err := r.Read(context.Background(), objects(catalog, onePage, page, content("", lines.String()), font))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inOrder(t, text.Body, "the line that is number a of them", "number b of them", "number c", "number d", "number e",
+			"number f of them")
+	}
+	inOrder(t, readShared(t, "pdfminer-six/samples/zen_of_python_corrupted.pdf"), "Beautiful is better than ugly.\n",
+		"Explicit is better than implicit.\n", "Namespaces are one honking great idea")
+}

@@ -61,6 +61,7 @@ func newPage(chars []*responses.GetPageTextStructuredChar,
 	if f.turns%2 == 1 {
 		p.width, p.height = p.height, p.width
 	}
+	f.turnAngles(chars)
 	chars = vertical(chars, f, &p)
 	g := grouper{page: &p, frame: f, boxes: boxes}
 	for i, c := range chars {
@@ -70,6 +71,20 @@ func newPage(chars []*responses.GetPageTextStructuredChar,
 	g.flush()
 	p.turn()
 	return p
+}
+
+// turnAngles turns the angles of characters, which PDFium measures clockwise on the page as it is
+// stored, as the page is turned when it is looked at.
+func (f frame) turnAngles(chars []*responses.GetPageTextStructuredChar) {
+	if f.turns == 0 {
+		return
+	}
+	for _, c := range chars {
+		c.Angle = math.Mod(c.Angle+float64(f.turns)*math.Pi/2, 2*math.Pi)
+		if math.Abs(math.Sin(c.Angle)) < 1e-3 && math.Cos(c.Angle) > 0 {
+			c.Angle = 0
+		}
+	}
 }
 
 // put keeps a run if it is to be seen.
