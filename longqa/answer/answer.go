@@ -132,7 +132,8 @@ func rows(d *shard.Dataset, o Options) iter.Seq2[schemas.Example, error] {
 	}
 }
 
-func ask(ctx context.Context, c *endpoint.Client, e *schemas.Example, o Options) (Prediction, error) {
+func ask(ctx context.Context, c *endpoint.Client, e *schemas.Example,
+	o Options) (Prediction, error) {
 	material := e.Context
 	if o.ClosedBook {
 		material = ""

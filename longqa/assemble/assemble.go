@@ -1,8 +1,9 @@
-// Package assemble makes a dataset of all kinds of rows in one run: derived ones, those of published
-// sets, a teacher's, and short instructions by share.
+// Package assemble makes a dataset of all kinds of rows in one run: derived ones, those of
+// published sets, a teacher's, and short instructions by share.
 //
 // Each kind is a dataset of its own in a folder beside the result, and goes when the result is
-// published. A teacher's calls are kept in a journal, so that a run that was ended makes none again.
+// published. A teacher's calls are kept in a journal, so that a run that was ended makes none
+// again.
 package assemble
 
 import (
@@ -27,15 +28,15 @@ import (
 	"longlora/schemas/shard"
 )
 
-// Options says what to make. Build has the recipe with its sections gold, teacher and short, and the
-// place of the result.
+// Options says what to make. Build has the recipe with its sections gold, teacher and short, and
+// the place of the result.
 type Options struct {
 	Build build.Options
 	// Key is the teacher's, Journal the folder of its calls; Partial makes no call.
 	Key, Journal string
 	Partial      bool
-	// MaxDropped bounds the rows of published sets and of short ones that may be dropped, MaxRejected a
-	// teacher's questions.
+	// MaxDropped bounds the rows of published sets and of short ones that may be dropped, MaxRejected
+	// a teacher's questions.
 	MaxDropped, MaxRejected limit.Limit
 	// MaxTokens bounds a context of a published set.
 	MaxTokens int
@@ -48,7 +49,8 @@ type Options struct {
 // Result is a published dataset with its figures.
 type Result struct {
 	Manifest *schemas.Manifest
-	// Figures are the whole dataset's; where a limit of the recipe is missed, those of the derived rows.
+	// Figures are the whole dataset's; where a limit of the recipe is missed, those of the derived
+	// rows.
 	Figures *figures.Figures
 	Report  *blend.Report
 }

@@ -188,7 +188,8 @@ func (r Recipe) Validate() error {
 	}
 	for _, s := range shares {
 		for _, name := range sortedKeys(s) {
-			need(isTask(name), "there is no task %q; the tasks are %s", name, strings.Join(task.Names(), ", "))
+			need(isTask(name), "there is no task %q; the tasks are %s", name,
+				strings.Join(task.Names(), ", "))
 			need(s[name] >= 0, "task %s has the share %g", name, s[name])
 		}
 	}

@@ -20,7 +20,8 @@ func TestRecipes(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := OpenRecipe("cookies"); err == nil || !strings.Contains(err.Error(), "longalpaca-like") {
+	if _, err := OpenRecipe("cookies"); err == nil ||
+		!strings.Contains(err.Error(), "longalpaca-like") {
 		t.Errorf("got %v, want the names of the recipes", err)
 	}
 }
@@ -187,7 +188,8 @@ func TestDuplicates(t *testing.T) {
 		{ask("“The dog lazy the over jumps fox brown quick and runs away from all of us today”"),
 			[]string{"a"}, true},
 		{first, []string{"b"}, true}, {near, []string{"a"}, true}, {first, []string{"c"}, false},
-		{ask("“Another sentence that has nothing to do with foxes or dogs at all”"), []string{"a"}, false},
+		{ask("“Another sentence that has nothing to do with foxes or dogs at all”"), []string{"a"},
+			false},
 	} {
 		if got := d.has(c.o, c.docs); got != c.want {
 			t.Errorf("%s about %v: duplicate %v, want %v", c.o.Question, c.docs, got, c.want)

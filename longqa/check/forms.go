@@ -269,7 +269,8 @@ func (c *checker) citation(e *schemas.Example) error {
 	n, err := strconv.Atoi(e.Meta["reference"])
 	all := c.references()
 	if err != nil || n < 1 || n > len(all) {
-		return fmt.Errorf("the context has %d references, and no number %s", len(all), e.Meta["reference"])
+		return fmt.Errorf("the context has %d references, and no number %s", len(all),
+			e.Meta["reference"])
 	}
 	work := densify(all[n-1].work).text
 	if _, _, err := c.dense().only(all[n-1].work); err != nil {
@@ -300,8 +301,8 @@ func (c *checker) citation(e *schemas.Example) error {
 	return saysOnly(e.Output, quoted, []string{strconv.Itoa(n)})
 }
 
-// cites requires that a question is about a sentence of the context that has one number in brackets,
-// that of a work.
+// cites requires that a question is about a sentence of the context that has one number in
+// brackets, that of a work.
 func (c *checker) cites(e *schemas.Example, n int) error {
 	sentence := e.Meta["sentence"]
 	if err := asks(e, sentence); err != nil {

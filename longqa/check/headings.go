@@ -177,7 +177,8 @@ func onlyFirstUpper(word string) bool {
 
 func number(word string) bool {
 	_, err := strconv.Atoi(word)
-	return roman(word) || err == nil && len(word) <= 3 && word[0] != '-' && word[0] != '+' || ordinal(word)
+	return roman(word) || err == nil && len(word) <= 3 && word[0] != '-' && word[0] != '+' ||
+		ordinal(word)
 }
 
 func ordinal(word string) bool {

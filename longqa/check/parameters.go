@@ -10,8 +10,8 @@ import (
 	"longlora/schemas"
 )
 
-// parameters reads the one function that the context is, and compares its parameters and results, in
-// order, with what the answer names.
+// parameters reads the one function that the context is, and compares its parameters and results,
+// in order, with what the answer names.
 func (c *checker) parameters(e *schemas.Example) error {
 	const head = "package p\n\n"
 	source := head + e.Context

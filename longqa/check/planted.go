@@ -10,7 +10,8 @@ import (
 )
 
 // passWords are the words of a planted line that names a pass key, by language.
-var passWords = []string{"pass key", "Kennwort", "mot de passe", "contraseña", "口令", "合言葉", "Пароль",
+var passWords = []string{"pass key", "Kennwort", "mot de passe", "contraseña", "口令", "合言葉",
+	"Пароль",
 	"пароль"}
 
 // passKey requires that one line of the context names a pass key, twice, and that the answer is it.

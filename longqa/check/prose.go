@@ -39,7 +39,8 @@ var digitRuns = regexp.MustCompile(`[0-9]+`)
 // numbers beside them, in that order.
 func saysOnly(answer string, terms, numbers []string) error {
 	got, rest := quotes(answer)
-	if n := strings.Count(rest, ".") + strings.Count(rest, "。"); n != 1 || strings.Contains(rest, "`") {
+	if n := strings.Count(rest, ".") + strings.Count(rest, "。"); n != 1 ||
+		strings.Contains(rest, "`") {
 		return fmt.Errorf("the answer has %d sentences", n)
 	}
 	if err := same(got, terms); err != nil {

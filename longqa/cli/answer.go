@@ -90,7 +90,8 @@ func runAnswer(c *cobra.Command, f answerFlags) (err error) {
 	if err := atomicfile.Write(f.out, []byte(text.String())); err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d rows answered, %d calls failed%s\n", f.out, r.Answered,
+	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d rows answered, %d calls failed%s\n", f.out,
+		r.Answered,
 		r.Failed, because(r.Why))
 	return err
 }

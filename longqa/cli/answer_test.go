@@ -32,7 +32,8 @@ func TestClosedBook(t *testing.T) {
 	write(recipe, "name: small\nabout: A test.\ncontexts:\n  - {from: 1000, to: 3000, contexts: 6}\n"+
 		"questions_per_context: 3\ntasks: {words: 0.5, passages: 0.5}\n")
 	out := filepath.Join(dir, "qa")
-	build := []string{"build", "--recipe", recipe, "--documents", documents, "--out", out, "--overwrite",
+	build := []string{"build", "--recipe", recipe, "--documents", documents, "--out", out,
+		"--overwrite",
 		"--decontaminate", "none"}
 	run(t, build...)
 	before, err := os.ReadFile(filepath.Join(out, "manifest.json"))
@@ -52,16 +53,19 @@ func TestClosedBook(t *testing.T) {
 	model := recipeFile(t, s.URL)
 	open, closed := filepath.Join(dir, "open.jsonl"), filepath.Join(dir, "closed.jsonl")
 	ask := []string{"answer", "--dataset", out, "--model", model, "--out"}
-	if printed := run(t, append(ask, open)...); !strings.Contains(printed, "rows answered, 0 calls failed") {
+	if printed := run(t, append(ask, open)...); !strings.Contains(printed,
+		"rows answered, 0 calls failed") {
 		t.Errorf("answer printed\n%s", printed)
 	}
 	run(t, append(ask, closed, "--closed-book")...)
 	calls := s.Calls()
-	if printed := run(t, append(ask, open)...); s.Calls() != calls || !strings.Contains(printed, "0 calls sent") {
+	if printed := run(t, append(ask, open)...); s.Calls() != calls ||
+		!strings.Contains(printed, "0 calls sent") {
 		t.Errorf("a rerun made %d calls:\n%s", s.Calls()-calls, printed)
 	}
 	memory := filepath.Join(dir, "memory.json")
-	score := run(t, "score", "--dataset", out, "--predictions", open, "--closed-book", closed, "--card", memory)
+	score := run(t, "score", "--dataset", out, "--predictions", open, "--closed-book", closed,
+		"--card", memory)
 	if !strings.Contains(score, "| f1 |") {
 		t.Errorf("score printed\n%s", score)
 	}
@@ -73,7 +77,8 @@ func TestClosedBook(t *testing.T) {
 	}
 	after, err := os.ReadFile(filepath.Join(out, "manifest.json"))
 	if err != nil || digestOf(string(before)) != digestOf(string(after)) {
-		t.Errorf("the digest changed from %s to %s (%v)", digestOf(string(before)), digestOf(string(after)), err)
+		t.Errorf("the digest changed from %s to %s (%v)", digestOf(string(before)),
+			digestOf(string(after)), err)
 	}
 	kept, err := os.ReadFile(memory)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"longlora/schemas/shard"
 )
 
-// openDataset opens the dataset at a path or URL, which may be pinned by @sha256:DIGEST, through the
-// user's own cache.
+// openDataset opens the dataset at a path or URL, which may be pinned by @sha256:DIGEST, through
+// the user's own cache.
 func openDataset(ctx context.Context, location string) (*shard.Dataset, error) {
 	return dataset.Open(ctx, location, dataset.Options{Stores: store.Options{Drivers: cloud.Drivers()}})
 }

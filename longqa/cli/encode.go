@@ -37,8 +37,9 @@ func newEncode() *cobra.Command {
 	f.IntVar(&o.Context, "context", 4096, "most tokens of a sequence")
 	f.StringVar(&o.Packing, "packing", "", "put several examples into a sequence, as pipeline encode "+
 		"does: best-fit, concat (default: one each)")
-	f.BoolVar(&o.HFColumns, "hf-columns", false, "write labels, position_ids and attention_mask too, for "+
-		"TRL, Axolotl and other trainers on transformers")
+	f.BoolVar(&o.HFColumns, "hf-columns", false,
+		"write labels, position_ids and attention_mask too, for "+
+			"TRL, Axolotl and other trainers on transformers")
 	f.StringSliceVar(&o.Splits, "split", nil, "splits to encode (default: all)")
 	f.Var(&o.MaxDropped, "max-dropped", "examples that may be dropped before the build fails")
 	f.IntVar(&o.Workers, "workers", 0, "files that are worked on at once; 0: one a processor")

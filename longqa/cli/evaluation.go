@@ -17,7 +17,8 @@ const evaluationUsage = "evaluation set that material must not hold text of: JSO
 
 // evaluation reads the evaluation sets of a recipe and of flags. That there is none is said, unless
 // the caller said so.
-func evaluation(c *cobra.Command, stage string, ofRecipe, ofFlags []string) (*decontaminate.Index, error) {
+func evaluation(c *cobra.Command, stage string,
+	ofRecipe, ofFlags []string) (*decontaminate.Index, error) {
 	paths := append(append([]string{}, ofRecipe...), ofFlags...)
 	if len(paths) == 1 && paths[0] == noSet {
 		return nil, nil

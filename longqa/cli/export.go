@@ -33,8 +33,10 @@ func newExport() *cobra.Command {
 	fs.StringVar(&f.format, "format", "longalpaca", "layout: "+strings.Join(export.Names(), ", "))
 	fs.StringVar(&f.out, "out", "", "file to write")
 	fs.StringVar(&f.Split, "split", "", "split to write (default: all)")
-	fs.StringSliceVar(&f.allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
-	fs.StringSliceVar(&f.deny, "deny-licence", nil, "SPDX identifiers or patterns to leave out, as *-NC-*")
+	fs.StringSliceVar(&f.allow, "allow-licence", nil,
+		"SPDX identifiers or patterns to let through only")
+	fs.StringSliceVar(&f.deny, "deny-licence", nil,
+		"SPDX identifiers or patterns to leave out, as *-NC-*")
 	fs.Var(&f.MaxDropped, "max-dropped", "rows that the layout may be unable to hold before this fails")
 	fs.SetNormalizeFunc(american)
 	return c

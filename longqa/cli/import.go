@@ -60,7 +60,8 @@ func newImport() *cobra.Command {
 	fs.StringVar(&f.tokenizer, "tokenizer", defaultTokenizer, tokenizerUsage)
 	fs.IntVar(&f.MaxTokens, "max-tokens", 128000, "most tokens of a context; 0: no bound")
 	fs.Var(&f.MaxDropped, "max-dropped", "rows that may be dropped before the import fails")
-	fs.StringSliceVar(&f.allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
+	fs.StringSliceVar(&f.allow, "allow-licence", nil,
+		"SPDX identifiers or patterns to let through only")
 	fs.StringSliceVar(&f.deny, "deny-licence", nil, "SPDX identifiers or patterns to drop")
 	c.Flags().SetNormalizeFunc(american)
 	return c

@@ -38,7 +38,8 @@ func newMix() *cobra.Command {
 	fs.StringSliceVar(&o.Splits, "split", []string{"train"}, "splits that get short rows")
 	fs.StringVar(&o.Seed, "seed", "", "word that draws the short rows")
 	fs.StringSliceVar(&allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
-	fs.StringSliceVar(&deny, "deny-licence", nil, "SPDX identifiers or patterns to leave out, as *-NC-*")
+	fs.StringSliceVar(&deny, "deny-licence", nil,
+		"SPDX identifiers or patterns to leave out, as *-NC-*")
 	fs.SetNormalizeFunc(american)
 	return c
 }

@@ -48,7 +48,8 @@ func newScore() *cobra.Command {
 	fs.StringVar(&f.dataset, "dataset", "", "example dataset with the answers")
 	fs.StringVar(&f.split, "split", "", "split of the dataset (default: all)")
 	fs.StringVar(&f.closed, "closed-book", "", "predictions made without the material, to compare with")
-	fs.StringSliceVar(&f.metrics, "metric", nil, "metrics for all rows (default: those that suit a row)")
+	fs.StringSliceVar(&f.metrics, "metric", nil,
+		"metrics for all rows (default: those that suit a row)")
 	fs.StringVar(&f.jieba, "jieba", "", "folder of the Python package jieba, for Chinese metrics")
 	fs.StringVar(&f.judge, "judge", "", "YAML file whose section teacher names a model that grades too")
 	fs.StringVar(&f.journal, "journal", "", "folder that keeps the judge's calls (default: "+

@@ -52,8 +52,10 @@ func (f *sectionFlags) add(fs *pflag.FlagSet) {
 	fs.BoolVar(&f.partial, "partial", false, "with a teacher: make no call, and use what was answered")
 	fs.IntVar(&f.maxTokens, "max-tokens", 128000, "with --gold: most tokens of a context; 0: no bound")
 	fs.Var(&f.maxRejected, "max-rejected", "a teacher's questions that may be rejected before it fails")
-	fs.StringSliceVar(&f.allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
-	fs.StringSliceVar(&f.deny, "deny-licence", nil, "SPDX identifiers or patterns to leave out, as *-NC-*")
+	fs.StringSliceVar(&f.allow, "allow-licence", nil,
+		"SPDX identifiers or patterns to let through only")
+	fs.StringSliceVar(&f.deny, "deny-licence", nil,
+		"SPDX identifiers or patterns to leave out, as *-NC-*")
 }
 
 // apply puts what the flags name into the recipe.

@@ -114,7 +114,8 @@ func runTeach(c *cobra.Command, f teachFlags) (err error) {
 
 // printCalls says what the run cost.
 func printCalls(w io.Writer, command string, s endpoint.Stats) {
-	fmt.Fprintf(w, "%s: %d calls sent, %d answered, %d known, %d failed", command, s.Sent, s.Answered, s.Cached,
+	fmt.Fprintf(w, "%s: %d calls sent, %d answered, %d known, %d failed", command, s.Sent, s.Answered,
+		s.Cached,
 		s.Failed)
 	if s.Lost > 0 {
 		fmt.Fprintf(w, ", %d lost when a run before was killed", s.Lost)
@@ -127,7 +128,8 @@ func printCalls(w io.Writer, command string, s endpoint.Stats) {
 }
 
 // material opens what to ask about. rows is the number of contexts, 0 if it is not known.
-func (f teachFlags) material(ctx context.Context, recipe teacher.Recipe) (o teacher.Options, rows int64,
+func (f teachFlags) material(ctx context.Context,
+	recipe teacher.Recipe) (o teacher.Options, rows int64,
 	err error) {
 	r := build.Default()
 	o = teacher.Options{
@@ -144,7 +146,8 @@ func (f teachFlags) material(ctx context.Context, recipe teacher.Recipe) (o teac
 	if err != nil {
 		return o, 0, err
 	}
-	c, err := corpus.Open(ctx, corpus.Material{Source: corpus.Documents, Path: f.documents, Genre: f.genre})
+	c, err := corpus.Open(ctx, corpus.Material{Source: corpus.Documents, Path: f.documents,
+		Genre: f.genre})
 	if err != nil {
 		return o, 0, err
 	}
@@ -165,7 +168,8 @@ func (f teachFlags) material(ctx context.Context, recipe teacher.Recipe) (o teac
 }
 
 // examples asks about the contexts of an example dataset, whose tokenizer the rows keep.
-func (f teachFlags) examples(ctx context.Context, o teacher.Options) (teacher.Options, int64, error) {
+func (f teachFlags) examples(ctx context.Context,
+	o teacher.Options) (teacher.Options, int64, error) {
 	d, err := shard.Open(f.contexts)
 	if err != nil {
 		return o, 0, err

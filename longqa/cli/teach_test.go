@@ -44,7 +44,8 @@ func TestTeachSurvivesKill(t *testing.T) {
 		for k := range 30 {
 			text += fmt.Sprintf("The keeper of house %d went past the old well at dawn, day %d.\n\n", i, k)
 		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".txt")), []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i, ".txt")), []byte(text),
+			0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -102,7 +103,8 @@ func TestTeachSurvivesKill(t *testing.T) {
 		t.Errorf("a rerun made %d calls", s.Calls()-calls)
 	}
 	whole := filepath.Join(dir, "whole")
-	run(t, "teach", "--recipe", recipeFile(t, faketeacher.New(t).URL), "--documents", documents, "--out",
+	run(t, "teach", "--recipe", recipeFile(t, faketeacher.New(t).URL), "--documents", documents,
+		"--out",
 		whole)
 	for _, other := range []string{rerun, whole} {
 		if diff, err := exec.Command("diff", "-r", out, other).CombinedOutput(); err != nil {
@@ -119,14 +121,16 @@ func TestTeachDocuments(t *testing.T) {
 	dir := t.TempDir()
 	text := strings.Repeat("The keeper of the old house walked past the well at dawn again.\n\n", 60)
 	for _, name := range []string{"a.txt", "b.txt"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("Story "+name+"\n\n"+text), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("Story "+name+"\n\n"+text),
+			0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
 	documents := documentsOf(t, dir)
 	s := faketeacher.New(t)
 	out := filepath.Join(t.TempDir(), "out")
-	printed := run(t, "teach", "--recipe", recipeFile(t, s.URL), "--documents", documents, "--max-tokens",
+	printed := run(t, "teach", "--recipe", recipeFile(t, s.URL), "--documents", documents,
+		"--max-tokens",
 		"600", "--out", out)
 	if !strings.Contains(printed, "teach: ") || !strings.Contains(printed, "rows over") {
 		t.Errorf("printed %s", printed)

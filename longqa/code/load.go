@@ -47,7 +47,8 @@ func Load(ctx context.Context, tree Tree, keep func(path string) bool) (*Program
 	return l.program(), nil
 }
 
-func load(ctx context.Context, tree Tree, keep func(path string) bool, r *renamer) (*loader, error) {
+func load(ctx context.Context, tree Tree, keep func(path string) bool,
+	r *renamer) (*loader, error) {
 	l := &loader{
 		tree: tree, nodes: map[string]*node{}, sizes: types.SizesFor("gc", tree.GOARCH()), renamer: r,
 	}

@@ -53,7 +53,8 @@ func (t *renamedTree) Build(importPath string) ([]goroot.File, error) {
 // a name, as Read in ReadFull, has the same new word in every name, and exported names stay
 // exported. Comments have the new names where they certainly name something. What is drawn depends
 // on the word alone, and the code type-checks as before.
-func Renamed(ctx context.Context, tree Tree, keep func(path string) bool, word string) (Tree, error) {
+func Renamed(ctx context.Context, tree Tree, keep func(path string) bool,
+	word string) (Tree, error) {
 	r := &renamer{found: map[string]map[string]*renamedFile{}, names: map[string]bool{}}
 	if _, err := load(ctx, tree, keep, r); err != nil {
 		return nil, err

@@ -109,7 +109,8 @@ func TestRenamed(t *testing.T) {
 			source = p.Document.Text()
 		}
 	}
-	for _, old := range []string{"loadAll", "TextReader", "fieldName", "InnerName", "Embedded", "outerLoop",
+	for _, old := range []string{"loadAll", "TextReader", "fieldName", "InnerName", "Embedded",
+		"outerLoop",
 		"concrete", "Element", "errors2", "total", "index", "Grow", "amount"} {
 		if strings.Contains(source, old) {
 			t.Errorf("%s is left in\n%s", old, source)

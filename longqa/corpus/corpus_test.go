@@ -90,7 +90,8 @@ func TestSpill(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	s, err := c.Spilled(t.Context(), t.TempDir(), func(*Item) (bool, error) { n++; return n%2 == 1, nil })
+	s, err := c.Spilled(t.Context(), t.TempDir(),
+		func(*Item) (bool, error) { n++; return n%2 == 1, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

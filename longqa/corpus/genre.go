@@ -50,7 +50,8 @@ func soundTables(text string) int {
 func (c *Corpus) Parse(d *schemas.Document) *outline.Text {
 	t := outline.Parse(outline.Source{
 		ID: d.DocID, Title: d.Title, Licence: d.Licence, Language: d.Language, Content: d.Text,
-		Corpus: true, Markdown: d.Meta["format"] == "markdown", Layout: strings.HasPrefix(d.Source, "pdf"),
+		Corpus: true, Markdown: d.Meta["format"] == "markdown", Layout: strings.HasPrefix(d.Source,
+			"pdf"),
 	})
 	genre := c.Genre(d, t)
 	t.Document.Genre = genre

@@ -147,7 +147,8 @@ func build(ctx context.Context, o Options, b *shard.Builder) (*schemas.Manifest,
 	if err != nil {
 		return nil, r, err
 	}
-	err = o.MaxDropped.Check("examples were dropped", "--max-dropped", r.Dropped, r.Examples, b.Rejected())
+	err = o.MaxDropped.Check("examples were dropped", "--max-dropped", r.Dropped, r.Examples,
+		b.Rejected())
 	if err == nil && r.Sequences == 0 {
 		err = fmt.Errorf("no sequence is left of %d examples", r.Examples)
 	}

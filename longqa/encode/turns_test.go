@@ -7,8 +7,8 @@ import (
 	"longlora/schemas"
 )
 
-// Every answer of a conversation is learned, with its end, and nothing else; a context that is cut keeps
-// all turns, the system message too.
+// Every answer of a conversation is learned, with its end, and nothing else; a context that is cut
+// keeps all turns, the system message too.
 func TestTurns(t *testing.T) {
 	var rows []schemas.Example
 	for i, lines := range []int{4, 200} {

@@ -151,7 +151,8 @@ func (f Failed) Error() string { return f.Reason }
 // Validate reports every problem at once.
 func (o Options) Validate() error {
 	var errs []error
-	if u, err := url.Parse(o.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if u, err := url.Parse(o.URL); err != nil || u.Host == "" || u.Scheme != "http" &&
+		u.Scheme != "https" {
 		errs = append(errs, fmt.Errorf("endpoint %q is no URL, as http://127.0.0.1:8080/v1", o.URL))
 	}
 	if !slices.Contains([]string{"", "max_tokens", "max_completion_tokens"}, o.TokensField) {
@@ -159,7 +160,8 @@ func (o Options) Validate() error {
 			o.TokensField))
 	}
 	if !slices.Contains([]string{"", LostAgain, LostLeft}, o.LostCalls) {
-		errs = append(errs, fmt.Errorf("lost_calls is %q, want %s or %s", o.LostCalls, LostAgain, LostLeft))
+		errs = append(errs, fmt.Errorf("lost_calls is %q, want %s or %s", o.LostCalls, LostAgain,
+			LostLeft))
 	}
 	for _, n := range []struct {
 		name  string
@@ -170,7 +172,8 @@ func (o Options) Validate() error {
 		{"concurrency", float64(o.Concurrency)},
 		{"requests_per_minute", float64(o.RequestsPerMinute)},
 		{"tokens_per_minute", float64(o.TokensPerMinute)}, {"budget.tokens", float64(o.Budget.Tokens)},
-		{"budget.money", o.Budget.Money}, {"price.input", o.Price.Input}, {"price.output", o.Price.Output},
+		{"budget.money", o.Budget.Money}, {"price.input", o.Price.Input}, {"price.output",
+			o.Price.Output},
 	} {
 		if !(n.value >= 0) {
 			errs = append(errs, fmt.Errorf("%s is %g, want at least 0", n.name, n.value))
@@ -315,7 +318,8 @@ func (c *Client) once(ctx context.Context, key string, r Request) (Reply, error)
 }
 
 // attempts makes a call until it succeeds or may not be tried again.
-func (c *Client) attempts(ctx context.Context, key string, r Request, in, out int64) (Reply, error) {
+func (c *Client) attempts(ctx context.Context, key string, r Request,
+	in, out int64) (Reply, error) {
 	for try := 0; ; try++ {
 		if err := c.pace.wait(ctx, in+out); err != nil {
 			return Reply{}, err

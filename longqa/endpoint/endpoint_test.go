@@ -53,7 +53,8 @@ func TestDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if first.Text != "Grüße, "+strings.Repeat("wörter ", 20) || first.Finish != "stop" || first.In == 0 {
+		if first.Text != "Grüße, "+strings.Repeat("wörter ", 20) || first.Finish != "stop" ||
+			first.In == 0 {
 			t.Errorf("reply %+v", first)
 		}
 		for _, want := range []string{
@@ -337,7 +338,8 @@ func TestJournalAfterKill(t *testing.T) {
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openJournal(folder); err == nil || !strings.Contains(err.Error(), "line 2 is damaged") {
+	if _, err := openJournal(folder); err == nil ||
+		!strings.Contains(err.Error(), "line 2 is damaged") {
 		t.Errorf("a damaged journal: got %v", err)
 	}
 }

@@ -76,7 +76,8 @@ type Report struct {
 }
 
 // Write exports rows to a file, which appears whole or not at all.
-func Write(ctx context.Context, d *shard.Dataset, f Format, path string, o Options) (Report, error) {
+func Write(ctx context.Context, d *shard.Dataset, f Format, path string,
+	o Options) (Report, error) {
 	r := Report{Unfit: map[string]int64{}}
 	rows, _ := d.Count(o.Split)
 	if rows == 0 {
@@ -96,7 +97,8 @@ func Write(ctx context.Context, d *shard.Dataset, f Format, path string, o Optio
 		for _, n := range r.Unfit {
 			unfit += n
 		}
-		err = o.MaxDropped.Check("rows do not fit the format "+f.Name(), "--max-dropped", unfit, rows, r.Unfit)
+		err = o.MaxDropped.Check("rows do not fit the format "+f.Name(), "--max-dropped", unfit, rows,
+			r.Unfit)
 	}
 	if err == nil && r.Written == 0 {
 		err = fmt.Errorf("no row is left of %d", rows)

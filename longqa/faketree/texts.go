@@ -93,7 +93,8 @@ func Novel(language string, seed, chapters int) Text {
 		}
 	}
 	return Text{
-		ID: fmt.Sprintf("novel-%s-%d", language, seed), Title: fmt.Sprintf("A novel %s%d", language, seed),
+		ID: fmt.Sprintf("novel-%s-%d", language, seed), Title: fmt.Sprintf("A novel %s%d", language,
+			seed),
 		Language: language, Content: b.String(),
 	}
 }
@@ -103,10 +104,12 @@ func Minutes(seed int) Text {
 	var b strings.Builder
 	for i := range 90 {
 		who := []string{"Chair", "Project Manager", "Marketing", "Dr. Low"}[(i*7+i/3)%4]
-		fmt.Fprintf(&b, "%s: %s %s\n\n", who, sentence("en", seed*10_000+i*2), sentence("en", seed*10_000+i*2+1))
+		fmt.Fprintf(&b, "%s: %s %s\n\n", who, sentence("en", seed*10_000+i*2),
+			sentence("en", seed*10_000+i*2+1))
 	}
-	return Text{ID: fmt.Sprintf("minutes-%d", seed), Title: fmt.Sprintf("Meeting %d", seed), Language: "en",
-		Content: b.String()}
+	return Text{ID: fmt.Sprintf("minutes-%d", seed), Title: fmt.Sprintf("Meeting %d", seed),
+		Language: "en",
+		Content:  b.String()}
 }
 
 // Paper is an article in Markdown with a table and numbered references.
@@ -140,8 +143,9 @@ func Paper(seed int) Text {
 		fmt.Fprintf(&b, "[%d] A. Author%c and B. Writer. %s Journal of Lamps, %d.\n\n", r+1, 'a'+r,
 			sentence("en", 9_000_000+seed*50+r), 1990+r)
 	}
-	return Text{ID: fmt.Sprintf("paper-%d", seed), Title: fmt.Sprintf("Paper %d", seed), Language: "en",
-		Content: b.String(), Markdown: true}
+	return Text{ID: fmt.Sprintf("paper-%d", seed), Title: fmt.Sprintf("Paper %d", seed),
+		Language: "en",
+		Content:  b.String(), Markdown: true}
 }
 
 // Story is a story in English with direct speech.
@@ -153,8 +157,9 @@ func Story(seed int) Text {
 		fmt.Fprintf(&b, "“%s,” said %s, and went on.\n\n%s\n\n", strings.TrimSuffix(s, "."), name,
 			sentence("en", 5_000_000+seed*1000+i*2+1))
 	}
-	return Text{ID: fmt.Sprintf("story-%d", seed), Title: fmt.Sprintf("Story %d", seed), Language: "en",
-		Content: b.String()}
+	return Text{ID: fmt.Sprintf("story-%d", seed), Title: fmt.Sprintf("Story %d", seed),
+		Language: "en",
+		Content:  b.String()}
 }
 
 // Texts are texts of every kind and language.

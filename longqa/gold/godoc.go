@@ -196,7 +196,8 @@ func signature(set *token.FileSet, t *ast.FuncType) (string, error) {
 	if err != nil || len(params) < 2 || len(results) == 0 {
 		return "", err
 	}
-	return "It takes " + strings.Join(params, ", ") + ". It returns " + strings.Join(results, ", ") + ".",
+	return "It takes " + strings.Join(params, ", ") + ". It returns " + strings.Join(results, ", ") +
+			".",
 		nil
 }
 

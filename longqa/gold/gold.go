@@ -120,7 +120,8 @@ func list(texts []string) string {
 
 // checked gives a row a problem if its question or answer is empty.
 func checked(r Row) Row {
-	if r.Problem == "" && (strings.TrimSpace(r.Instruction) == "" || strings.TrimSpace(r.Output) == "") {
+	if r.Problem == "" && (strings.TrimSpace(r.Instruction) == "" ||
+		strings.TrimSpace(r.Output) == "") {
 		r.Problem = "the question or the answer is empty"
 	}
 	return r

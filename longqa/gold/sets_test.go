@@ -257,8 +257,9 @@ func TestGoDoc(t *testing.T) {
 			"// Short is short.\nfunc Short(a, b int) int {\n\tif a < b {\n\t\treturn a\n\t}\n\treturn b\n}\n",
 	})
 	got := rows(t, "go-doc", tree)
-	if len(got) != 3 || !strings.Contains(got[0], "|explain|Join puts the parts of a list together with a "+
-		"text between every two of them, and returns what comes out;") ||
+	if len(got) != 3 || !strings.Contains(got[0],
+		"|explain|Join puts the parts of a list together with a "+
+			"text between every two of them, and returns what comes out;") ||
 		!strings.Contains(got[1], "|parameters|It takes `parts []string`, `sep string`. It returns "+
 			"`joined string`, `err error`.|") || !strings.Contains(got[2], "It takes `a int`, `b int`. It") {
 		t.Errorf("got %q", got)

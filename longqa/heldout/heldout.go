@@ -1,5 +1,5 @@
-// Package heldout keeps what is trained on free of the questions that are held out: material that has
-// a run of words of a held-out question or answer is left out.
+// Package heldout keeps what is trained on free of the questions that are held out: material that
+// has a run of words of a held-out question or answer is left out.
 package heldout
 
 import (
@@ -12,8 +12,8 @@ import (
 // Train is the split that is trained on; all others are held out.
 const Train = "train"
 
-// Guard knows the questions and answers that are held out. It is filled by Hold and HoldRow, and then
-// only read, by any number of goroutines.
+// Guard knows the questions and answers that are held out. It is filled by Hold and HoldRow, and
+// then only read, by any number of goroutines.
 type Guard struct {
 	index *decontaminate.Index
 	n     int64
@@ -63,8 +63,8 @@ func (g *Guard) Hit(text string) (words, name string) {
 	return hits[0].NGram, hits[0].Item
 }
 
-// HitRow is Hit over what a row brings: its context, or, of a row without one, its answers. Questions
-// are left out, for those of one kind are worded alike.
+// HitRow is Hit over what a row brings: its context, or, of a row without one, its answers.
+// Questions are left out, for those of one kind are worded alike.
 func (g *Guard) HitRow(e *schemas.Example) (words, name string) {
 	if e.Context != "" {
 		return g.Hit(e.Context)

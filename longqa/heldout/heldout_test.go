@@ -13,7 +13,8 @@ const (
 )
 
 func row(split, question, output, context string) *schemas.Example {
-	return &schemas.Example{ID: "r-" + split, Split: split, Instruction: question, Output: output, Context: context}
+	return &schemas.Example{ID: "r-" + split, Split: split, Instruction: question, Output: output,
+		Context: context}
 }
 
 func TestGuard(t *testing.T) {
@@ -32,9 +33,11 @@ func TestGuard(t *testing.T) {
 		row  *schemas.Example
 		want bool
 	}{
-		"the question's quotation in a context": {row(Train, "q", "a", "before "+strings.ToUpper(long)), true},
-		"the answer in a context":               {row(Train, "q", "a", "Text.\n"+answer), true},
-		"twelve words of it":                    {row(Train, "q", "a", "a b c d e f g h i j k l x m n o p"), false},
+		"the question's quotation in a context": {row(Train, "q", "a", "before "+strings.ToUpper(long)),
+			true},
+		"the answer in a context": {row(Train, "q", "a", "Text.\n"+answer), true},
+		"twelve words of it": {row(Train, "q", "a",
+			"a b c d e f g h i j k l x m n o p"), false},
 		"in the question of a row":              {row(Train, long, "a", "context"), false},
 		"in the answer of a row with a context": {row(Train, "q", answer, "context"), false},
 		"in the answer of a row without one":    {row(Train, "q", answer, ""), true},

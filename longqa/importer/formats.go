@@ -50,7 +50,8 @@ var roles = map[string]prompt.Role{
 	"bot": prompt.Assistant,
 }
 
-func conversation(row map[string]json.RawMessage, list, who, what string) ([]prompt.Message, error) {
+func conversation(row map[string]json.RawMessage, list,
+	who, what string) ([]prompt.Message, error) {
 	raw, ok := row[list]
 	if !ok {
 		return nil, fmt.Errorf("no field %s", list)

@@ -48,7 +48,8 @@ func TestCut(t *testing.T) {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	if _, err := Open("nowhere"); err == nil || !strings.Contains(err.Error(), "installed Python package") {
+	if _, err := Open("nowhere"); err == nil || !strings.Contains(err.Error(),
+		"installed Python package") {
 		t.Errorf("got %v", err)
 	}
 	dir := t.TempDir()

@@ -225,8 +225,8 @@ func (c *Composer) keepSections(d *Document, least, most int) Kept {
 	return Kept{Document: d}
 }
 
-// runOf are pieces that follow each other, up to a number of tokens: half of the time the first, else
-// from a drawn one on that has enough behind it.
+// runOf are pieces that follow each other, up to a number of tokens: half of the time the first,
+// else from a drawn one on that has enough behind it.
 func (c *Composer) runOf(pieces []*Piece, tokens int) []*Piece {
 	if c.d.Float() < 0.5 {
 		return headOf(pieces, tokens)

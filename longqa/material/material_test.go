@@ -150,7 +150,8 @@ func TestExcerpts(t *testing.T) {
 		seen[v.Excerpt()]++
 		ends = ends || last == 119
 	}
-	if seen[""] == 0 || seen["ends within a section"] == 0 || seen["begins and ends within a section"] == 0 ||
+	if seen[""] == 0 || seen["ends within a section"] == 0 ||
+		seen["begins and ends within a section"] == 0 ||
 		!ends {
 		t.Errorf("views %v; some reach the long section's end: %v", seen, ends)
 	}

@@ -50,8 +50,8 @@ func (v *View) Has(p *Piece) bool {
 // part, nor does it go on with a line.
 func Plantable(p *Piece) bool { return p.Index > 0 && p.Part.Source[p.Start-1] == '\n' }
 
-// Excerpt says how a view's documents begin and end if not at the ends of their sections; "" if they
-// do.
+// Excerpt says how a view's documents begin and end if not at the ends of their sections; "" if
+// they do.
 func (v *View) Excerpt() string {
 	begins, ends := false, false
 	for _, k := range v.Docs {

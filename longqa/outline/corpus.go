@@ -158,7 +158,8 @@ const headingMarks = "# ¶§"
 
 func markdownLabel(unit string) (string, int) {
 	if m := hashHeading.FindStringSubmatch(unit); m != nil {
-		return strings.Join(strings.Fields(strings.Trim(m[1], headingMarks)), " "), len(strings.TrimRight(m[0], "\n"))
+		return strings.Join(strings.Fields(strings.Trim(m[1], headingMarks)),
+			" "), len(strings.TrimRight(m[0], "\n"))
 	}
 	if m := underlined.FindStringSubmatch(unit); m != nil {
 		return strings.Join(strings.Fields(m[1]), " "), len(m[1])

@@ -34,7 +34,8 @@ func TestParseCorpus(t *testing.T) {
 		text, conventions string
 		want              []string
 	}{
-		"markdown": {"# One\n\n" + body + "```\n# no heading\n```\n\n## Two {#two}\n\n" + body, "markdown",
+		"markdown": {"# One\n\n" + body + "```\n# no heading\n```\n\n## Two {#two}\n\n" +
+			body, "markdown",
 			[]string{"One", "Two"}},
 		"chapters": {chapters("CHAPTER I. Dawn", "Chapter 2", "BOOK THE SECOND"), "chapters",
 			[]string{"CHAPTER I. Dawn", "Chapter 2", "BOOK THE SECOND"}},
@@ -129,7 +130,8 @@ func TestLongParagraph(t *testing.T) {
 	end := 0
 	for i, p := range pieces {
 		if p.Start != end || !strings.HasSuffix(strings.TrimSpace(p.Text()), ".") {
-			t.Errorf("piece %d begins at %d, after %d, and ends %q", i, p.Start, end, p.Text()[len(p.Text())-9:])
+			t.Errorf("piece %d begins at %d, after %d, and ends %q", i, p.Start, end,
+				p.Text()[len(p.Text())-9:])
 		}
 		end = p.End
 	}

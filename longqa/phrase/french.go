@@ -49,7 +49,8 @@ var french = Book{
 			"Parmi les mots %s, lequel est le plus fréquent dans le texte donné ? Dites combien de fois il " +
 				"apparaît.",
 		},
-		WordWins: {"%s apparaît le plus souvent : %d fois.", "Le plus fréquent est %s, qui apparaît %d fois."},
+		WordWins: {"%s apparaît le plus souvent : %d fois.",
+			"Le plus fréquent est %s, qui apparaît %d fois."},
 		Section: {
 			"Sous quel titre du texte donné se trouve cette phrase : %s",
 			"Dans le texte donné, quel titre précède cette phrase : %s",

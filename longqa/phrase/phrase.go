@@ -68,7 +68,10 @@ type Book struct {
 }
 
 // books is the table of languages.
-func books() []Book { return []Book{english, german, french, spanish, chinese, japanese, ukrainian} }
+func books() []Book {
+	return []Book{english, german, french, spanish, chinese, japanese,
+		ukrainian}
+}
 
 // Languages lists the languages, sorted.
 func Languages() []string {

@@ -55,7 +55,8 @@ func TestSentences(t *testing.T) {
 			"Ah , it is in Germany where they will meet again this year . Ah , so he will be there in any case . OK .",
 			[]string{"Ah , it is in Germany where they will meet again this year ."},
 		},
-		"a caption":   {"Figure 3: The rays are parted by a prism that stands before the open window.", nil},
+		"a caption": {"Figure 3: The rays are parted by a prism that stands before the open window.",
+			nil},
 		"a torn dash": {"The agency wants to see your letter and the rules of the M– copy of all comments.", nil},
 		"French": {
 			"Il y a plusieurs façons de la manquer, cette bienheureuse voiture des attardés du soir. Le pis, " +
@@ -111,7 +112,8 @@ func TestTurns(t *testing.T) {
 		}
 		if c.n > 0 && (turns[1].Speaker != c.speaker || turns[1].Said.Of(c.text) != c.said ||
 			turns[1].Label.Of(c.text) != c.speaker) {
-			t.Errorf("%s says %q, want %s, %q", turns[1].Speaker, turns[1].Said.Of(c.text), c.speaker, c.said)
+			t.Errorf("%s says %q, want %s, %q", turns[1].Speaker, turns[1].Said.Of(c.text), c.speaker,
+				c.said)
 		}
 	}
 }
@@ -140,7 +142,8 @@ func TestQuotes(t *testing.T) {
 func TestTables(t *testing.T) {
 	good := "| System | Score | 2024 |\n|---|---:|---|\n| a | 1.5 | x |\n| b | 2.5 | y |\n"
 	tables := Tables("Text.\n\n" + good + "\nMore.")
-	if len(tables) != 1 || !tables[0].Sound || len(tables[0].Rows) != 2 || tables[0].Rows[1].Cells[1] != "2.5" ||
+	if len(tables) != 1 || !tables[0].Sound || len(tables[0].Rows) != 2 ||
+		tables[0].Rows[1].Cells[1] != "2.5" ||
 		!tables[0].Figures(1) || tables[0].Figures(2) {
 		t.Errorf("tables %+v", tables)
 	}
@@ -165,7 +168,8 @@ func TestTables(t *testing.T) {
 
 func TestReferences(t *testing.T) {
 	entries := "[1] A. One. First.\n[2] B. Two. Second,\n  on two lines.\n\n[3] C. Three.\n\n[4] D. Four.\n"
-	refs := References("As [2] says.\n\n## References\n\n" + entries + "\n# Appendix\n\nText [5] here.\n")
+	refs := References("As [2] says.\n\n## References\n\n" + entries +
+		"\n# Appendix\n\nText [5] here.\n")
 	if len(refs) != 4 || refs[1].Number != 2 {
 		t.Fatalf("references %+v", refs)
 	}
@@ -181,7 +185,8 @@ func TestReferences(t *testing.T) {
 			t.Errorf("entry %d: whole %v, want %v", i+1, refs[i].Whole, want)
 		}
 	}
-	torn := References("References\n\n" + strings.Replace(entries, "Three.", "Three,\n\nand more.", 1) +
+	torn := References("References\n\n" + strings.Replace(entries, "Three.", "Three,\n\nand more.",
+		1) +
 		"\nA footer.\n")
 	if len(torn) != 4 || !torn[1].Whole || torn[2].Whole || torn[3].Whole {
 		t.Errorf("a torn entry: %+v", torn)
@@ -252,14 +257,16 @@ func FuzzSpans(f *testing.F) {
 
 // A text falls apart where sentences end, and nowhere else.
 func TestBreaks(t *testing.T) {
-	text := "One is here. Two came by, as Mr. Low did. Then " + strings.Repeat("three, ", 20) + "ends. 四。五。"
+	text := "One is here. Two came by, as Mr. Low did. Then " + strings.Repeat("three, ", 20) +
+		"ends. 四。五。"
 	parts, from := []string{}, 0
 	for _, at := range append(Breaks(text, 30), len(text)) {
 		parts = append(parts, text[from:at])
 		from = at
 	}
 	want := []string{
-		"One is here. ", "Two came by, as Mr. Low did. ", "Then " + strings.Repeat("three, ", 20) + "ends. ", "四。五。",
+		"One is here. ", "Two came by, as Mr. Low did. ", "Then " + strings.Repeat("three, ", 20) +
+			"ends. ", "四。五。",
 	}
 	if d := cmp.Diff(want, parts); d != "" {
 		t.Errorf("(-want +got):\n%s", d)

@@ -185,7 +185,8 @@ func several(s string) bool {
 		if !isStop(r) || isWideStop(r) {
 			continue
 		}
-		rest := strings.TrimLeftFunc(s[i+utf8.RuneLen(r):], func(r rune) bool { return isStop(r) || isCloser(r) })
+		rest := strings.TrimLeftFunc(s[i+utf8.RuneLen(r):],
+			func(r rune) bool { return isStop(r) || isCloser(r) })
 		after := strings.TrimLeftFunc(rest, unicode.IsSpace)
 		next, _ := utf8.DecodeRuneInString(after)
 		if after != "" && len(after) < len(rest) && !unicode.IsLower(next) &&

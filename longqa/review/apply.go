@@ -25,7 +25,8 @@ type Applied struct {
 
 // Apply publishes the dataset of the rows that were not rejected; with onlyKept, of those that were
 // kept.
-func Apply(ctx context.Context, d *shard.Dataset, decisions map[string]Decision, out string, overwrite,
+func Apply(ctx context.Context, d *shard.Dataset, decisions map[string]Decision, out string,
+	overwrite,
 	onlyKept bool) (*Applied, error) {
 	m := d.Manifest()
 	o := shard.Options{

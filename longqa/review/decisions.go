@@ -105,7 +105,8 @@ func load(r io.Reader) (map[string]Decision, int64, error) {
 		size += int64(len(line))
 		var d Decision
 		err = json.Unmarshal(bytes.TrimSpace(line), &d)
-		if err == nil && (d.ID == "" || d.Decision != Keep && d.Decision != Reject && d.Decision != None) {
+		if err == nil && (d.ID == "" || d.Decision != Keep && d.Decision != Reject &&
+			d.Decision != None) {
 			err = fmt.Errorf("decision %q about %q", d.Decision, d.ID)
 		}
 		if err != nil {

@@ -217,7 +217,8 @@ func TestApply(t *testing.T) {
 	if ids := idsOf(t, out); ids != "r1 r2 r3" {
 		t.Errorf("rows %s", ids)
 	}
-	if a, err = Apply(t.Context(), d, decisions, out, true, true); err != nil || idsOf(t, out) != "r2" {
+	if a, err = Apply(t.Context(), d, decisions, out, true, true); err != nil ||
+		idsOf(t, out) != "r2" {
 		t.Errorf("only kept: %+v, %v", a, err)
 	}
 	if _, err = Apply(t.Context(), d, nil, out, true, true); err == nil ||

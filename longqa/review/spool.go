@@ -50,7 +50,8 @@ type Choice struct {
 }
 
 // newSpool reads the chosen rows of a dataset.
-func newSpool(ctx context.Context, d *shard.Dataset, c Choice, progress func(int64)) (*spool, error) {
+func newSpool(ctx context.Context, d *shard.Dataset, c Choice,
+	progress func(int64)) (*spool, error) {
 	chosen, err := c.rows(ctx, d)
 	if err != nil {
 		return nil, err

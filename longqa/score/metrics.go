@@ -28,7 +28,8 @@ var metrics = [...]Metric{
 		score: rougeL},
 	{Name: "passkey", About: "the answer's numbers stand in the prediction, in their order",
 		score: passkey},
-	{Name: "choice", About: "the letter that is chosen of a multiple-choice question", score: choiceLetter},
+	{Name: "choice", About: "the letter that is chosen of a multiple-choice question",
+		score: choiceLetter},
 	{Name: "longbench-rouge", About: "LongBench's rouge: ROUGE-L F1 of the Python package rouge",
 		score: longBenchRouge},
 	{Name: "longbench-f1-zh", About: "LongBench's qa_f1_zh: F1 over words cut by jieba", Chinese: true,
@@ -96,7 +97,8 @@ func (s *Scorer) Score(m Metric, prediction string, answers, classes []string) f
 
 // isPunctuation tells Python's string.punctuation.
 func isPunctuation(r rune) bool {
-	return r > ' ' && r < 127 && !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z')
+	return r > ' ' && r < 127 && !(r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' &&
+		r <= 'z')
 }
 
 // isSpace is Python's str.isspace, which has four separators that Go's has not.

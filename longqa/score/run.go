@@ -309,7 +309,8 @@ func (r *Report) Table() string {
 		b.WriteString(" " + n + " |")
 	}
 	b.WriteString("\n|---|---:|" + strings.Repeat("---:|", len(names)) + "\n")
-	groups := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Groups)), func(g string) bool { return g == "all" })
+	groups := slices.DeleteFunc(slices.Sorted(maps.Keys(r.Groups)),
+		func(g string) bool { return g == "all" })
 	for _, g := range append(groups, "all") {
 		most := 0
 		for _, m := range r.Groups[g] {

@@ -42,13 +42,15 @@ func TestRun(t *testing.T) {
 	if r.Missing != 1 || r.Unknown != 1 || len(r.Rows) != 3 {
 		t.Errorf("missing %d, unknown %d, rows %d", r.Missing, r.Unknown, len(r.Rows))
 	}
-	for group, want := range map[string]float64{"question/exact": 1, "choice/choice": 1, "passkey/passkey": 1} {
+	for group, want := range map[string]float64{"question/exact": 1, "choice/choice": 1,
+		"passkey/passkey": 1} {
 		g, m, _ := strings.Cut(group, "/")
 		if got := r.Groups[g][m].Mean; got != want {
 			t.Errorf("%s: %v, want %v", group, got, want)
 		}
 	}
-	if table := r.Table(); !strings.Contains(table, "| all | 2 |") && !strings.Contains(table, "| all |") {
+	if table := r.Table(); !strings.Contains(table, "| all | 2 |") &&
+		!strings.Contains(table, "| all |") {
 		t.Errorf("table\n%s", table)
 	}
 }
@@ -96,7 +98,8 @@ func TestCompare(t *testing.T) {
 	for i := range 50 {
 		id := string(rune('a'+i%26)) + string(rune('a'+i/26))
 		open.Rows = append(open.Rows, Scored{ID: id, Scores: map[string]float64{"f1": 0.8}})
-		closed.Rows = append(closed.Rows, Scored{ID: id, Scores: map[string]float64{"f1": float64(i%2) / 2}})
+		closed.Rows = append(closed.Rows, Scored{ID: id,
+			Scores: map[string]float64{"f1": float64(i%2) / 2}})
 	}
 	d := Compare(open, closed)
 	if len(d) != 1 || d[0].N != 50 || d[0].Low <= 0.4 || d[0].High >= 0.7 || d[0].Low >= d[0].High {

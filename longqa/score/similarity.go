@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// codeSimilarity is LongBench's code_sim: the first line of a prediction that is no comment nor fence,
-// by the ratio of the Python package fuzzywuzzy over difflib, in whole hundredths.
+// codeSimilarity is LongBench's code_sim: the first line of a prediction that is no comment nor
+// fence, by the ratio of the Python package fuzzywuzzy over difflib, in whole hundredths.
 func codeSimilarity(_ *Scorer, prediction, answer string, _ []string) float64 {
 	line := ""
 	for l := range strings.SplitSeq(strings.TrimLeft(prediction, "\n"), "\n") {
@@ -24,8 +24,8 @@ func codeSimilarity(_ *Scorer, prediction, answer string, _ []string) float64 {
 	return math.RoundToEven(100*ratio([]rune(line), []rune(answer))) / 100
 }
 
-// ratio is difflib's SequenceMatcher(None, a, b).ratio(): twice the length of the matching blocks by
-// that of both.
+// ratio is difflib's SequenceMatcher(None, a, b).ratio(): twice the length of the matching blocks
+// by that of both.
 func ratio(a, b []rune) float64 {
 	m := matcher{a: a, b: b, at: map[rune][]int{}}
 	for j, r := range b {

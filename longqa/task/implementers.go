@@ -155,8 +155,8 @@ func implements(t *code.Symbol, target *types.Interface) bool {
 		types.Implements(types.NewPointer(name.Type()), target)
 }
 
-// witness is where a type gets a method from: its own, or, through the type's declaration, that of an
-// embedded type.
+// witness is where a type gets a method from: its own, or, through the type's declaration, that of
+// an embedded type.
 func (m *methodSets) witness(t *code.Symbol, method string, depth int) []material.Range {
 	if sym := m.methods[t.Key()][method]; sym != nil {
 		return []material.Range{sym.Head}

@@ -43,8 +43,8 @@ func (t ordering) Propose(s *Scope, d *dice.Dice) []Candidate {
 	return found
 }
 
-// declarations asks for the order of some symbols. names are theirs in that order: if they are sorted
-// by the alphabet, they give it away.
+// declarations asks for the order of some symbols. names are theirs in that order: if they are
+// sorted by the alphabet, they give it away.
 func (ordering) declarations(s *Scope, d *dice.Dice,
 	shuffled []*code.Symbol) (c Candidate, names []string) {
 	at := map[*code.Symbol]int{}

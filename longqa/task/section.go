@@ -113,8 +113,8 @@ func (t ordering) headings(s *Scope, d *dice.Dice) []Candidate {
 	return found
 }
 
-// tellsOrder reports whether titles give their order away: they are sorted by the alphabet, or several
-// have a number.
+// tellsOrder reports whether titles give their order away: they are sorted by the alphabet, or
+// several have a number.
 func tellsOrder(titles []string) bool {
 	var folded []string
 	numbers := 0
@@ -171,8 +171,8 @@ func numbered(label, headings string) bool {
 	return outline.Title(label, headings) != label || strings.HasPrefix(label, "第")
 }
 
-// torn reports whether a layout cut a heading: what follows it goes on in small letters, or a bracket
-// is open.
+// torn reports whether a layout cut a heading: what follows it goes on in small letters, or a
+// bracket is open.
 func torn(sec *outline.Section) bool {
 	p := sec.Head.Piece
 	next, _ := utf8.DecodeRuneInString(strings.TrimSpace(p.Part.Source[sec.Head.End:p.End]))
@@ -183,9 +183,9 @@ func torn(sec *outline.Section) bool {
 const maxHeading = 90
 
 var (
-	// brokenHeading has a sentence's end or a comma of Chinese within it, an address, code, a copyright,
-	// glued words, or a line's dots; or it ends in a mark or a word that others must follow, in a page's
-	// number or in a year.
+	// brokenHeading has a sentence's end or a comma of Chinese within it, an address, code, a
+	// copyright, glued words, or a line's dots; or it ends in a mark or a word that others must
+	// follow, in a page's number or in a year.
 	brokenHeading = regexp.MustCompile(`(?:\p{Ll}{2}\.|[?!]) \p{Lu}|[，；。]|@|://|\d{5}|[\\{}=<>©]|` +
 		`\p{Ll}{2}\p{Lu}\p{Ll}{2}|\bNone\b|(?:\b\p{Lu} ){3}|(?:\. ?){3}|[-:：;,、]$|[\p{L})] (?:\d{1,3}|[ivxl]+)$|, \d{4}$|` +
 		`\p{L} [Ww]e$|\p{Ll} (?:of|the|and|to|by|in|for|with|a|an|or|is|are|be|will|has|have|can|from|that|` +
@@ -196,8 +196,8 @@ var (
 	afterNumber = regexp.MustCompile(`^第[^ ]{1,8} `)
 )
 
-// sentenceWords is the number of words from which a line with a full stop is a sentence; of Markdown,
-// whose headings have no full stop, sentenceWordsMarkdown.
+// sentenceWords is the number of words from which a line with a full stop is a sentence; of
+// Markdown, whose headings have no full stop, sentenceWordsMarkdown.
 const (
 	sentenceWords         = 8
 	sentenceWordsMarkdown = 3
@@ -232,7 +232,8 @@ const minTitle = 4
 // titleOf is a heading without its number; "" if it has no more than that.
 func (s *Scope) titleOf(sec *outline.Section) string {
 	title := outline.Title(sec.Label, s.Text.Headings)
-	if dated.MatchString(title) || prose.Letters(title) < minTitle && !strings.ContainsFunc(title, prose.Wide) {
+	if dated.MatchString(title) || prose.Letters(title) < minTitle &&
+		!strings.ContainsFunc(title, prose.Wide) {
 		return ""
 	}
 	return title

@@ -109,7 +109,8 @@ func TestContract(t *testing.T) {
 			got := task.Propose(s, dice.New(name))
 			proposed += len(got)
 			again := task.Propose(s, dice.New(name))
-			if d := cmp.Diff(got, again, cmpopts.IgnoreFields(Candidate{}, "Evidence", "Remove", "Plant")); d != "" {
+			if d := cmp.Diff(got, again, cmpopts.IgnoreFields(Candidate{}, "Evidence", "Remove",
+				"Plant")); d != "" {
 				t.Errorf("%s over %s is not reproducible:\n%s", task.Name(), name, d)
 			}
 			if len(got) > 3*proposals {

@@ -104,8 +104,8 @@ func (wordCount) most(s *Scope, d *dice.Dice, of []string,
 }
 
 // words finds the places of every word that is told apart for certain: it is written in one way
-// only, and no apostrophe, hyphen or digit touches it. Of Chinese, pairs of letters count as words if
-// either is mostly met in the pair.
+// only, and no apostrophe, hyphen or digit touches it. Of Chinese, pairs of letters count as words
+// if either is mostly met in the pair.
 func (s *Scope) words() map[string][]material.Range {
 	places := map[string][]material.Range{}
 	spelling := map[string]string{}
@@ -162,8 +162,8 @@ func (s *Scope) words() map[string][]material.Range {
 	return places
 }
 
-// coheres reports whether two wide letters that stand beside each other so often are a word: most of
-// the occurrences of either are in it.
+// coheres reports whether two wide letters that stand beside each other so often are a word: most
+// of the occurrences of either are in it.
 func coheres(pair, first, second int) bool { return 2*pair > max(first, second) }
 
 // han reports whether all letters are Chinese.

@@ -194,7 +194,8 @@ func (w *rowWriter) hold() error {
 	return w.o.MaxRejected.Check("questions were rejected", "--max-rejected", n, w.rows+n, w.rejected)
 }
 
-const cardText = `Questions and answers that a model, ` + "`%s`" + `, wrote about %d contexts, by ` +
+const cardText = `Questions and answers that a model, ` + "`%s`" +
+	`, wrote about %d contexts, by ` +
 	"`longqa teach`" + `.
 
 **Answers** quote their evidence, and every quotation was found in the context, white space and the shape

@@ -27,7 +27,8 @@ func FuzzItems(f *testing.F) {
 	})
 }
 
-// A quotation that is found says what was asked for, and one that was cut out of the context is found.
+// A quotation that is found says what was asked for, and one that was cut out of the context is
+// found.
 func FuzzFind(f *testing.F) {
 	f.Add("He said: “It’s cold — very cold.” And he went.", 9, 20, "It's cold - very")
 	f.Add("雪が降る 夜に 去った and then came the end of it", 0, 30, "夜に去った and then")

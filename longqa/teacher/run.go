@@ -467,7 +467,8 @@ func (w *work) judge(ctx context.Context, it item, spans []schemas.Span) (verdic
 		return verdict{problem: &badReply{"critic-reply-malformed", err.Error()}}, nil
 	}
 	if said.Supported == nil || said.Score < 1 || said.Score > 5 {
-		return verdict{problem: &badReply{"critic-reply-malformed", fmt.Sprintf("%.120q", reply.Text)}}, nil
+		return verdict{problem: &badReply{"critic-reply-malformed",
+			fmt.Sprintf("%.120q", reply.Text)}}, nil
 	}
 	if !*said.Supported || said.Score < float64(w.recipe.Critic.MinScore) {
 		return verdict{problem: &badReply{"critic-score-too-low",
