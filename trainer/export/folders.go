@@ -72,8 +72,18 @@ func toVLLM(r Request) (Result, error) {
 			return Result{}, err
 		}
 		return result(c, dir, fmt.Sprintf("vllm serve %s/base --enable-lora --max-lora-rank %d "+
-			"--lora-modules long=%[1]s/adapter", r.Out, r.Adapter.LoRA.Rank))
+			"--lora-modules long=%[1]s/adapter", r.Out, maxRank(r.Adapter.LoRA.Rank)))
 	})
+}
+
+// maxRank returns the least value of vLLM's --max-lora-rank that admits a rank.
+func maxRank(rank int) int {
+	for _, n := range []int{8, 16, 32, 64, 128, 256, 320, 512} {
+		if rank <= n {
+			return n
+		}
+	}
+	return rank
 }
 
 func isLoRA(name string) bool {
