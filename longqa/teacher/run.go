@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"strconv"
 	"strings"
 
 	"longlora/longqa/dice"
@@ -170,67 +169,6 @@ type work struct {
 	runes  []rune
 	seen   map[string]bool // questions
 	out    Outcome
-}
-
-// kindOf says what a material is.
-var kindOf = map[string]string{
-	"book": "a book or a part of one", "story": "a story", "script": "a script", "paper": "a paper",
-	"report": "a report", "meeting": "the transcript of a meeting", "code": "source code",
-	"manual": "a manual",
-}
-
-// messages is the prompt of a type, with contextMark for the context.
-func (w *work) messages(a Ask) ([]endpoint.Message, error) {
-	text, err := promptFile(a.Name)
-	if err != nil {
-		return nil, err
-	}
-	kind := kindOf[w.c.Genre]
-	if kind == "" {
-		kind = "a text"
-	}
-	if len(w.c.DocIDs) > 1 {
-		kind = "several works, one after the other"
-	}
-	values := map[string]string{
-		"kind": kind, "ask": text[0], "form": pairForm, "title": "", "language": w.recipe.Language,
-		"number": strconv.Itoa(w.recipe.Questions) + " questions with answers",
-	}
-	if a.Turns {
-		values["form"], values["number"] = turnForm, strconv.Itoa(w.recipe.Questions)+" conversations"
-	}
-	if len(w.c.Titles) > 0 {
-		titles := strings.ReplaceAll(strings.Join(w.c.Titles, "; "), contextMark, "")
-		values["title"] = " (" + titles + ")"
-	}
-	if values["language"] == "" {
-		values["language"] = "the language of the material"
-	}
-	return []endpoint.Message{
-		{Role: "system", Content: w.frame[0]},
-		{Role: "user", Content: strings.TrimSpace(fill(w.frame[1], values))},
-	}, nil
-}
-
-// withContext puts the context into the place of its mark.
-func withContext(messages []endpoint.Message, text string) []endpoint.Message {
-	full := make([]endpoint.Message, len(messages))
-	for i, m := range messages {
-		full[i] = m
-		if m.Role == "user" && i == firstUser(messages) {
-			full[i].Content = strings.Replace(m.Content, contextMark, text, 1)
-		}
-	}
-	return full
-}
-
-func firstUser(messages []endpoint.Message) int {
-	for i, m := range messages {
-		if m.Role == "user" {
-			return i
-		}
-	}
-	return -1
 }
 
 // call makes a call, or looks it up.
@@ -422,73 +360,6 @@ func overlap(a, b map[string]bool) float64 {
 		return 1
 	}
 	return float64(both) / float64(len(a)+len(b)-both)
-}
-
-// verdict is what the critic said: the row's Meta, or why there is no row.
-type verdict struct {
-	json    string
-	problem *badReply
-}
-
-// judge has the critic score a row against its passages.
-func (w *work) judge(ctx context.Context, it item, spans []schemas.Span) (verdict, error) {
-	if w.runes == nil {
-		w.runes = []rune(w.c.Text)
-	}
-	var questions, answers []string
-	for _, p := range it.pairs() {
-		questions = append(questions, strings.TrimSpace(p.Question))
-		answers = append(answers, strings.TrimSpace(p.Answer))
-	}
-	zero := 0.0
-	r := endpoint.Request{
-		Model: w.recipe.Critic.Model,
-		Messages: []endpoint.Message{
-			{Role: "system", Content: w.Teacher.critic[0]},
-			{Role: "user", Content: fill(w.Teacher.critic[1], map[string]string{
-				"question": numbered(questions), "answer": numbered(answers),
-				"passages": passages(w.runes, spans),
-			})},
-		},
-		Settings: endpoint.Settings{
-			Temperature: &zero, MaxTokens: 512, Seed: w.recipe.Settings.Seed, JSON: w.recipe.Settings.JSON,
-		},
-	}
-	reply, err := w.call(ctx, r)
-	if err != nil {
-		return verdict{}, err
-	}
-	var said struct {
-		Supported *bool   `json:"supported"`
-		Score     float64 `json:"score"`
-		Reason    string  `json:"reason"`
-	}
-	if err := read(reply, &said); err != nil {
-		return verdict{problem: &badReply{"critic-reply-malformed", err.Error()}}, nil
-	}
-	if said.Supported == nil || said.Score < 1 || said.Score > 5 {
-		return verdict{problem: &badReply{"critic-reply-malformed",
-			fmt.Sprintf("%.120q", reply.Text)}}, nil
-	}
-	if !*said.Supported || said.Score < float64(w.recipe.Critic.MinScore) {
-		return verdict{problem: &badReply{"critic-score-too-low",
-			fmt.Sprintf("%g, supported %v: %.200s", said.Score, *said.Supported, said.Reason)}}, nil
-	}
-	return verdict{json: mustJSON(map[string]any{
-		"model": reply.Model, "score": said.Score, "reason": said.Reason, "call": r.Key(),
-	})}, nil
-}
-
-// numbered lists several texts; one stands alone.
-func numbered(all []string) string {
-	if len(all) == 1 {
-		return all[0]
-	}
-	var b strings.Builder
-	for i, s := range all {
-		fmt.Fprintf(&b, "%d. %s\n", i+1, s)
-	}
-	return strings.TrimSpace(b.String())
 }
 
 // mustJSON writes what always encodes.
