@@ -205,7 +205,7 @@ func alignedRows(all []margin, pages int) map[int]bool {
 		numbered := 0
 		for _, i := range rows {
 			words := strings.Fields(all[i].text)
-			if isNumber(words[0]) || isNumber(words[len(words)-1]) {
+			if len(words) > 0 && (isNumber(words[0]) || isNumber(words[len(words)-1])) {
 				numbered++
 			}
 		}

@@ -56,7 +56,7 @@ func verticalRun(line []*responses.GetPageTextStructuredChar, f frame, width flo
 			wide++
 		}
 	}
-	if len(all) < 2 || 2*wide < len(all) {
+	if len(all) < 2 || 2*wide < len(all) || isBlank(all) {
 		return run{}, false
 	}
 	var down, across float64
@@ -85,4 +85,9 @@ func verticalRun(line []*responses.GetPageTextStructuredChar, f frame, width flo
 		text: clean(norm.NFC.String(text.String())), left: all[0].y - em/2, right: all[len(all)-1].y + em/2,
 		top: top, bottom: top + em, size: em,
 	}, true
+}
+
+// isBlank reports letters that are all white space.
+func isBlank(all []letter) bool {
+	return !slices.ContainsFunc(all, func(l letter) bool { return strings.TrimSpace(l.text) != "" })
 }
