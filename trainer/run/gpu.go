@@ -18,8 +18,8 @@ import (
 	"longlora/trainer/model"
 )
 
-// contextBytes is what the driver takes of a GPU's memory for itself, its kernels and cublasLt's: an
-// estimate, after what NVIDIA's drivers took of an H100 with other programs of this size.
+// contextBytes is what the driver takes of a GPU's memory for itself, its kernels and cublasLt's: a
+// guess, which no card has confirmed yet.
 const contextBytes = 768 << 20
 
 // gpu is what a run knows of its GPU.
