@@ -85,7 +85,7 @@ func (f *shortFlags) measure(c *cobra.Command, d *shard.Dataset) (eval.ShortResu
 		}
 	}
 	before, err := f.losses(c, d, modelFlags{Options: open.Options{Model: base, Threads: f.Threads},
-		rope: f.rope})
+		rope: f.rope, weights: f.weights})
 	if err != nil {
 		return eval.ShortResult{}, err
 	}

@@ -29,7 +29,7 @@ func (f *modelFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.rope, "rope", string(rope.Linear), "kind of that extension")
 	flags.IntVar(&f.Threads, "threads", 0, "CPU threads; 0: all")
 	flags.StringVar(&f.weights, "weights", "f32",
-		"storage of matrices: f32, or bf16: half the memory and faster, rounded if they were finer")
+		"storage of matrices: f32, or bf16: half the memory, rounded if they were finer")
 }
 
 func (f *modelFlags) open() (*open.Model, error) {
