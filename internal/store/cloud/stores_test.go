@@ -161,8 +161,7 @@ func TestFaults(t *testing.T) {
 			"cut":          {faulty.First(3, cut), 4, ""},
 			"hung up":      {faulty.First(1, faulty.HangUp), 2, ""},
 			"changed": {faulty.First(1, func(w http.ResponseWriter, r *http.Request) {
-				cut(w, r)
-				s.put(t, "x", content[1:]+"!")
+				s.CutAfter(w, r, 50_000, func() { s.put(t, "x", content[1:]+"!") })
 			}), 2, "the content changed while it was read"},
 			"always": {faulty.First(99, s.status(500, "InternalError")), 4, "temporary failure: status 500"},
 			"denied": {faulty.First(1, s.status(403, s.denied)), 1, "permission denied (status 403"},

@@ -113,8 +113,15 @@ func HangUp(w http.ResponseWriter, _ *http.Request) {
 // Cut answers rightly, but closes the connection after n bytes of the body, or
 // before its last.
 func (s *Server) Cut(w http.ResponseWriter, r *http.Request, n int) {
+	s.CutAfter(w, r, n, func() {})
+}
+
+// CutAfter is Cut that calls f once the answer is made, before any of it is sent: what f changes is
+// changed for whoever asks for the rest.
+func (s *Server) CutAfter(w http.ResponseWriter, r *http.Request, n int, f func()) {
 	whole := httptest.NewRecorder()
 	s.handler.ServeHTTP(whole, r)
+	f()
 	for name, values := range whole.Header() {
 		w.Header()[name] = values
 	}
