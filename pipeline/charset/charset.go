@@ -91,7 +91,7 @@ func (c Charset) Decode(data []byte) (string, error) {
 // decode decodes data that begins at a place of its file.
 func decode(data []byte, at int, name string, e encoding.Encoding, who string) (string, error) {
 	if e == nil {
-		if bad := invalidUTF8(data); bad >= 0 {
+		if bad := InvalidUTF8(data); bad >= 0 {
 			return "", fmt.Errorf("byte %#02x at %d is not UTF-8", data[bad], at+bad)
 		}
 		return string(data), nil
@@ -116,8 +116,8 @@ func lastWords(text []byte) string {
 	return string(text[from:])
 }
 
-// invalidUTF8 returns the place of the first byte that is not UTF-8, or -1.
-func invalidUTF8(data []byte) int {
+// InvalidUTF8 returns the place of the first byte that is not UTF-8, or -1.
+func InvalidUTF8(data []byte) int {
 	if utf8.Valid(data) {
 		return -1
 	}

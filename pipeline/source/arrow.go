@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
 	"longlora/schemas"
 	"longlora/schemas/ipc"
 )
@@ -133,7 +134,7 @@ func (s *arrowSource) rows(ctx context.Context, r *ipc.Reader, p Part,
 
 func (s *arrowSource) fill(it *Item, value func(string) (string, bool)) {
 	text, _ := value(s.o.Fields.Text)
-	if at := invalidUTF8([]byte(text)); at >= 0 {
+	if at := charset.InvalidUTF8([]byte(text)); at >= 0 {
 		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d", text[at], at)
 		return
 	}

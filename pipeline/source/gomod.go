@@ -20,6 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/dirhash"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
 	"longlora/pipeline/licence"
 	"longlora/schemas"
 )
@@ -302,7 +303,7 @@ func goPackages(tree fs.FS) (packages []goPackage, err error) {
 			return nil
 		}
 		data, err := fs.ReadFile(tree, name)
-		if err != nil || generatedGo.Match(data) || invalidUTF8(data) >= 0 {
+		if err != nil || generatedGo.Match(data) || charset.InvalidUTF8(data) >= 0 {
 			return err
 		}
 		i, ok := at[path.Dir(name)]

@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
 	"longlora/schemas"
 )
 
@@ -171,7 +172,7 @@ func decompress(f io.Reader, p Part) (io.ReadCloser, error) {
 
 // fill reads a line into a document, or says why it is none.
 func (s *jsonlSource) fill(it *Item, file string, line []byte) {
-	if at := invalidUTF8(line); at >= 0 {
+	if at := charset.InvalidUTF8(line); at >= 0 {
 		it.Reason, it.Detail = ReasonInvalidUTF8, fmt.Sprintf("byte %#02x at %d of the line", line[at], at)
 		return
 	}

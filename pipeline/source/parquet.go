@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"longlora/internal/store"
+	"longlora/pipeline/charset"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -143,7 +144,7 @@ func (s *parquetSource) readPart(ctx context.Context, p Part,
 
 func (s *parquetSource) fill(it *Item, columns, row []string) {
 	for i, v := range row {
-		if at := invalidUTF8([]byte(v)); at >= 0 {
+		if at := charset.InvalidUTF8([]byte(v)); at >= 0 {
 			it.Reason = ReasonInvalidUTF8
 			it.Detail = fmt.Sprintf("column %s, byte %#02x at %d", columns[i], v[at], at)
 			return

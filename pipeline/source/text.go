@@ -3,7 +3,6 @@ package source
 import (
 	"context"
 	"fmt"
-	"unicode/utf8"
 
 	"longlora/pipeline/charset"
 )
@@ -30,19 +29,4 @@ func decoder(o Options) (func(context.Context, []byte, *Item) error, error) {
 
 func tooLarge(size int64) string {
 	return fmt.Sprintf("%d bytes, at most %d are read", size, int64(MaxDocument))
-}
-
-// invalidUTF8 returns the place of the first byte that is not UTF-8, or -1.
-func invalidUTF8(data []byte) int {
-	if utf8.Valid(data) {
-		return -1
-	}
-	for i := 0; i < len(data); {
-		r, size := utf8.DecodeRune(data[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
-		}
-		i += size
-	}
-	return -1
 }

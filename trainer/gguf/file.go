@@ -2,13 +2,14 @@ package gguf
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"slices"
+
+	"longlora/trainer/safetensors"
 )
 
 // MaxHeader is the greatest size of what stands before the data, in bytes.
@@ -73,20 +74,12 @@ func Open(fsys fs.FS, name string) (*File, error) {
 }
 
 func (f *File) open(file fs.File) error {
-	info, err := file.Stat()
+	r, size, err := safetensors.ReaderAt(file)
 	if err != nil {
 		return err
 	}
-	r, ok := file.(io.ReaderAt)
-	if !ok {
-		data, err := io.ReadAll(file)
-		if err != nil {
-			return err
-		}
-		r = bytes.NewReader(data)
-	}
 	f.r = r
-	return f.parse(r, info.Size())
+	return f.parse(r, size)
 }
 
 func (f *File) parse(from io.ReaderAt, size int64) error {

@@ -1,7 +1,6 @@
 package llamacpp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,10 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"longlora/trainer/gguf"
 	"longlora/trainer/hf"
+	"longlora/trainer/memfile"
 	"longlora/trainer/safetensors"
 )
 
@@ -45,7 +44,7 @@ func (d Folder) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
-	return &memoryFile{bytes.NewReader(data), name}, nil
+	return memfile.Open(name, data), nil
 }
 
 func (d Folder) content(name string) (data []byte, err error) {
@@ -151,24 +150,3 @@ func (w *weights) Floats(name string) ([]float32, []int, error) {
 	}
 	return values, slices.Clone(t.Shape), nil
 }
-
-// memoryFile is an open file whose content is in memory.
-type memoryFile struct {
-	*bytes.Reader
-	name string
-}
-
-func (f *memoryFile) Stat() (fs.FileInfo, error) { return fileInfo{f.name, f.Reader.Size()}, nil }
-func (f *memoryFile) Close() error               { return nil }
-
-type fileInfo struct {
-	name string
-	size int64
-}
-
-func (i fileInfo) Name() string       { return i.name }
-func (i fileInfo) Size() int64        { return i.size }
-func (i fileInfo) Mode() fs.FileMode  { return 0o444 }
-func (i fileInfo) ModTime() time.Time { return time.Time{} }
-func (i fileInfo) IsDir() bool        { return false }
-func (i fileInfo) Sys() any           { return nil }

@@ -35,7 +35,7 @@ func Open(fsys fs.FS, name string) (*File, error) {
 }
 
 func newFile(f fs.File, name string) (*File, error) {
-	r, size, err := readerAt(f)
+	r, size, err := ReaderAt(f)
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func newFile(f fs.File, name string) (*File, error) {
 	return &File{name: name, r: r, closer: f, header: h}, nil
 }
 
-// readerAt returns f's own reader by position, or one over its content if it has none.
-func readerAt(f fs.File) (io.ReaderAt, int64, error) {
+// ReaderAt returns f's own reader by position, or one over its content if it has none.
+func ReaderAt(f fs.File) (io.ReaderAt, int64, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, 0, err

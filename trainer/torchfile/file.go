@@ -2,7 +2,6 @@ package torchfile
 
 import (
 	"archive/zip"
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -49,19 +48,11 @@ func Open(fsys fs.FS, name string) (*File, error) {
 }
 
 func (f *File) open(file fs.File) error {
-	info, err := file.Stat()
+	r, size, err := safetensors.ReaderAt(file)
 	if err != nil {
 		return err
 	}
-	r, ok := file.(io.ReaderAt)
-	if !ok {
-		data, err := io.ReadAll(file)
-		if err != nil {
-			return err
-		}
-		r = bytes.NewReader(data)
-	}
-	f.r, f.size = r, info.Size()
+	f.r, f.size = r, size
 	return f.read()
 }
 
