@@ -39,40 +39,76 @@ func (m *Model) keyValues(p *pass, layer int) keyValues {
 	return keyValues{k, v, k, v}
 }
 
-// cut makes room for the activations of a layer's first half, the normalised rows excepted.
+// cut makes room for the activations of a layer's first half, the normalised rows excepted, and what
+// the attention gives if there is room for it.
 func (m *Model) cut(p *pass, y *layer, a *activations) {
 	c, t := m.config, p.tokens
 	a.rstd1, a.kv = m.f32(t), m.keyValues(p, y.index)
-	a.q, a.o, a.lse = m.act(t, c.Heads*c.HeadDim), m.act(t, c.Heads*c.HeadDim), m.f32(c.Heads, t)
+	a.q = m.act(t, c.Heads*c.HeadDim)
+	if a.o.IsZero() {
+		m.cutOutput(p, a)
+	}
 	a.x1 = m.act(t, c.Hidden)
 	for _, i := range attentionLinears {
 		a.u[i] = m.low(&y.linear[i], t)
 	}
 }
 
+// cutOutput makes room for what the attention itself gives.
+func (m *Model) cutOutput(p *pass, a *activations) {
+	a.o, a.lse = m.act(p.tokens, m.config.Heads*m.config.HeadDim), m.f32(m.config.Heads, p.tokens)
+}
+
 // attentionLinears and mlpLinears are the indices of each half's linear layers.
 var (
 	attentionLinears = [...]int{qProj, kProj, vProj, oProj}
+	projections      = [...]int{qProj, kProj, vProj}
 	mlpLinears       = [...]int{gateProj, upProj, downProj}
 )
 
-// attend runs a layer's first half: x1 = x + attention(norm(x)).
-func (m *Model) attend(p *pass, y *layer, a *activations) {
-	m.b.RMSNorm(a.h1, a.rstd1, a.x, y.inputNorm.Value, m.config.Eps)
-	m.apply(p, y, qProj, a, a.q, a.h1, false)
-	m.apply(p, y, kProj, a, a.kv.k, a.h1, false)
-	m.apply(p, y, vProj, a, a.kv.v, a.h1, false)
+// attend runs a layer's first half: x1 = x + attention(norm(x)). output says that what the attention
+// itself gives is there already.
+func (m *Model) attend(p *pass, y *layer, a *activations, output bool) {
+	for from := 0; from < p.tokens; from += m.mlpRows {
+		m.project(p, y, a, from, min(from+m.mlpRows, p.tokens))
+	}
 	m.b.RoPE(m.perHead(a.q), m.cos, m.sin, p.pos, false)
 	m.b.RoPE(m.perHead(a.kv.k), m.cos, m.sin, p.pos, false)
-	m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
-		p.segments, m.config.AttentionScale())
+	if !output {
+		m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
+			p.segments, m.config.AttentionScale())
+	}
 	m.b.Copy(a.x1, a.x)
-	m.apply(p, y, oProj, a, a.x1, a.o, true)
+	m.b.Linear(a.x1, a.o, y.linear[oProj].operand(p.seed, 0), a.u[oProj], true)
 }
 
-// apply computes out = layer(x), or adds it to out, and the adapter's inner activation.
-func (m *Model) apply(p *pass, y *layer, i int, a *activations, out, x kernels.Tensor, add bool) {
-	m.b.Linear(out, x, y.linear[i].operand(p.seed, 0), a.u[i], add)
+// project computes queries, keys and values of tokens [from, to). The normalised rows exist for no
+// more tokens unless they are kept.
+func (m *Model) project(p *pass, y *layer, a *activations, from, to int) {
+	mark := m.work.arena.Mark()
+	h := m.rows(a, from, to)
+	m.b.RMSNorm(h, a.rstd1.Slice(0, from, to), a.x.Slice(0, from, to), y.inputNorm.Value, m.config.Eps)
+	for i, out := range [...]kernels.Tensor{a.q, a.kv.k, a.kv.v} {
+		m.b.Linear(out.Slice(0, from, to), h, y.linear[projections[i]].operand(p.seed, from),
+			part(a.u[projections[i]], from, to), false)
+	}
+	m.work.arena.Release(mark)
+}
+
+// rows is where the normalised rows of tokens [from, to) lie: new memory unless they are kept.
+func (m *Model) rows(a *activations, from, to int) kernels.Tensor {
+	if a.h1.IsZero() {
+		return m.act(to-from, m.config.Hidden)
+	}
+	return a.h1.Slice(0, from, to)
+}
+
+// part is rows [from, to) of a tensor that may be absent.
+func part(t kernels.Tensor, from, to int) kernels.Tensor {
+	if t.IsZero() {
+		return t
+	}
+	return t.Slice(0, from, to)
 }
 
 // perHead views [T, H·Dh] as [T, H, Dh].
@@ -83,27 +119,39 @@ func (m *Model) perHead(t kernels.Tensor) kernels.Tensor { return t.SplitLast(m.
 func (m *Model) attendBackward(p *pass, y *layer, a *activations, dx kernels.Tensor) {
 	c, t := m.config, p.tokens
 	do := m.cleared(t, c.Heads*c.HeadDim)
-	m.derive(p, y, oProj, a, do, dx, a.o)
+	m.derive(p, y, oProj, a, do, dx, a.o, 0)
 	dq := m.act(t, c.Heads*c.HeadDim)
 	dk, dv := m.act(t, c.KVHeads*c.HeadDim), m.act(t, c.KVHeads*c.HeadDim)
 	m.b.AttentionGrad(m.perHead(dq), m.perHead(dk), m.perHead(dv), m.perHead(do), m.perHead(a.o),
 		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, c.AttentionScale())
 	m.b.RoPE(m.perHead(dq), m.cos, m.sin, p.pos, true)
 	m.b.RoPE(m.perHead(dk), m.cos, m.sin, p.pos, true)
-	h1 := a.h1
-	if h1.IsZero() {
-		h1 = m.act(t, c.Hidden)
-		m.b.RMSNorm(h1, a.rstd1, a.x, y.inputNorm.Value, c.Eps)
+	for from := 0; from < t; from += m.mlpRows {
+		m.projectBackward(p, y, a, dx, [...]kernels.Tensor{dq, dk, dv}, from, min(from+m.mlpRows, t))
 	}
-	dh := m.cleared(t, c.Hidden)
-	m.derive(p, y, qProj, a, dh, dq, h1)
-	m.derive(p, y, kProj, a, dh, dk, h1)
-	m.derive(p, y, vProj, a, dh, dv, h1)
-	m.b.RMSNormGrad(dx, y.inputNorm.Grad, dh, a.x, y.inputNorm.Value, a.rstd1)
 }
 
-// derive adds a linear layer's input gradient to dx and those of its parameters to theirs.
-func (m *Model) derive(p *pass, y *layer, i int, a *activations, dx, dy, x kernels.Tensor) {
+// projectBackward turns the gradients of queries, keys and values of tokens [from, to) into what they
+// add to dx, and to the gradients of the parameters before them.
+func (m *Model) projectBackward(p *pass, y *layer, a *activations, dx kernels.Tensor,
+	d [len(projections)]kernels.Tensor, from, to int) {
+	mark := m.work.arena.Mark()
+	x, rstd, h := a.x.Slice(0, from, to), a.rstd1.Slice(0, from, to), m.rows(a, from, to)
+	if a.h1.IsZero() {
+		m.b.RMSNorm(h, rstd, x, y.inputNorm.Value, m.config.Eps)
+	}
+	dh := m.cleared(to-from, m.config.Hidden)
+	for i, dy := range d {
+		m.derive(p, y, projections[i], a, dh, dy.Slice(0, from, to), h, from)
+	}
+	m.b.RMSNormGrad(dx.Slice(0, from, to), y.inputNorm.Grad, dh, x, y.inputNorm.Value, rstd)
+	m.work.arena.Release(mark)
+}
+
+// derive adds the input gradient of a linear layer of the first half to dx and those of its parameters
+// to theirs, for rows that begin at token from.
+func (m *Model) derive(p *pass, y *layer, i int, a *activations, dx, dy, x kernels.Tensor, from int) {
 	l := &y.linear[i]
-	m.b.LinearGrad(dx, l.gradients(), dy, x, l.operand(p.seed, 0), a.u[i])
+	m.b.LinearGrad(dx, l.gradients(), dy, x, l.operand(p.seed, from),
+		part(a.u[i], from, from+x.Dim(0)))
 }

@@ -10,21 +10,26 @@ import (
 type Choice struct {
 	// Again has an entry for each layer.
 	Again []Again
-	// Bytes is the working memory of Gradient, and Kept what of that its forward pass keeps.
-	Bytes, Kept int64
+	// Bytes is the working memory of Gradient, and Kept what of that its forward pass keeps; Host is
+	// what it takes of the host's memory.
+	Bytes, Kept, Host int64
 	// FLOPs are the operations of Gradient, and Extra those of what is computed again.
 	FLOPs, Extra float64
+
+	cost float64 // what is made least: seconds, where the planning backend counts them, or operations
 }
 
 // Choose finds what to compute again so that the working memory of Gradient for micro-batches like
-// that (see Blank) takes at most budget bytes, with as few operations as possible. If nothing fits, it
-// returns the choice that takes the least memory. Everything is counted, nothing is computed.
+// that (see Blank) takes at most budget bytes, with as few operations as possible, or in as little
+// time, if the planning backend counts that. If nothing fits, it returns the choice that takes the
+// least memory. Layers' activations may take up to host bytes of the host's memory; 0: they stay on the
+// device. Everything is counted, nothing is computed.
 //
 // Giving up a part of a layer saves the same wherever the layer is, so layers give up first what
 // saves most for an operation: all of them that part, before any of them the next. The first layers
 // go first: when they are derived, what the others kept has been given back.
-func Choose(c Config, o Options, like *Batch, budget int64) (best Choice, err error) {
-	k, err := newCounter(c, o, like)
+func Choose(c Config, o Options, like *Batch, budget, host int64) (best Choice, err error) {
+	k, err := newCounter(c, o, like, host)
 	if err != nil {
 		return best, err
 	}
@@ -36,7 +41,7 @@ func Choose(c Config, o Options, like *Batch, budget int64) (best Choice, err er
 	if err := k.sort(); err != nil {
 		return best, err
 	}
-	last := len(parts) * c.Layers
+	last := len(k.order) * c.Layers
 	best, err = k.measure(last)
 	low, high := 0, last // low is too large, high the least known to fit
 	for err == nil && high-low > 1 {
@@ -60,35 +65,54 @@ func Choose(c Config, o Options, like *Batch, budget int64) (best Choice, err er
 }
 
 // takeBack keeps again what was given up in vain: by the last layers, what their gradients need
-// anyway while all else is kept.
+// anyway while all else is kept. Of a layer, what was given up last comes back first.
 func (k *counter) takeBack(c Choice, budget int64) (Choice, error) {
 	for l := len(c.Again) - 1; l >= 0; l-- {
-		for _, part := range k.order {
+		before := c.Again[l]
+		for n := 0; n < len(k.order); n++ {
 			again := slices.Clone(c.Again)
-			if again[l] = again[l].without(part); again[l] == c.Again[l] {
+			if again[l] = again[l].without(k.order[len(k.order)-1-n]); again[l] == c.Again[l] {
 				continue
 			}
 			x, err := k.count(again)
 			if err != nil {
 				return c, err
 			}
-			if x.Bytes <= max(budget, c.Bytes) && x.FLOPs <= c.FLOPs {
-				c = x
+			if x.Bytes <= max(budget, c.Bytes) && x.cost <= c.cost {
+				c, n = x, -1 // now another may do
 			}
+		}
+		if c.Again[l] == before && before != (Again{}) {
+			break // nor do the layers before it
 		}
 	}
 	return c, nil
 }
 
-// parts are what a layer can give up.
-var parts = [...]Again{{Rows: true}, {MLP: true}, {Attention: true}}
-
-func (a Again) or(b Again) Again {
-	return Again{a.Attention || b.Attention, a.MLP || b.MLP, a.Rows || b.Rows}
+// parts are what a layer can give up: rows, the MLP, the attention's products, all of the attention;
+// last what is left on the device.
+var parts = [...]Again{
+	{Rows: true}, {MLP: true}, {Attention: true, Output: true}, {Attention: true}, {Offload: true},
 }
 
+// or gives up what a or b does.
+func (a Again) or(b Again) Again {
+	whole := a.Attention && !a.Output || b.Attention && !b.Output
+	attention := a.Attention || b.Attention
+	return Again{Attention: attention, Output: attention && !whole, MLP: a.MLP || b.MLP,
+		Rows: a.Rows || b.Rows, Offload: a.Offload || b.Offload}
+}
+
+// without keeps again what b gives up. All of the attention becomes its products.
 func (a Again) without(b Again) Again {
-	return Again{a.Attention && !b.Attention, a.MLP && !b.MLP, a.Rows && !b.Rows}
+	switch {
+	case b.Attention && b.Output:
+		a.Attention, a.Output = false, false
+	case b.Attention:
+		a.Output = a.Attention
+	}
+	return Again{Attention: a.Attention, Output: a.Output, MLP: a.MLP && !b.MLP,
+		Rows: a.Rows && !b.Rows, Offload: a.Offload && !b.Offload}
 }
 
 // counter counts a gradient under any choice, on the planning backend.
@@ -96,15 +120,16 @@ type counter struct {
 	twin  *Model
 	batch *Batch
 	order []Again
+	host  int64
 }
 
-func newCounter(c Config, o Options, like *Batch) (*counter, error) {
+func newCounter(c Config, o Options, like *Batch, host int64) (*counter, error) {
 	b := o.Planner()
 	twin, err := New(b, c, o)
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	return &counter{twin, like, parts[:]}, nil
+	return &counter{twin, like, parts[:], host}, nil
 }
 
 func (k *counter) close() error { return errors.Join(k.twin.Close(), k.twin.b.Close()) }
@@ -116,22 +141,38 @@ func (k *counter) measure(n int) (Choice, error) {
 	for i := range n {
 		again[i%layers] = again[i%layers].or(k.order[i/layers])
 	}
-	return k.count(again)
+	return k.count(k.hosted(again))
+}
+
+// hosted takes from the host what it has no room for: the last layers' activations.
+func (k *counter) hosted(again []Again) []Again {
+	for l := len(again) - 1; l >= 0; l-- {
+		k.twin.options.Again = again
+		if k.twin.hostBytes(len(k.batch.IDs)) <= k.host {
+			break
+		}
+		again[l].Offload = false
+	}
+	return again
 }
 
 func (k *counter) count(again []Again) (c Choice, err error) {
 	k.twin.options.Again = again
-	if err := k.twin.resize(math.MaxInt64); err != nil {
+	if err := k.twin.unbounded(); err != nil {
 		return c, err
 	}
-	before := k.operations()
+	before, begun := k.operations(), k.seconds()
 	if err := k.twin.gradient(k.batch, 1, nil); err != nil {
 		return c, err
 	}
-	return Choice{
+	c = Choice{
 		Again: again, Bytes: k.twin.work.arena.Peak(), Kept: k.twin.work.kept,
-		FLOPs: k.operations() - before,
-	}, nil
+		Host: k.twin.hostBytes(len(k.batch.IDs)), FLOPs: k.operations() - before,
+	}
+	if c.cost = k.seconds() - begun; c.cost == 0 {
+		c.cost = c.FLOPs
+	}
+	return c, nil
 }
 
 // operations returns those that the backend has counted; one that counts none makes all the same.
@@ -142,9 +183,20 @@ func (k *counter) operations() float64 {
 	return 0
 }
 
+// seconds returns the time that the backend has counted; one that counts none makes all the same.
+func (k *counter) seconds() float64 {
+	if b, ok := k.twin.b.(interface{ Seconds() float64 }); ok {
+		return b.Seconds()
+	}
+	return 0
+}
+
 // sort orders the parts by what they save for an operation, each after those before it.
 func (k *counter) sort() error {
 	left, given := slices.Clone(parts[:]), Again{}
+	if k.host == 0 {
+		left = left[:len(left)-1]
+	}
 	k.order = nil
 	for len(left) > 0 {
 		before, err := k.count([]Again{given})
@@ -157,8 +209,8 @@ func (k *counter) sort() error {
 			if err != nil {
 				return err
 			}
-			saved := float64(before.Kept-after.Kept) / (after.FLOPs - before.FLOPs + 1)
-			if saved > most {
+			cost := max(after.cost-before.cost, before.cost*1e-9)
+			if saved := float64(before.Kept-after.Kept) / cost; saved > most {
 				best, most = i, saved
 			}
 		}

@@ -24,7 +24,7 @@ func TestChoose(t *testing.T) {
 		for _, budget := range []int64{
 			math.MaxInt64, most, most - 1, (most + least) / 2, least + (most-least)/4, least, least - 1, 0,
 		} {
-			got, err := Choose(c, o, like, budget)
+			got, err := Choose(c, o, like, budget, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -49,7 +49,7 @@ func TestChoose(t *testing.T) {
 // everyChoice counts all choices for all layers.
 func everyChoice(t *testing.T, c Config, o Options, like *Batch) (all []Choice) {
 	t.Helper()
-	k, err := newCounter(c, o, like)
+	k, err := newCounter(c, o, like, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

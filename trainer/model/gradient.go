@@ -80,7 +80,12 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
 	p := m.begin(b, b.Seed)
-	dx, x := m.act(p.tokens, m.config.Hidden), m.act(p.tokens, m.config.Hidden)
+	dx := m.act(p.tokens, m.config.Hidden)
+	if f := &m.work.offload; f.b != nil {
+		defer f.arena.Release(f.arena.Mark())
+		m.cutOffload(p.tokens)
+	}
+	x := m.input(0, p.tokens)
 	m.b.Embedding(x, m.embed.Value, p.ids)
 	if m.work.layers == nil {
 		m.work.layers = make([]activations, len(m.layers))
@@ -88,7 +93,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	for l := range m.layers {
 		a := &m.work.layers[l]
 		a.below = arena.Mark()
-		a.x, a.out = x, m.act(p.tokens, m.config.Hidden)
+		a.x, a.out = x, m.input(l+1, p.tokens)
 		m.keepLayer(&p, &m.layers[l], a, m.options.again(l))
 		x = a.out
 	}
@@ -98,6 +103,8 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 		return err
 	}
 	for l := len(m.layers) - 1; l >= 0; l-- {
+		m.work.offload.arrive(l)
+		m.work.offload.fetch(l - 1)
 		m.deriveLayer(&p, &m.layers[l], &m.work.layers[l], dx)
 		arena.Release(m.work.layers[l].below)
 	}

@@ -2,7 +2,6 @@ package model
 
 import (
 	"slices"
-	"strings"
 
 	"longlora/kernels"
 )
@@ -40,10 +39,10 @@ func (m *Model) Operand(layer int, module string, seed uint64, from int) kernels
 
 // RowsAtOnce returns how many of a micro-batch's tokens share an Operand of a module.
 func RowsAtOnce(module string, tokens int) int {
-	if strings.HasPrefix(module, "mlp.") {
-		return defaultMLPRows
+	if module == linearModules[oProj] {
+		return tokens
 	}
-	return tokens
+	return defaultMLPRows
 }
 
 func (l *linear) gradients() kernels.LinearGrad {

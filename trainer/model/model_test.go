@@ -338,6 +338,7 @@ func policies() [][]Again {
 	return [][]Again{
 		nil, {{Attention: true, MLP: true}}, {{Rows: true}}, {{MLP: true}}, {{Attention: true}},
 		{{MLP: true, Rows: true}, {}}, {{Attention: true, Rows: true}, {Rows: true}},
+		{{Attention: true, Output: true, MLP: true}, {Attention: true, Output: true}},
 	}
 }
 

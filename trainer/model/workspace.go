@@ -20,10 +20,11 @@ const (
 // workspace is the memory of a call's intermediate tensors, reserved for calls of up to so many
 // tokens.
 type workspace struct {
-	arena  kernels.Arena
-	size   int64
-	kept   int64 // height after the last forward pass
-	tokens [uses]int
+	arena   kernels.Arena
+	size    int64
+	kept    int64 // height after the last forward pass
+	tokens  [uses]int
+	offload offload
 
 	// What a call needs beside, kept for the next.
 	layers                  []activations
@@ -64,12 +65,13 @@ func grow(s *[]float32, n int) []float32 {
 }
 
 func (w *workspace) close() error {
+	err := w.offload.close()
 	if w.arena == nil {
-		return nil
+		return err
 	}
 	a := w.arena
 	w.arena = nil
-	return a.Close()
+	return errors.Join(err, a.Close())
 }
 
 // ReserveGradient reserves the working memory of Gradient for micro-batches of up to tokens tokens,
@@ -91,6 +93,11 @@ func (m *Model) reserve(u use, tokens int) error {
 	}
 	if m.work.arena == nil || need > m.work.size {
 		if err := m.resize(need); err != nil {
+			return err
+		}
+	}
+	if u == useGradient {
+		if err := m.reserveOffload(tokens); err != nil {
 			return err
 		}
 	}
@@ -147,7 +154,7 @@ func (m *Model) count(call func(*Model) error) (int64, error) {
 		return 0, errors.Join(err, b.Close())
 	}
 	twin.mlpRows = m.mlpRows
-	err = twin.resize(math.MaxInt64)
+	err = twin.unbounded()
 	if err == nil {
 		err = call(twin)
 	}
@@ -156,6 +163,11 @@ func (m *Model) count(call func(*Model) error) (int64, error) {
 		peak = twin.work.arena.Peak()
 	}
 	return peak, errors.Join(err, twin.Close(), b.Close())
+}
+
+// unbounded gives a twin on a planning backend all the memory that there could be.
+func (m *Model) unbounded() error {
+	return errors.Join(m.resize(math.MaxInt64), m.reserveOffload(0))
 }
 
 // Blank returns a document that needs as much memory as any batch of its size can; heads is

@@ -118,7 +118,7 @@ func (r *Run) setMemory(context.Context) error {
 	}
 	like := r.like()
 	rest := r.need.Total() - r.need.Activations()
-	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest)
+	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest, 0)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func (o *options) plan(c model.Config, limit int64) (mo model.Options, b *model.
 	if err != nil {
 		return mo, nil, err
 	}
-	choice, err := model.Choose(c, mo, b, limit-fixed)
+	choice, err := model.Choose(c, mo, b, limit-fixed, 0)
 	if err != nil {
 		return mo, nil, err
 	}
