@@ -62,6 +62,9 @@ type Backend interface {
 	// g's members that are present, each +=.
 	LinearGrad(dx Tensor, g LinearGrad, dy, x Tensor, l Linear, u Tensor)
 
+	// AdapterNorms computes norms[o], the Euclidean norm of row o of W + s·B A. norms F32 [O].
+	AdapterNorms(norms Tensor, l Linear)
+
 	// Attention computes softmax(scale · q kᵀ) v over the keys that s lets each query see.
 	// q, o [T, H, Dh]; k, v [S, Hkv, Dh], H a multiple of Hkv: query head h reads key head
 	// h/(H/Hkv), never copied. lse F32 [H, T] receives the log of the softmax's denominator.
@@ -80,6 +83,11 @@ type Backend interface {
 	// without a target. If dh is present: dh [T, D] is overwritten with the gradient of
 	// scale·Σ weights[t]·losses[t], and dw (if present) gets the head's gradient, +=.
 	CrossEntropy(losses, dh, dw, h Tensor, l Linear, targets, weights Tensor, scale float32)
+
+	// LogitLoss is CrossEntropy after the head's product, for heads that it does not know: logits F32
+	// [T, V]. If weights is present, logits is overwritten with the gradient of
+	// scale·Σ weights[t]·losses[t]; its rows without a target become 0.
+	LogitLoss(losses, logits, targets, weights Tensor, scale float32)
 
 	// SumSquares returns Σ x² over all the tensors, summed in an order that does not depend on
 	// the number of threads. It waits.
@@ -125,6 +133,10 @@ type Linear struct {
 	A, B Tensor
 	// Scale is alpha/r.
 	Scale float32
+	// Magnitude and Norm, F32 [O], make the adapter one of DoRA (arXiv 2402.09353, equation 5): both
+	// or none. Output o is scaled by Magnitude[o]/Norm[o]; Norm is AdapterNorms', and a constant to
+	// the gradient (section 4.3). Dropout leaves W's own product as it is, as PEFT does.
+	Magnitude, Norm Tensor
 	// Dropout is the probability, in [0, 1), with which an element of the adapter's input is
 	// zeroed; the others are divided by 1-Dropout. The mask is a pure function of Seed and the
 	// element's index, so that the gradient and a recomputation see the same one.
@@ -133,7 +145,8 @@ type Linear struct {
 }
 
 // LinearGrad holds the gradients wanted of a Linear; absent members are not computed.
-type LinearGrad struct{ DW, DA, DB Tensor }
+// DMagnitude is that of DoRA's Magnitude; with it there is no DW.
+type LinearGrad struct{ DW, DA, DB, DMagnitude Tensor }
 
 // AdamWStep is one update (arXiv 1711.05101, algorithm 2, with decoupled decay):
 // m = Beta1 m + (1-Beta1) g; v = Beta2 v + (1-Beta2) g²;

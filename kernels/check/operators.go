@@ -136,6 +136,32 @@ func LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kernels.Tensor, l
 	if present(g.DB) {
 		o.f32("dB", g.DB, l.B.Shape()...)
 	}
+	if present(l.Magnitude) && present(g.DW) {
+		o.fail("dW of a layer with DoRA")
+	}
+	if present(g.DMagnitude) {
+		o.f32("dMagnitude", g.DMagnitude, l.W.Out())
+	}
+}
+
+// AdapterNorms checks Backend.AdapterNorms.
+func AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
+	const o = operator("AdapterNorms")
+	o.operand(l)
+	o.f32("norms", norms, l.W.Out())
+}
+
+// LogitLoss checks Backend.LogitLoss.
+func LogitLoss(losses, logits, targets, weights kernels.Tensor) {
+	const o = operator("LogitLoss")
+	o.rank("logits", logits, 2)
+	n := logits.Dim(0)
+	o.f32("logits", logits, n, logits.Dim(1))
+	o.f32("losses", losses, n)
+	o.i32("targets", targets, n)
+	if present(weights) {
+		o.f32("weights", weights, n)
+	}
 }
 
 // operand checks a linear layer.
@@ -147,8 +173,15 @@ func (o operator) operand(l kernels.Linear) {
 	if present(l.A) != present(l.B) {
 		o.fail("A is %v, B is %v: an adapter has both", l.A, l.B)
 	}
+	if present(l.Magnitude) != present(l.Norm) || present(l.Magnitude) && !present(l.A) {
+		o.fail("A is %v, Magnitude is %v, Norm is %v: DoRA has all", l.A, l.Magnitude, l.Norm)
+	}
 	if !present(l.A) {
 		return
+	}
+	if present(l.Magnitude) {
+		o.f32("Magnitude", l.Magnitude, l.W.Out())
+		o.f32("Norm", l.Norm, l.W.Out())
 	}
 	o.rank("A", l.A, 2)
 	o.f32("A", l.A, l.A.Dim(0), l.W.In())

@@ -18,8 +18,8 @@ type scenario struct {
 func scenarios() []scenario {
 	return []scenario{
 		{"elementwise", elementwise}, {"embedding", embeddings}, {"rmsnorm", norms},
-		{"rope", rotations}, {"linear", linears}, {"adapter", adapters}, {"swiglu", gates},
-		{"attention", attentions}, {"decoding", decoding}, {"crossentropy", losses},
+		{"rope", rotations}, {"linear", linears}, {"adapter", adapters}, {"dora", magnitudes}, {"swiglu", gates},
+		{"attention", attentions}, {"decoding", decoding}, {"crossentropy", losses}, {"logits", logits},
 		{"adamw", updates},
 	}
 }
@@ -218,4 +218,46 @@ func updates(s *side) {
 	s.keep("m", m)
 	s.keep("v", v)
 	s.outputs = append(s.outputs, output{"Σ x²", []float64{s.b.SumSquares(p, g)}, 0})
+}
+
+func magnitudes(s *side) {
+	const rank = 3
+	out := s.width + 5
+	l := kernels.Linear{
+		W: kernels.Dense{Tensor: s.normal(out, s.width)}, A: s.normal(rank, s.width),
+		B: s.normal(out, rank), Scale: 0.7,
+	}
+	norm, m := s.normal(out), s.normal(out)
+	s.b.AdapterNorms(norm, kernels.Linear{W: l.W})
+	s.keep("norms of rows", norm)
+	s.b.AdapterNorms(norm, l)
+	s.keep("norms", norm)
+	l.Magnitude, l.Norm = m, norm
+	g := kernels.LinearGrad{DA: s.normal(rank, s.width), DB: s.normal(out, rank), DMagnitude: s.normal(out)}
+	x, dy, u := s.gapped(s.rows, s.width), s.normal(s.rows, out), s.normal(s.rows, rank)
+	y, dx := s.normal(s.rows, out), s.normal(s.rows, s.width)
+	for _, drop := range []struct {
+		name        string
+		probability float32
+	}{{"", 0}, {" after dropout", 0.3}} {
+		l.Dropout, l.Seed = drop.probability, 5
+		s.b.Linear(y, x, l, u, drop.probability > 0)
+		s.keep("y"+drop.name, y)
+		s.b.LinearGrad(dx, g, dy, x, l, u)
+		s.keep("dx"+drop.name, dx)
+		s.keep("da"+drop.name, g.DA)
+		s.keep("db"+drop.name, g.DB)
+		s.keep("dm"+drop.name, g.DMagnitude)
+	}
+}
+
+func logits(s *side) {
+	z, kept := s.normal(s.rows, 3*s.width), s.normal(s.rows, 3*s.width)
+	targets, weights, sums := s.ints(s.rows, 3*s.width), s.normal(s.rows), s.normal(s.rows)
+	s.b.LogitLoss(sums, z, targets, kernels.Tensor{}, 1)
+	s.keep("losses", sums)
+	s.keep("logits as they were", z)
+	s.b.LogitLoss(sums, kept, targets, weights, 0.3)
+	s.keep("losses again", sums)
+	s.keep("dz", kept)
 }

@@ -123,6 +123,11 @@ func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 	linear.CPUGrad(b.m, dx, g, dy, x, l, u)
 }
 
+// AdapterNorms implements kernels.Backend.
+func (b *Backend) AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
+	linear.NormsCPU(b.m, norms, l)
+}
+
 // Attention implements kernels.Backend.
 func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
 	attention.CPU(b.m, o, lse, q, k, v, s, scale)
@@ -146,6 +151,11 @@ func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	targets, weights kernels.Tensor, scale float32) {
 	crossentropy.CPU(b.m, losses, dh, dw, h, l, targets, weights, scale)
+}
+
+// LogitLoss implements kernels.Backend.
+func (b *Backend) LogitLoss(losses, logits, targets, weights kernels.Tensor, scale float32) {
+	crossentropy.CPULogits(b.m, losses, logits, targets, weights, scale)
 }
 
 // SumSquares implements kernels.Backend.

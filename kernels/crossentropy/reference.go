@@ -52,3 +52,33 @@ func softmax[F float32 | float64](p, h, w []F, target int) F {
 	}
 	return most + F(math.Log(float64(sum))) - aim
 }
+
+// ReferenceLogits computes the losses [T] of logits z [T, V] and, unless weights is nil, overwrites z
+// with the gradient of scale·Σ weights·losses.
+func ReferenceLogits[F float32 | float64](losses, z, weights []F, targets []int32, scale F) {
+	vocabulary := len(z) / max(len(losses), 1)
+	p := make([]F, vocabulary)
+	one := make([]F, vocabulary*vocabulary)
+	for v := range vocabulary {
+		one[v*vocabulary+v] = 1
+	}
+	for t, target := range targets {
+		row := z[t*vocabulary : (t+1)*vocabulary]
+		losses[t] = 0
+		if target >= 0 {
+			losses[t] = softmax(p, row, one, int(target))
+		}
+		if weights == nil {
+			continue
+		}
+		for v := range row {
+			row[v] = 0
+			if target >= 0 {
+				row[v] = scale * weights[t] * p[v]
+			}
+		}
+		if target >= 0 {
+			row[target] -= scale * weights[t]
+		}
+	}
+}

@@ -70,9 +70,10 @@ type job struct {
 }
 
 // workspace is a worker's memory: packed panels of B, columns of B on their way to one, a block of
-// a transposed A, rows of A as the tiles take them, and a tile at the edge of C.
+// a transposed A, rows of A as the tiles take them, a tile at the edge of C, and what was expanded of
+// a coded B.
 type workspace struct {
-	panels, columns, block, rows, edge []float32
+	panels, columns, block, rows, edge, expanded []float32
 }
 
 // NewDriver returns a Driver for a tier. Without instructions for brain floats they are multiplied
@@ -186,6 +187,8 @@ func (p *product) packPanel(w *workspace, packed []float32, j, from, to int) {
 // pack writes columns [0, cols) and rows [0, k) of b as a panel of a width.
 func (d *Driver) pack(w *workspace, dst []float32, b B, k, cols, width int) {
 	switch {
+	case b.Coded.Rows != nil:
+		d.packCoded(w, dst, b, k, cols, width)
 	case d.pair == 2:
 		d.packPairs(w, dst, b, k, cols, width)
 	case d.brain:

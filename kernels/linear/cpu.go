@@ -10,10 +10,16 @@ import (
 // CPU computes y = x Wᵀ + s·u Bᵀ with u = x' Aᵀ, or adds it to y.
 func CPU(m *machine.Machine, y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor,
 	accumulate bool) {
+	if !l.Magnitude.IsZero() {
+		DoRACPU(m, y, x, l, u, accumulate)
+		return
+	}
 	out, in := machine.View(y), machine.View(x)
 	machine.Want("Linear", "x", x, out.N, l.W.In())
 	machine.Want("Linear", "y", y, in.N, l.W.Out())
-	if w := machine.Weights(l.W, true); out.N == 1 {
+	if w := machine.Weights(l.W, true); out.N == 1 && w.Coded.Rows != nil {
+		oneRow(m, out, in, w.Coded.Rows, accumulate)
+	} else if out.N == 1 {
 		// The same sums in the same order, with the weights where they lie.
 		m.Gemm.Multiply(gemm.C{Data: out.Data, Row: 1},
 			gemm.A{Data: w.F32, BF16: w.BF16, Row: w.Col, Col: w.Row}, in.BT(1), out.D, 1, in.D,
@@ -38,6 +44,10 @@ func CPU(m *machine.Machine, y, x kernels.Tensor, l kernels.Linear, u kernels.Te
 // CPUGrad computes dx += dy W + s·((dy B) A)', and the members of g that are present.
 func CPUGrad(m *machine.Machine, dx kernels.Tensor, g kernels.LinearGrad, dy, x kernels.Tensor,
 	l kernels.Linear, u kernels.Tensor) {
+	if !l.Magnitude.IsZero() {
+		DoRACPUGrad(m, dx, g, dy, x, l, u)
+		return
+	}
 	up, in := machine.View(dy), machine.View(x)
 	machine.Want("LinearGrad", "dy", dy, in.N, l.W.Out())
 	machine.Want("LinearGrad", "x", x, in.N, l.W.In())

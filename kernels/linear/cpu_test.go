@@ -12,6 +12,7 @@ import (
 
 // problem is a linear layer, its operands and its gradients.
 type problem struct {
+	t               *testing.T
 	x, y, u, dx, dy kernels.Tensor
 	l               kernels.Linear
 	g               kernels.LinearGrad
@@ -21,7 +22,7 @@ type problem struct {
 func newProblem(t *testing.T, rows, in, out, rank int, dropout float32, brain bool) *problem {
 	size := (rows+out)*(in+16)*3 + (rows+4*rank)*(in+out+32)*4 + in*rank*8
 	mem := kerneltest.New(t, size, int64(rows*in))
-	p := &problem{rank: rank, x: mem.Gapped(rows, in), y: mem.Gapped(rows, out),
+	p := &problem{t: t, rank: rank, x: mem.Gapped(rows, in), y: mem.Gapped(rows, out),
 		dx: mem.Normal(rows, in), dy: mem.Normal(rows, out)}
 	w := mem.Normal(out, in)
 	if brain {
@@ -75,7 +76,7 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	y, u := kerneltest.Float64s(p.y), make([]float64, p.x.Dim(0)*p.rank)
 	Reference(y, u, x, op, true)
 	g := Gradients{kerneltest.Float64s(p.dx), kerneltest.Float64s(p.g.DW),
-		kerneltest.Float64s(p.g.DA), kerneltest.Float64s(p.g.DB)}
+		kerneltest.Float64s(p.g.DA), kerneltest.Float64s(p.g.DB), nil}
 	ReferenceGrad(g, dy, x, u, op)
 	p.run(m)
 	// A sum of n products of normal variables errs by at most n+2 roundings of its mass n·2/π; a

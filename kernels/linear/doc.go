@@ -14,4 +14,17 @@
 //	dW += dyᵀ x
 //	dA += vᵀ x'
 //	dB += s·dyᵀ u
+//
+// DoRA (Liu et al. 2024, arXiv 2402.09353, equation 5), for magnitudes m [O] and g = m/n with
+// n_o = ‖W_o + s·B_o A‖ (AdapterNorms), constant to the gradient (section 4.3). The mask of dropout
+// is on the adapter's difference alone, as in PEFT:
+//
+//	y = x Wᵀ + (g-1)⊙(x' Wᵀ) + g⊙s·u Bᵀ    without dropout g⊙(x Wᵀ + s·u Bᵀ)
+//
+// Gradient. With dz = g⊙dy and v = s·dz B:
+//
+//	dx += dy W + ((dz-dy) W + v A)·M       without dropout dz W + v A
+//	dA += vᵀ x'
+//	dB += s·dzᵀ u
+//	dm += Σ_t dy⊙(x' Wᵀ + s·u Bᵀ) / n
 package linear

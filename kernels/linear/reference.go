@@ -11,11 +11,17 @@ type OperandOf[F float32 | float64] struct {
 	Scale         F   // alpha/r
 	Dropout       float32
 	Seed          uint64
+	// Magnitude and Norm [Out] make it DoRA's; nil: plain LoRA.
+	Magnitude, Norm []F
 }
 
 // Reference computes y = x Wᵀ + Scale·u Bᵀ, or adds it to y, with u = x' Aᵀ. x [T, In], y [T, Out],
 // u [T, Rank] (nil without an adapter).
 func Reference[F float32 | float64](y, u, x []F, l OperandOf[F], accumulate bool) {
+	if l.Magnitude != nil {
+		referenceDoRA(y, u, x, l, accumulate)
+		return
+	}
 	if !accumulate {
 		clear(y)
 	}
@@ -32,10 +38,14 @@ func Reference[F float32 | float64](y, u, x []F, l OperandOf[F], accumulate bool
 type Gradients = GradientsOf[float64]
 
 // GradientsOf are what ReferenceGrad adds to; nil members are not wanted.
-type GradientsOf[F float32 | float64] struct{ DX, DW, DA, DB []F }
+type GradientsOf[F float32 | float64] struct{ DX, DW, DA, DB, DMagnitude []F }
 
 // ReferenceGrad adds to the members of g. u is Reference's.
 func ReferenceGrad[F float32 | float64](g GradientsOf[F], dy, x, u []F, l OperandOf[F]) {
+	if l.Magnitude != nil {
+		referenceDoRAGrad(g, dy, x, u, l)
+		return
+	}
 	if g.DX != nil {
 		multiply(g.DX, dy, transpose(l.W, l.Out, l.In), l.In, l.Out, 1)
 	}

@@ -92,6 +92,16 @@ func I32(t kernels.Tensor) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(&w[t.Offset()])), n)
 }
 
+// Bytes returns the bytes of the integers from t's first element to its last, as they lie in memory:
+// the lowest of an integer first, on all machines that this project runs on.
+func Bytes(t kernels.Tensor) []byte {
+	v := I32(t)
+	if len(v) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&v[0])), 4*len(v))
+}
+
 // BF16 returns the brain floats, as their bits, from t's first element to its last.
 func BF16(t kernels.Tensor) []uint16 {
 	w, n := words(t, kernels.BF16), extent(t)

@@ -8,6 +8,10 @@
 //
 //	w ≈ Table[code] · (Scales[scale] · b + m)
 //
+// What bitsandbytes does, to the bit where it is not said otherwise: w is multiplied by 1/a in float32 and
+// compared with the middles between codes, the lower one of a tie; m is its mean up to rounding. Of
+// weights whose scales it did not quantise again a is kept as it is.
+//
 // Two codes are a byte, the first in its upper half; bytes lie in the words of I32 tensors in order. Table
 // is the paper's appendix E; Scales is the dynamic tree data type of arXiv 2110.02861, section 1.3, as
 // bitsandbytes builds it.

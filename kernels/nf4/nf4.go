@@ -15,6 +15,8 @@ const (
 	Block = 64
 	// ScaleBlock is the number of scales that share one.
 	ScaleBlock = 256
+	// least keeps the inverse of a scale finite, as bitsandbytes does.
+	least = 1e-38
 )
 
 // Table returns the values of the 16 codes.
@@ -54,38 +56,63 @@ type Packed struct {
 	// Codes has a code for each element, two a byte.
 	Codes []byte
 	// Scales has a code for each block, and Second a scale for each ScaleBlock of them; Mean is theirs.
+	// Without Scales, Second has the scale of each block itself.
 	Scales []byte
 	Second []float32
 	Mean   float32
 }
 
-// Pack quantises w, row-major [out, in]. Values must be finite.
+// Double reports whether the scales are quantised again.
+func (p *Packed) Double() bool { return p.Scales != nil }
+
+// scale returns that of a block.
+func (p *Packed) scale(values *[256]float32, block int) float32 {
+	if !p.Double() {
+		return p.Second[block]
+	}
+	return float32(values[p.Scales[block]]*p.Second[block/ScaleBlock]) + p.Mean
+}
+
+// Pack quantises w, row-major [out, in], with scales that are quantised again. Values must be finite.
 func Pack(w []float32, out, in int) *Packed {
+	p, greatest := pack(w, out, in)
+	p.packScales(greatest)
+	return p
+}
+
+// PackSingle is Pack without a second quantisation.
+func PackSingle(w []float32, out, in int) *Packed {
+	p, greatest := pack(w, out, in)
+	p.Second = greatest
+	return p
+}
+
+// pack makes the codes, and returns the greatest magnitude of each block.
+func pack(w []float32, out, in int) (p *Packed, greatest []float32) {
 	if len(w) != out*in {
 		panic(fmt.Sprintf("nf4: %d values for a matrix of %d by %d", len(w), out, in))
 	}
-	blocks := ceil(len(w), Block)
-	p := &Packed{Out: out, In: in, Codes: make([]byte, ceil(len(w), 2))}
-	greatest := make([]float32, blocks)
+	p = &Packed{Out: out, In: in, Codes: make([]byte, ceil(len(w), 2))}
+	greatest = make([]float32, ceil(len(w), Block))
 	for i, v := range w {
 		greatest[i/Block] = max(greatest[i/Block], float32(math.Abs(float64(v))))
 	}
-	p.packScales(greatest)
 	p.packCodes(w, greatest)
-	return p
+	return p, greatest
 }
 
 // packCodes does pieces of whole blocks side by side.
 func (p *Packed) packCodes(w, greatest []float32) {
 	const piece = Block << 12
 	table := Table()
+	bounds := boundsOf(table[:])
 	var all sync.WaitGroup
 	for from := 0; from < len(w); from += piece {
 		all.Go(func() {
 			for i := from; i < min(from+piece, len(w)); i++ {
 				code := 7 // 0
 				if a := greatest[i/Block]; a > 0 {
-					code = nearest(table[:], w[i]/a)
+					code = nearest(bounds, w[i]*(1/max(a, least)))
 				}
 				p.Codes[i/2] |= byte(code << (4 * (1 - i%2)))
 			}
@@ -105,25 +132,28 @@ func (p *Packed) packScales(greatest []float32) {
 		p.Second[i/ScaleBlock] = max(p.Second[i/ScaleBlock], float32(math.Abs(float64(a-p.Mean))))
 	}
 	values := Scales()
+	bounds := boundsOf(values[:])
 	for i, a := range greatest {
 		x := float32(0)
 		if b := p.Second[i/ScaleBlock]; b > 0 {
-			x = (a - p.Mean) / b
+			x = (a - p.Mean) * (1 / max(b, least))
 		}
-		p.Scales[i] = byte(nearest(values[:], x))
+		p.Scales[i] = byte(nearest(bounds, x))
 	}
 }
 
-// nearest returns the index of the value in an ascending list that is nearest to x, the lower one of
-// two as near.
-func nearest(values []float32, x float32) int {
-	i, found := slices.BinarySearch(values, x)
-	if found || i == 0 {
-		return i
+// boundsOf returns the middles between an ascending list's neighbours, as bitsandbytes has them.
+func boundsOf(values []float32) []float32 {
+	bounds := make([]float32, len(values)-1)
+	for i := range bounds {
+		bounds[i] = (values[i] + values[i+1]) / 2
 	}
-	if i == len(values) || x-values[i-1] <= values[i]-x {
-		return i - 1
-	}
+	return bounds
+}
+
+// nearest returns the index of the value nearest to x, the lower one of two as near.
+func nearest(bounds []float32, x float32) int {
+	i, _ := slices.BinarySearch(bounds, x)
 	return i
 }
 
@@ -134,9 +164,7 @@ func (p *Packed) Values() []float32 {
 	table, scales := Table(), Scales()
 	w := make([]float32, p.Out*p.In)
 	for i := range w {
-		block := i / Block
-		a := scales[p.Scales[block]]*p.Second[block/ScaleBlock] + p.Mean
-		w[i] = table[p.Codes[i/2]>>(4*(1-i%2))&15] * a
+		w[i] = table[p.Codes[i/2]>>(4*(1-i%2))&15] * p.scale(&scales, i/Block)
 	}
 	return w
 }
@@ -145,8 +173,10 @@ func (p *Packed) Values() []float32 {
 type Weight struct {
 	out, in int
 	// Codes and Scales are I32: four bytes a word. Second is F32: the scales' scales, then their mean.
-	// Values is F32: Table, then Scales.
+	// Values is F32: Table, then Scales. Without a second quantisation Scales is absent.
 	Codes, Scales, Second, Values kernels.Tensor
+
+	rows *rows // on the CPU
 }
 
 var _ kernels.Weight = (*Weight)(nil)
@@ -163,8 +193,16 @@ func words(n int) int { return ceil(n, 4) }
 // Bytes returns the memory of a matrix of out by in, each tensor rounded up to a multiple of align.
 func Bytes(out, in int, align int64) int64 {
 	blocks := ceil(out*in, Block)
-	var sum int64
-	for _, n := range []int{words(ceil(out*in, 2)), words(blocks), ceil(blocks, ScaleBlock) + 1, 16 + 256} {
+	return sizes(align, words(ceil(out*in, 2)), words(blocks), ceil(blocks, ScaleBlock)+1, 16+256)
+}
+
+// BytesSingle is Bytes without a second quantisation.
+func BytesSingle(out, in int, align int64) int64 {
+	return sizes(align, words(ceil(out*in, 2)), ceil(out*in, Block), 16+256)
+}
+
+func sizes(align int64, counts ...int) (sum int64) {
+	for _, n := range counts {
 		sum += (4*int64(n) + align - 1) / align * align
 	}
 	return sum
@@ -183,14 +221,36 @@ func Alloc(a kernels.Arena, out, in int) *Weight {
 	}
 }
 
+// AllocSingle is Alloc without a second quantisation, which a GPU does not know.
+func AllocSingle(a kernels.Arena, out, in int) *Weight {
+	n := out * in
+	return &Weight{
+		out: out, in: in,
+		Codes:  a.Alloc(kernels.I32, words(ceil(n, 2))),
+		Second: a.Alloc(kernels.F32, ceil(n, Block)),
+		Values: a.Alloc(kernels.F32, 16+256),
+	}
+}
+
+// Double reports whether the scales are quantised again.
+func (w *Weight) Double() bool { return !w.Scales.IsZero() }
+
 // Write gives the weight its values.
 func (w *Weight) Write(b kernels.Backend, p *Packed) {
 	if p.Out != w.out || p.In != w.in {
 		panic(fmt.Sprintf("nf4: a matrix of %d by %d for one of %d by %d", p.Out, p.In, w.out, w.in))
 	}
+	if p.Double() != w.Double() {
+		panic("nf4: scales that are quantised again for a weight whose scales are not, or the reverse")
+	}
+	w.rows = nil
 	b.WriteInts(w.Codes, integers(p.Codes))
-	b.WriteInts(w.Scales, integers(p.Scales))
-	b.Write(w.Second, append(slices.Clone(p.Second), p.Mean))
+	if w.Double() {
+		b.WriteInts(w.Scales, integers(p.Scales))
+		b.Write(w.Second, append(slices.Clone(p.Second), p.Mean))
+	} else {
+		b.Write(w.Second, p.Second)
+	}
 	table, scales := Table(), Scales()
 	b.Write(w.Values, append(table[:], scales[:]...))
 }
@@ -201,6 +261,29 @@ func integers(b []byte) []int32 {
 	out := make([]int32, words(len(b)))
 	for i := range out {
 		out[i] = int32(binary.LittleEndian.Uint32(padded[4*i:]))
+	}
+	return out
+}
+
+// Read returns what the weight holds, by a backend's ways of reading.
+func (w *Weight) Read(ints func(kernels.Tensor) []int32,
+	floats func(kernels.Tensor) []float32) *Packed {
+	n := w.out * w.in
+	p := &Packed{Out: w.out, In: w.in, Codes: bytesOf(ints(w.Codes))[:ceil(n, 2)],
+		Second: floats(w.Second)}
+	if w.Double() {
+		p.Scales = bytesOf(ints(w.Scales))[:ceil(n, Block)]
+		last := len(p.Second) - 1
+		p.Second, p.Mean = p.Second[:last], p.Second[last]
+	}
+	return p
+}
+
+// bytesOf is the inverse of integers.
+func bytesOf(words []int32) []byte {
+	out := make([]byte, 0, 4*len(words))
+	for _, w := range words {
+		out = binary.LittleEndian.AppendUint32(out, uint32(w))
 	}
 	return out
 }

@@ -76,7 +76,30 @@ func (b *Backend) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor
 		r := l.A.Dim(0)
 		n += product(t, r, in) + product(t, out, r)
 	}
-	b.count("Linear", n)
+	b.count("Linear", n+dora(l, t, l.Dropout > 0))
+}
+
+// dora counts what DoRA adds: the scaling, and W's product with x' where it is another than x, or
+// where it is not kept.
+func dora(l kernels.Linear, t int, again bool) float64 {
+	if l.Magnitude.IsZero() {
+		return 0
+	}
+	n := 2 * float64(t) * float64(l.W.Out())
+	if again {
+		n += product(t, l.W.Out(), l.W.In())
+	}
+	return n
+}
+
+// AdapterNorms counts B A and the squares.
+func (b *Backend) AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
+	check.AdapterNorms(norms, l)
+	n := 3 * float64(l.W.Out()) * float64(l.W.In())
+	if !l.A.IsZero() {
+		n += product(l.W.Out(), l.W.In(), l.A.Dim(0))
+	}
+	b.count("AdapterNorms", n)
 }
 
 // LinearGrad counts the matrix products of the wanted gradients.
@@ -93,6 +116,10 @@ func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 	}
 	if !l.A.IsZero() {
 		n += adapterGrad(!dx.IsZero(), g, t, in, out, l.A.Dim(0))
+	}
+	n += dora(l, t, !g.DMagnitude.IsZero())
+	if l.Dropout > 0 {
+		n += dora(l, t, !dx.IsZero())
 	}
 	b.count("LinearGrad", n)
 }
@@ -170,6 +197,12 @@ func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linea
 		n += product(v, d, t)
 	}
 	b.count("CrossEntropy", n)
+}
+
+// LogitLoss counts the softmax of all rows.
+func (b *Backend) LogitLoss(losses, logits, targets, weights kernels.Tensor, _ float32) {
+	check.LogitLoss(losses, logits, targets, weights)
+	b.count("LogitLoss", perSoftmax*float64(logits.Len()))
 }
 
 // SumSquares counts, and returns 0.

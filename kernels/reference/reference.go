@@ -10,6 +10,8 @@ import (
 	"longlora/kernels/crossentropy"
 	"longlora/kernels/embedding"
 	"longlora/kernels/linear"
+	"longlora/kernels/llmint8"
+	"longlora/kernels/nf4"
 	"longlora/kernels/rmsnorm"
 	"longlora/kernels/rope"
 	"longlora/kernels/swiglu"
@@ -150,15 +152,25 @@ func (b *Of[F]) RoPE(x, cos, sin, pos kernels.Tensor, inverse bool) {
 	store(x, v)
 }
 
+// matrix returns a weight's values.
+func matrix[F float32 | float64](w kernels.Weight) []F {
+	switch w := w.(type) {
+	case kernels.Dense:
+		return load[F](w.Tensor)
+	case *nf4.Weight:
+		return convert[F](w.Read(ints, load[float32]).Values())
+	case *llmint8.Weight:
+		return convert[F](w.Read(ints, load[float32]).Values())
+	}
+	panic(fmt.Sprintf("reference: weights of type %T, which this backend does not know", w))
+}
+
 // operand returns a linear layer's values.
 func operand[F float32 | float64](l kernels.Linear) linear.OperandOf[F] {
-	d, ok := l.W.(kernels.Dense)
-	if !ok {
-		panic(fmt.Sprintf("reference: weights of type %T, which this backend does not know", l.W))
-	}
 	o := linear.OperandOf[F]{
-		In: d.In(), Out: d.Out(), W: load[F](d.Tensor), A: load[F](l.A), B: load[F](l.B),
+		In: l.W.In(), Out: l.W.Out(), W: matrix[F](l.W), A: load[F](l.A), B: load[F](l.B),
 		Scale: F(l.Scale), Dropout: l.Dropout, Seed: l.Seed,
+		Magnitude: load[F](l.Magnitude), Norm: load[F](l.Norm),
 	}
 	if o.A != nil {
 		o.Rank = l.A.Dim(0)
@@ -179,12 +191,22 @@ func (b *Of[F]) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor, 
 func (b *Of[F]) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kernels.Tensor,
 	l kernels.Linear, u kernels.Tensor) {
 	check.LinearGrad(dx, g, dy, x, l, u)
-	sums := linear.GradientsOf[F]{DX: load[F](dx), DW: load[F](g.DW), DA: load[F](g.DA), DB: load[F](g.DB)}
+	sums := linear.GradientsOf[F]{DX: load[F](dx), DW: load[F](g.DW), DA: load[F](g.DA), DB: load[F](g.DB),
+		DMagnitude: load[F](g.DMagnitude)}
 	linear.ReferenceGrad(sums, load[F](dy), load[F](x), load[F](u), operand[F](l))
 	store(dx, sums.DX)
 	store(g.DW, sums.DW)
 	store(g.DA, sums.DA)
 	store(g.DB, sums.DB)
+	store(g.DMagnitude, sums.DMagnitude)
+}
+
+// AdapterNorms computes norms.
+func (b *Of[F]) AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
+	check.AdapterNorms(norms, l)
+	out := make([]F, norms.Len())
+	linear.ReferenceNorms(out, operand[F](l))
+	store(norms, out)
 }
 
 func shape(q, k kernels.Tensor) attention.Shape {
@@ -243,6 +265,19 @@ func (b *Of[F]) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	store(losses, out)
 	store(dh, gh)
 	store(dw, gw)
+}
+
+// LogitLoss computes losses and, if weights is present, the logits' gradient in their place.
+func (b *Of[F]) LogitLoss(losses, logits, targets, weights kernels.Tensor, scale float32) {
+	check.LogitLoss(losses, logits, targets, weights)
+	target, z := ints(targets), load[F](logits)
+	check.Targets(target, logits.Dim(1))
+	out := make([]F, losses.Len())
+	crossentropy.ReferenceLogits(out, z, load[F](weights), target, F(scale))
+	store(losses, out)
+	if !weights.IsZero() {
+		store(logits, z)
+	}
 }
 
 // SumSquares returns Σ x².
