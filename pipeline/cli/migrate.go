@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"longlora/internal/store"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -19,11 +20,16 @@ func newMigrate() *cobra.Command {
 			"finish the training runs that would be resumed.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			before, err := shard.Open(args[0])
+			dir, ok := store.Local(args[0])
+			if !ok {
+				return fmt.Errorf("migrate: %s is published and stays as it is; pull it, migrate the copy and "+
+					"publish that", args[0])
+			}
+			before, err := shard.Open(dir)
 			if err != nil {
 				return fmt.Errorf("migrate: %w", err)
 			}
-			m, err := shard.Migrate(c.Context(), args[0])
+			m, err := shard.Migrate(c.Context(), dir)
 			if err != nil {
 				return err
 			}

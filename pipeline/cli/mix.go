@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 
@@ -9,27 +10,34 @@ import (
 	"longlora/internal/command"
 	"longlora/pipeline/limit"
 	"longlora/pipeline/mix"
-	"longlora/schemas/shard"
 )
+
+// mixFlags are the flags that are not fields of the options.
+type mixFlags struct {
+	recipe, name string
+	asJSON       bool
+	remote       *cacheFlags
+}
 
 func newMix() *cobra.Command {
 	o := mix.Options{MaxDropped: limit.Share(0.01), MaxCut: limit.Share(0.01)}
-	var recipe, name string
-	var asJSON bool
+	f := mixFlags{}
 	c := &cobra.Command{
 		Use:   "mix --recipe FILE --out DIR",
 		Short: "Mix document datasets by a recipe into a sequence dataset",
 		Long: "Mix document datasets by a recipe into a sequence dataset, and print what it came to.\n\n" +
-			"A recipe is YAML; paths are beside it unless absolute:\n\n" + exampleRecipe,
+			"A recipe is YAML; paths are beside it unless absolute, and a dataset may be a URL:\n\n" +
+			exampleRecipe,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runMix(c, recipe, name, asJSON, o) },
+		RunE: func(c *cobra.Command, _ []string) error { return runMix(c, f, o) },
 	}
+	f.remote = addCacheFlags(c)
 	fs := c.Flags()
-	fs.StringVar(&recipe, "recipe", "", "YAML file that says what to mix")
+	fs.StringVar(&f.recipe, "recipe", "", "YAML file that says what to mix")
 	fs.Var(&o.MaxDropped, "max-dropped", "mixed documents that may be dropped before the build fails")
 	fs.Var(&o.MaxCut, "max-cut", "mixed documents that may lose tokens before the build fails")
-	fs.BoolVar(&asJSON, "json", false, "print the realised table as one JSON object")
-	addOutputFlags(c, &o.Out, &name, &o.Overwrite, &o.Workers)
+	fs.BoolVar(&f.asJSON, "json", false, "print the realised table as one JSON object")
+	addOutputFlags(c, &o.Out, &f.name, &o.Overwrite, &o.Workers)
 	return c
 }
 
@@ -47,20 +55,18 @@ const exampleRecipe = `  name: books-and-code
     max_epochs: 4            # how often a document may be taken
     lengths: {exponent: 0.5} # or buckets: [{from: 8192, factor: 2}, {from: 65536, factor: 4}]
   - name: code
-    dataset: build/code
+    dataset: s3://shelf/code@sha256:… # as publish prints it
     weight: 1
     loss_weight: 0.5
 `
 
-func runMix(c *cobra.Command, recipe, name string, asJSON bool, o mix.Options) (err error) {
-	if recipe == "" || o.Out == "" {
-		return command.Usagef("mix needs --recipe and --out")
+// open fills in what the recipe names.
+func (f *mixFlags) open(ctx context.Context, o *mix.Options) (err error) {
+	if o.Recipe, err = mix.Read(f.recipe); err != nil {
+		return err
 	}
-	if o.Recipe, err = mix.Read(recipe); err != nil {
-		return fmt.Errorf("mix: %w", err)
-	}
-	if name != "" {
-		o.Recipe.Name = name
+	if f.name != "" {
+		o.Recipe.Name = f.name
 	}
 	if o.Recipe.Name == "" {
 		o.Recipe.Name = fmt.Sprintf("mixture-%d", o.Recipe.Context)
@@ -70,16 +76,23 @@ func runMix(c *cobra.Command, recipe, name string, asJSON bool, o mix.Options) (
 		tok = o.Recipe.Tokenizer
 	}
 	if o.Tokenizer, err = openTokenizer(tok); err != nil {
-		return fmt.Errorf("mix: %w", err)
+		return err
 	}
 	for _, s := range o.Recipe.Sources {
-		d, err := shard.Open(s.Dataset)
+		d, err := f.remote.open(ctx, s.Dataset)
 		if err != nil {
-			return fmt.Errorf("mix: source %s: %w", s.Name, err)
+			return fmt.Errorf("source %s: %w", s.Name, err)
 		}
 		o.Datasets = append(o.Datasets, d)
 	}
-	if err := o.Validate(); err != nil {
+	return o.Validate()
+}
+
+func runMix(c *cobra.Command, f mixFlags, o mix.Options) error {
+	if f.recipe == "" || o.Out == "" {
+		return command.Usagef("mix needs --recipe and --out")
+	}
+	if err := f.open(c.Context(), &o); err != nil {
 		return fmt.Errorf("mix: %w", err)
 	}
 	p := command.NewProgress(c.ErrOrStderr(), "mix", o.Count(), "documents")
@@ -89,7 +102,7 @@ func runMix(c *cobra.Command, recipe, name string, asJSON bool, o mix.Options) (
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if f.asJSON {
 		return json.NewEncoder(c.OutOrStdout()).Encode(realised)
 	}
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "%s\n", realised.Markdown()); err != nil {

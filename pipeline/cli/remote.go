@@ -46,8 +46,8 @@ func newPublish() *cobra.Command {
 		Long: "Copy a dataset into an object store, to the folder sha256-DIGEST under a URL.\n\nEvery " +
 			"file is made only if there is none of its name, read back and compared by hash;\nthe " +
 			"manifest comes last, so that a reader sees all of the dataset or nothing. What was cut\n" +
-			"off goes on where it was. Prints the pinned location that trainer --shards and pipeline\n" +
-			"stat, cat, verify and pull take.",
+			"off goes on where it was. Prints the pinned location that trainer --shards and what\n" +
+			"reads datasets in pipeline take.",
 		Args: cobra.ExactArgs(2),
 	}
 	c.Flags().IntVar(&o.Workers, "workers", publish.DefaultWorkers, "files to copy at once")

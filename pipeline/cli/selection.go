@@ -55,8 +55,8 @@ func addSelectionFlags(c *cobra.Command, f *selectionFlags, o *ingest.Options) {
 	fs.Int64Var(&f.sortMemory, "sort-memory", 16, "MiB from which sorts for passages and lines go to disk")
 	fs.BoolVar(&o.NoDropped, "no-dropped-text", false, "do not keep the text of dropped documents in reject/")
 	fs.StringArrayVar(&f.decontaminate, "decontaminate", nil, "evaluation set that documents must not hold "+
-		"text of: JSON lines, JSON, Parquet, text, or a folder of such; may be given again; none: say that "+
-		"there is none")
+		"text of: JSON lines, JSON, Parquet, text, or a folder of such, by path or URL; may be given "+
+		"again; none: say that there is none")
 	fs.IntVar(&f.evaluationOptions.Words, "evaluation-words", decontaminate.DefaultWords,
 		"length of a run of words that is text of an evaluation set")
 	fs.StringSliceVar(&f.parts, "evaluation-parts", nil, "parts of evaluation items that count: query, "+
@@ -141,7 +141,9 @@ func (f *selectionFlags) evaluation(c *cobra.Command) (*decontaminate.Index, err
 			"compared with none; name yours with --decontaminate FILE, or say --decontaminate none")
 		return nil, err
 	}
-	x, err := decontaminate.Load(c.Context(), f.decontaminate, f.evaluationOptions)
+	o := f.evaluationOptions
+	o.Stores = stores()
+	x, err := decontaminate.Load(c.Context(), f.decontaminate, o)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"longlora/internal/store"
 	"longlora/internal/tokenizer"
 )
 
@@ -31,7 +32,9 @@ func newTokenizerEncode() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "encode PATH…|-",
 		Short: "Print each file's ids as one line with a JSON array",
-		Args:  cobra.MinimumNArgs(1),
+		Long: "Print each file's ids as one line with a JSON array. PATH may be a URL; - is standard\n" +
+			"input.",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := openTokenizer(name)
 			if err != nil {
@@ -55,13 +58,42 @@ func newTokenizerEncode() *cobra.Command {
 	return c
 }
 
-// readInput reads a file, or standard input for "-".
-func readInput(c *cobra.Command, path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(c.InOrStdin())
+// readInput reads a file at a path or URL, or standard input for "-".
+func readInput(c *cobra.Command, path string) (data []byte, err error) {
+	in, err := openInput(c, path)
+	if err != nil {
+		return nil, err
 	}
-	return os.ReadFile(path)
+	data, err = io.ReadAll(in)
+	return data, errors.Join(err, in.Close())
 }
+
+// openInput opens a file at a path or URL, or standard input for "-".
+func openInput(c *cobra.Command, path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(c.InOrStdin()), nil
+	}
+	if local, ok := store.Local(path); ok {
+		return os.Open(local)
+	}
+	s, err := store.Open(c.Context(), path, stores())
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.Open(c.Context(), "", 0)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return remoteInput{r, s}, nil
+}
+
+// remoteInput is an object, and the store that it comes from.
+type remoteInput struct {
+	store.Reader
+	store store.Store
+}
+
+func (r remoteInput) Close() error { return errors.Join(r.Reader.Close(), r.store.Close()) }
 
 // writeIDs writes one line; errors stay with the writer.
 func writeIDs(w *bufio.Writer, ids []int32) {
@@ -83,7 +115,7 @@ func newTokenizerDecode() *cobra.Command {
 		Short: "Print the text of each line with a JSON array of ids",
 		Long: "Print the text of each line with a JSON array of ids, as 'tokenizer encode' writes them.\n" +
 			"Texts follow each other with nothing between them, so that a file comes back as it was.\n" +
-			"Without a path it reads standard input.",
+			"PATH may be a URL. Without one it reads standard input.",
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			t, err := openTokenizer(name)
@@ -110,15 +142,11 @@ func newTokenizerDecode() *cobra.Command {
 
 func decodeFile(c *cobra.Command, w io.Writer, t *tokenizer.Tokenizer, path string,
 	skipSpecial, asJSON bool) error {
-	in := c.InOrStdin()
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		in = f
+	in, err := openInput(c, path)
+	if err != nil {
+		return err
 	}
+	defer in.Close()
 	d := json.NewDecoder(bufio.NewReaderSize(in, 1<<20))
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -23,6 +23,7 @@ type tokenizerTraining struct {
 	bytes                tokenizer.TrainOptions
 	pieces               tokenizer.PieceOptions // of what both have, bytes holds the flags
 	fallback, split      bool
+	remote               *cacheFlags
 }
 
 // The kinds of tokenizers that can be trained.
@@ -59,8 +60,9 @@ func newTokenizerTrain() *cobra.Command {
 			return o.run(c)
 		},
 	}
+	o.remote = addCacheFlags(c)
 	fs := c.Flags()
-	fs.StringVar(&o.documents, "documents", "", "document dataset to learn from")
+	fs.StringVar(&o.documents, "documents", "", "document dataset to learn from: a path or a URL")
 	fs.StringVar(&o.part, "split", split.Train, "split to learn from")
 	fs.StringVar(&o.out, "out", "", "tokenizer.json to write")
 	fs.StringVar(&o.kind, "kind", kindByteLevel, kindByteLevel+" or "+kindSentencePiece)
@@ -106,7 +108,7 @@ func (o *tokenizerTraining) finish(c *cobra.Command) error {
 }
 
 func (o *tokenizerTraining) run(c *cobra.Command) error {
-	d, err := shard.Open(o.documents)
+	d, err := o.remote.open(c.Context(), o.documents)
 	if err != nil {
 		return fmt.Errorf("tokenizer train: %w", err)
 	}

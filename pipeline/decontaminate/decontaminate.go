@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"longlora/internal/store"
 	"longlora/pipeline/words"
 )
 
@@ -67,6 +68,8 @@ type Options struct {
 	// QueryFields, AnswerFields and TextFields are the names under which JSON objects and Parquet rows
 	// hold the parts; none means the usual names.
 	QueryFields, AnswerFields, TextFields []string
+	// Stores says how the URLs of evaluation sets are reached.
+	Stores store.Options
 }
 
 // WithDefaults returns the options with every zero replaced by what it means.

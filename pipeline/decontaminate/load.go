@@ -10,15 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
+	"longlora/internal/store"
+	"longlora/pipeline/inflate"
 	"longlora/schemas"
 	"longlora/schemas/shard"
 )
@@ -33,53 +30,78 @@ type file struct {
 // kinds is the table of evaluation files, by the end of their names.
 var kinds = []struct {
 	suffix string
-	load   func(x *Index, path string) error
+	load   func(s set, ctx context.Context, name string) error
 }{
-	{".jsonl", (*Index).loadLines}, {".ndjson", (*Index).loadLines}, {".json", (*Index).loadJSON},
-	{".parquet", (*Index).loadParquet}, {".txt", (*Index).loadText}, {".md", (*Index).loadText},
+	{".jsonl", set.loadLines}, {".ndjson", set.loadLines}, {".json", set.loadJSON},
+	{".parquet", set.loadParquet}, {".txt", set.loadText}, {".md", set.loadText},
+}
+
+// set is the files of an evaluation set that are read, and the index that they go to.
+type set struct {
+	*Index
+	files store.Store
 }
 
 // Load makes an index of evaluation files: JSON lines, JSON, Parquet and plain text, the first two
-// and the last also as .gz and .zst. A folder stands for all such files in it; of a dataset of this
-// project they are its Parquet files.
-func Load(ctx context.Context, paths []string, o Options) (*Index, error) {
+// and the last also as .gz and .zst. A location is a path or a URL; a folder stands for all such files
+// in it, and for its Parquet files if it is a dataset of this project.
+func Load(ctx context.Context, locations []string, o Options) (*Index, error) {
 	x, err := NewIndex(o)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range paths {
-		names, err := evaluationFiles(p)
-		if err != nil {
-			return nil, fmt.Errorf("evaluation set %s: %w", p, err)
-		}
-		for _, name := range names {
-			if err := errors.Join(ctx.Err(), x.load(name)); err != nil {
-				return nil, fmt.Errorf("evaluation set %s: %w", name, err)
-			}
+	for _, l := range locations {
+		if err := x.loadSet(ctx, l); err != nil {
+			return nil, err
 		}
 	}
 	return x, nil
 }
 
-// evaluationFiles lists the files that a path stands for, sorted.
-func evaluationFiles(path string) (names []string, err error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.IsDir() {
-		return []string{path}, err
+func (x *Index) loadSet(ctx context.Context, location string) (err error) {
+	files, err := store.Open(ctx, location, x.o.Stores)
+	if err != nil {
+		return fmt.Errorf("evaluation set: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(path, schemas.ManifestName)); err == nil {
-		path = filepath.Join(path, "data")
+	defer func() { err = errors.Join(err, files.Close()) }()
+	names, err := evaluationFiles(ctx, files)
+	if err != nil {
+		return fmt.Errorf("evaluation set %s: %w", files.Location(), err)
 	}
-	err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && loader(name) != nil {
-			names = append(names, name)
+	s := set{x, files}
+	for _, name := range names {
+		if err := s.load(ctx, name); err != nil {
+			return fmt.Errorf("evaluation set %s: %w", files.Place(name), err)
 		}
-		return err
-	})
-	if err == nil && len(names) == 0 {
-		err = fmt.Errorf("the folder holds none of %s", suffixes())
 	}
-	return names, err
+	return nil
+}
+
+// evaluationFiles lists the files that are read, sorted.
+func evaluationFiles(ctx context.Context, files store.Store) (names []string, err error) {
+	dataset := false
+	for f, err := range files.Walk(ctx) {
+		if err == nil && f.Problem != "" && loader(f.Name) != nil {
+			err = fmt.Errorf("%s: %s", f.Name, f.Problem)
+		}
+		switch {
+		case err != nil:
+			return nil, err
+		case f.Single:
+			return []string{f.Name}, nil
+		case f.Name == schemas.ManifestName:
+			dataset = true
+		case loader(f.Name) != nil:
+			names = append(names, f.Name)
+		}
+	}
+	if dataset {
+		names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, "data/") })
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the folder holds none of %s", suffixes())
+	}
+	return names, nil
 }
 
 func suffixes() string {
@@ -90,8 +112,8 @@ func suffixes() string {
 	return strings.Join(list, ", ")
 }
 
-func loader(name string) func(*Index, string) error {
-	plain := strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+func loader(name string) func(set, context.Context, string) error {
+	plain := inflate.Plain(name)
 	for _, k := range kinds {
 		if strings.HasSuffix(plain, k.suffix) && (plain == name || k.suffix != ".parquet") {
 			return k.load
@@ -100,29 +122,30 @@ func loader(name string) func(*Index, string) error {
 	return nil
 }
 
-func (x *Index) load(path string) error {
-	load := loader(path)
+func (s set) load(ctx context.Context, name string) error {
+	load := loader(name)
 	if load == nil {
 		return fmt.Errorf("the name ends in none of %s", suffixes())
 	}
-	sum, err := hashFile(path)
+	sum, err := s.hash(ctx, name)
 	if err != nil {
 		return err
 	}
+	x := s.Index
 	before := len(x.items)
-	if err := load(x, path); err != nil {
+	if err := load(s, ctx, name); err != nil {
 		return err
 	}
 	if len(x.items) == before {
 		return fmt.Errorf("it holds none of the fields %s; name those that hold queries, answers and "+
 			"texts", strings.Join(slices.Concat(x.o.QueryFields, x.o.AnswerFields, x.o.TextFields), ", "))
 	}
-	x.files = append(x.files, file{filepath.Base(path), sum, int64(len(x.items) - before)})
+	x.files = append(x.files, file{path.Base(name), sum, int64(len(x.items) - before)})
 	return nil
 }
 
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
+func (s set) hash(ctx context.Context, name string) (string, error) {
+	f, err := s.files.Open(ctx, name, 0)
 	if err != nil {
 		return "", err
 	}
@@ -147,8 +170,8 @@ func (x *Index) collect(id string, value any) {
 }
 
 // loadLines reads JSON lines.
-func (x *Index) loadLines(path string) error {
-	return read(path, func(r io.Reader) error {
+func (s set) loadLines(ctx context.Context, name string) error {
+	return s.read(ctx, name, func(r io.Reader) error {
 		lines := bufio.NewReaderSize(r, 1<<20)
 		for n := 1; ; n++ {
 			line, err := lines.ReadBytes('\n')
@@ -165,14 +188,14 @@ func (x *Index) loadLines(path string) error {
 			if err := json.Unmarshal(line, &value); err != nil {
 				return fmt.Errorf("line %d: %w; repair or remove the file", n, err)
 			}
-			x.collect(fmt.Sprintf("%s:%d", filepath.Base(path), n), value)
+			s.collect(fmt.Sprintf("%s:%d", path.Base(name), n), value)
 		}
 	})
 }
 
 // loadJSON reads a file that is one JSON value; an array holds an entry in each element.
-func (x *Index) loadJSON(path string) error {
-	return read(path, func(r io.Reader) error {
+func (s set) loadJSON(ctx context.Context, name string) error {
+	return s.read(ctx, name, func(r io.Reader) error {
 		var value any
 		if err := json.NewDecoder(bufio.NewReaderSize(r, 1<<20)).Decode(&value); err != nil {
 			return fmt.Errorf("%w; repair or remove the file", err)
@@ -182,33 +205,37 @@ func (x *Index) loadJSON(path string) error {
 			list = []any{value}
 		}
 		for i, v := range list {
-			x.collect(fmt.Sprintf("%s:%d", filepath.Base(path), i+1), v)
+			s.collect(fmt.Sprintf("%s:%d", path.Base(name), i+1), v)
 		}
 		return nil
 	})
 }
 
 // loadText reads a file that is one text.
-func (x *Index) loadText(path string) error {
-	return read(path, func(r io.Reader) error {
+func (s set) loadText(ctx context.Context, name string) error {
+	return s.read(ctx, name, func(r io.Reader) error {
 		data, err := io.ReadAll(r)
 		if err == nil {
-			x.Add(Item{ID: filepath.Base(path), Texts: []string{string(data)}})
+			s.Add(Item{ID: path.Base(name), Texts: []string{string(data)}})
 		}
 		return err
 	})
 }
 
 // loadParquet reads the columns that are named as the parts are, or stand in a group or list that is.
-func (x *Index) loadParquet(path string) error {
-	f, err := shard.OpenForeign(path)
+func (s set) loadParquet(ctx context.Context, name string) error {
+	file, err := s.files.OpenAt(ctx, name)
+	if err != nil {
+		return err
+	}
+	f, err := shard.NewForeign(s.files.Place(name), file)
 	if err != nil {
 		return err
 	}
 	var columns [][]string
 	var parts []Part
 	for _, column := range f.TextColumns() {
-		if part := x.o.partAt(column); part != "" {
+		if part := s.o.partAt(column); part != "" {
 			columns, parts = append(columns, column), append(parts, part)
 		}
 	}
@@ -222,39 +249,29 @@ func (x *Index) loadParquet(path string) error {
 				return errors.Join(err, f.Close())
 			}
 			n++
-			it := Item{ID: fmt.Sprintf("%s:%d", filepath.Base(path), n)}
+			it := Item{ID: fmt.Sprintf("%s:%d", path.Base(name), n)}
 			for i, texts := range row {
 				for _, text := range texts {
 					it.put(parts[i], text)
 				}
 			}
-			x.Add(it)
+			s.Add(it)
 		}
 	}
 	return f.Close()
 }
 
 // read opens a file, compressed or not.
-func read(path string, f func(io.Reader) error) (err error) {
-	file, err := os.Open(path)
+func (s set) read(ctx context.Context, name string, f func(io.Reader) error) (err error) {
+	file, err := s.files.Open(ctx, name, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	switch {
-	case strings.HasSuffix(path, ".gz"):
-		r, err := gzip.NewReader(file)
-		if err != nil {
-			return fmt.Errorf("%w; repair or remove the file", err)
-		}
-		return f(r)
-	case strings.HasSuffix(path, ".zst"):
-		r, err := zstd.NewReader(file, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		return f(r)
+	r, err := inflate.Reader(name, file)
+	if err != nil {
+		return fmt.Errorf("%w; repair or remove the file", err)
 	}
-	return f(file)
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return f(r)
 }

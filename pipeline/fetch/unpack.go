@@ -13,10 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"longlora/internal/atomicfile"
+	"longlora/pipeline/inflate"
 	"longlora/pipeline/source"
 )
 
@@ -30,12 +28,12 @@ type packing struct {
 func packings() map[string]packing {
 	return map[string]packing{
 		"":        {false, plain},
-		"gzip":    {false, compressed(gunzip)},
-		"zstd":    {false, compressed(unzstd)},
+		"gzip":    {false, compressed(inflate.Gzip)},
+		"zstd":    {false, compressed(inflate.Zstd)},
 		"zip":     {true, readZip},
 		"tar":     {true, readTar(func(r io.Reader) (io.ReadCloser, error) { return io.NopCloser(r), nil })},
-		"tar.gz":  {true, readTar(gunzip)},
-		"tar.zst": {true, readTar(unzstd)},
+		"tar.gz":  {true, readTar(inflate.Gzip)},
+		"tar.zst": {true, readTar(inflate.Zstd)},
 	}
 }
 
@@ -46,16 +44,6 @@ const (
 	mostUnpacked = 1 << 30
 	mostRatio    = 100
 )
-
-func gunzip(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
-
-func unzstd(r io.Reader) (io.ReadCloser, error) {
-	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
-	if err != nil {
-		return nil, err
-	}
-	return d.IOReadCloser(), nil
-}
 
 func plain(f *os.File, each func(string, io.Reader) error) error { return each("", f) }
 

@@ -18,6 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"longlora/internal/store"
 	"longlora/pipeline/pack"
 )
 
@@ -46,8 +47,8 @@ type Recipe struct {
 type Source struct {
 	// Name stands for it in tables.
 	Name string `yaml:"name"`
-	// Dataset is the folder of a document dataset, beside the recipe unless absolute; Digest, if given, is
-	// the digest that it must have.
+	// Dataset is where a document dataset lies: a folder, beside the recipe unless absolute, or a URL.
+	// Digest, if given, is the digest that it must have.
 	Dataset string `yaml:"dataset"`
 	Digest  string `yaml:"digest"`
 	// Splits are those to read; none means train.
@@ -91,7 +92,7 @@ func Read(path string) (*Recipe, error) {
 	}
 	folder := filepath.Dir(path)
 	beside := func(p *string) {
-		if *p != "" && !filepath.IsAbs(*p) {
+		if *p != "" && !filepath.IsAbs(*p) && !store.IsURL(*p) {
 			*p = filepath.Join(folder, *p)
 		}
 	}

@@ -144,27 +144,34 @@ func TestGitRefuses(t *testing.T) {
 func FuzzGitTree(f *testing.F) {
 	f.Add([]byte("100644 a\x00"+strings.Repeat("a", 20)), []byte("ref: refs/heads/master\n"))
 	f.Add([]byte("40000 \x00"), []byte("HEAD"))
-	f.Fuzz(func(t *testing.T, object, head []byte) {
-		dir := t.TempDir()
-		hash := commit(t, dir, map[string]string{"a.txt": "a", "b/c.txt": "c"})
-		objects, err := filepath.Glob(filepath.Join(dir, ".git", "objects", "??", "*"))
-		if err != nil {
-			t.Fatal(err)
+	dir := f.TempDir() // one for all inputs, which come one after another
+	hash := commit(f, dir, map[string]string{"a.txt": "a", "b/c.txt": "c"})
+	objects, err := filepath.Glob(filepath.Join(dir, ".git", "objects", "??", "*"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	damaged := objects[:len(objects)/2]
+	for _, name := range damaged {
+		if err := os.Chmod(name, 0o666); err != nil {
+			f.Fatal(err)
 		}
-		for _, name := range objects[:len(objects)/2] {
-			if err := os.Chmod(name, 0o666); err != nil {
-				t.Fatal(err)
-			}
+	}
+	headFile := filepath.Join(dir, ".git", "HEAD")
+	f.Fuzz(func(t *testing.T, object, head []byte) {
+		for _, name := range damaged {
 			if err := os.WriteFile(name, deflated(object), 0o666); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if err := os.WriteFile(headFile, []byte("ref: refs/heads/master\n"), 0o666); err != nil {
+			t.Fatal(err)
 		}
 		if r, err := repository.Open(dir, hash); err == nil {
 			_, _ = r.Document(context.Background(), "", repository.Options{Licence: "MIT", MaxBytes: 1 << 20})
 			_, _ = r.Directories()
 			_ = r.Close()
 		}
-		if err := os.WriteFile(filepath.Join(dir, ".git", "HEAD"), head, 0o666); err != nil {
+		if err := os.WriteFile(headFile, head, 0o666); err != nil {
 			t.Fatal(err)
 		}
 		if r, err := repository.Open(dir, ""); err == nil {

@@ -11,11 +11,9 @@ import (
 	"iter"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"longlora/internal/store"
 	"longlora/pipeline/charset"
+	"longlora/pipeline/inflate"
 	"longlora/schemas"
 )
 
@@ -42,7 +40,7 @@ func (s *jsonlSource) Languages() []string { return []string{s.o.Language} }
 // Compressed files cannot be cut.
 func (s *jsonlSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 	return fileUnits(ctx, s.files, "jsonl", func(f store.File) iter.Seq2[Part, int64] {
-		if isCompressed(f.Name) || f.Size <= unitBytes {
+		if inflate.Is(f.Name) || f.Size <= unitBytes {
 			return whole(f)
 		}
 		return func(yield func(Part, int64) bool) {
@@ -54,10 +52,6 @@ func (s *jsonlSource) Units(ctx context.Context) iter.Seq2[Unit, error] {
 			}
 		}
 	})
-}
-
-func isCompressed(name string) bool {
-	return strings.HasSuffix(name, ".gz") || strings.HasSuffix(name, ".zst")
 }
 
 func (s *jsonlSource) Read(ctx context.Context, u Unit) iter.Seq2[Item, error] {
@@ -96,9 +90,9 @@ func (s *jsonlSource) readPart(ctx context.Context, p Part,
 		return false, err
 	}
 	defer f.Close()
-	r, err := decompress(f, p)
+	r, err := inflate.Reader(p.Name, f)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("%w; repair or remove the file", err)
 	}
 	defer r.Close()
 	lines := newLineReader(r, p.From, MaxDocument)
@@ -149,25 +143,6 @@ func eofIsNil(err error) error {
 		return nil
 	}
 	return err
-}
-
-// decompress returns the content of a part, of which f is the stored form.
-func decompress(f io.Reader, p Part) (io.ReadCloser, error) {
-	switch {
-	case strings.HasSuffix(p.Name, ".gz"):
-		r, err := gzip.NewReader(f)
-		if err != nil {
-			return nil, fmt.Errorf("%w; repair or remove the file", err)
-		}
-		return r, nil
-	case strings.HasSuffix(p.Name, ".zst"):
-		r, err := zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(1<<30))
-		if err != nil {
-			return nil, err
-		}
-		return r.IOReadCloser(), nil
-	}
-	return io.NopCloser(f), nil
 }
 
 // fill reads a line into a document, or says why it is none.

@@ -49,6 +49,11 @@ func jsonlAt(t testing.TB, name string, content []byte) Source {
 	t.Helper()
 	root := t.TempDir()
 	put(t, root, map[string]string{name: string(content)})
+	return jsonlIn(t, root)
+}
+
+func jsonlIn(t testing.TB, root string) Source {
+	t.Helper()
 	s, err := openJSONL(context.Background(), Options{
 		Path: root, Licence: "MIT", Language: "und", Fields: DefaultFields(),
 	})
@@ -209,11 +214,14 @@ func TestLineReader(t *testing.T) {
 func FuzzJSONL(f *testing.F) {
 	f.Add([]byte(lines), uint16(40))
 	f.Add([]byte("{}\n{\"text\":\"\\ud800\"}\r\n\n"), uint16(3))
+	root := f.TempDir() // one for all inputs, which come one after another
+	s := jsonlIn(f, root)
 	f.Fuzz(func(t *testing.T, content []byte, at uint16) {
 		if len(content) < 2 {
 			return
 		}
-		s, size := jsonlAt(t, "x.jsonl", content), int64(len(content))
+		put(t, root, map[string]string{"x.jsonl": string(content)})
+		size := int64(len(content))
 		cut := 1 + int64(at)%(size-1)
 		whole, parts := readCut(t, s, 0, size), readCut(t, s, 0, cut, size)
 		if !reflect.DeepEqual(whole, parts) {
