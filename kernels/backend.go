@@ -49,6 +49,12 @@ type Backend interface {
 	// RMSNormGrad computes dx += and dw += (dw absent: not wanted).
 	RMSNormGrad(dx, dw, dy, x, w, rstd Tensor)
 
+	// LayerNorm computes y = (x - mean) * rstd * w + b with rstd = 1/sqrt(var(x)+eps), one a row.
+	// y, x [T, D]; mean, rstd [T], kept for the gradient; w, b [D].
+	LayerNorm(y, mean, rstd, x, w, b Tensor, eps float32)
+	// LayerNormGrad computes dx +=, and dw += and db += (both absent: not wanted).
+	LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd Tensor)
+
 	// RoPE rotates x [T, H, Dh] in place: the pair (j, j+Dh/2) of a row at position p by the angle
 	// whose cosine and sine are cos[p, j] and sin[p, j] ([P, Dh/2], any attention scaling already
 	// in them). pos is I32 [T]. inverse applies the transpose: the gradient.
@@ -64,6 +70,10 @@ type Backend interface {
 
 	// AdapterNorms computes norms[o], the Euclidean norm of row o of W + s·B A. norms F32 [O].
 	AdapterNorms(norms Tensor, l Linear)
+	// AddBias computes y[t] += b. y [T, D], b F32 [D].
+	AddBias(y, b Tensor)
+	// BiasGrad computes db += Σ dy[t].
+	BiasGrad(db, dy Tensor)
 
 	// Attention computes softmax(scale · q kᵀ) v over the keys that s lets each query see.
 	// q, o [T, H, Dh]; k, v [S, Hkv, Dh], H a multiple of Hkv: query head h reads key head
@@ -76,6 +86,14 @@ type Backend interface {
 	SwiGLU(y, gate, up Tensor)
 	// SwiGLUGrad overwrites dgate and dup; they may be gate's and up's own memory.
 	SwiGLUGrad(dgate, dup, dy, gate, up Tensor)
+
+	// GELU computes y = gelu(x) * up (up absent: y = gelu(x)). All [T, F].
+	GELU(y, x, up Tensor, form GELU)
+	// GELUGrad overwrites dx and, if up is present, dup; they may be x's and up's own memory.
+	GELUGrad(dx, dup, dy, x, up Tensor, form GELU)
+
+	// SoftCap computes y = cap * tanh(y/cap), elementwise, in place.
+	SoftCap(y Tensor, cap float32)
 
 	// CrossEntropy fuses the head's product with softmax cross-entropy, in chunks of rows, so that
 	// no [T, V] matrix exists. h [T, D], head weights [V, D] in l, targets I32 [T] (negative: the
@@ -95,6 +113,15 @@ type Backend interface {
 	// AdamW updates p, m, v (F32) by the gradient g. See AdamWStep.
 	AdamW(p, g, m, v Tensor, s AdamWStep)
 }
+
+// GELU is a form of the Gaussian error linear unit.
+type GELU uint8
+
+// The forms: by the error function, and the approximation of it by tanh.
+const (
+	GELUErf GELU = iota
+	GELUTanh
+)
 
 // Arena is a stack of tensors in one reserved block. Tensors are 64-byte aligned and hold what
 // memory held before: operators that overwrite need no clearing, others call Zero.
@@ -142,6 +169,9 @@ type Linear struct {
 	// element's index, so that the gradient and a recomputation see the same one.
 	Dropout float32
 	Seed    uint64
+	// Cap, if positive, makes CrossEntropy's logits Cap·tanh(z/Cap), z the products. Linear and
+	// LinearGrad know none.
+	Cap float32
 }
 
 // LinearGrad holds the gradients wanted of a Linear; absent members are not computed.

@@ -10,6 +10,30 @@ package kernels
 type Segments struct {
 	Groups []HeadGroup
 	Offset int
+	// Window, if positive, is the number of keys that a query sees at most, its own the last: of the
+	// keys above, those with p - Window < j.
+	Window int
+	// Cap, if positive, bounds the scores softly: the softmax is over Cap·tanh(z/Cap), z the scaled
+	// products.
+	Cap float32
+}
+
+// First returns the first key that the query at key position p sees of a segment that begins at
+// start.
+func (s Segments) First(start, p int) int {
+	if s.Window > 0 {
+		return max(start, p-s.Window+1)
+	}
+	return start
+}
+
+// Last returns the end, exclusive, of the queries that see the key at position p of a segment that
+// ends at end.
+func (s Segments) Last(end, p int) int {
+	if s.Window > 0 {
+		return min(end, p+s.Window)
+	}
+	return end
 }
 
 // HeadGroup gives query heads [From, To) their segment bounds: cumulative, strictly increasing,

@@ -40,6 +40,7 @@ type forward struct {
 	values     right     // v
 	lse        []float32 // [H, T], stride lseRow
 	lseRow     int
+	rules      kernels.Segments
 	offset     int
 	scale      float32
 	share      int // query heads a key head
@@ -57,14 +58,14 @@ type forward struct {
 // release forgets what is the caller's.
 func (f *forward) release() {
 	f.o, f.q, f.k, f.v, f.left, f.values = heads{}, heads{}, heads{}, heads{}, heads{}, right{}
-	f.lse, f.kT, f.wild = nil, nil, nil
+	f.lse, f.kT, f.wild, f.rules = nil, nil, nil, kernels.Segments{}
 }
 
 func newForward(m *machine.Machine, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	scale float32) *forward {
 	f := machine.Kept[forward](m)
 	f.o, f.q, f.k, f.v, f.lse = view(o), view(q), view(k), view(v), machine.F32(lse)
-	f.lseRow, f.offset, f.scale = lse.Stride(0), s.Offset, scale
+	f.lseRow, f.offset, f.scale, f.rules = lse.Stride(0), s.Offset, scale, s
 	f.kT, f.wild = nil, nil
 	machine.WantAlike("Attention", "o", o, q)
 	machine.WantAlike("Attention", "v", v, k)
@@ -90,7 +91,7 @@ func (f *forward) visible(s kernels.Segments) span {
 	for _, g := range s.Groups {
 		f.segs = segments(f.segs[:0], g, q)
 		for _, seg := range f.segs {
-			least = min(least, seg.start)
+			least = min(least, s.First(seg.start, seg.queries.from))
 		}
 	}
 	return span{least / keyTile * keyTile, q.to}
@@ -191,7 +192,7 @@ func (f *forward) transposed(packed []float32, t, h int) gemm.Panel {
 type task struct {
 	head    int
 	queries span // positions
-	start   int  // the first key that they see
+	start   int  // the first key that any of them sees
 }
 
 // plan lists all blocks, heads innermost.
@@ -203,7 +204,8 @@ func (f *forward) plan(s kernels.Segments) {
 		for _, seg := range f.segs {
 			for p := seg.queries.from; p < seg.queries.to; p += size {
 				for h := g.From; h < g.To; h++ {
-					f.tasks = append(f.tasks, task{h, span{p, min(p+size, seg.queries.to)}, seg.start})
+					f.tasks = append(f.tasks,
+						task{h, span{p, min(p+size, seg.queries.to)}, s.First(seg.start, p)})
 				}
 			}
 		}
@@ -221,6 +223,7 @@ type scratch struct {
 	q      []float32 // [depth, Narrow], for few queries: their transpose
 	keys   []float32 // [Rows, depth], for few queries: some keys as words
 	tile   []float32 // [Rows, Narrow], for few queries: the transposes of some scores
+	exps   []float32 // [keyTile], for bounded scores
 }
 
 func (f *forward) scratch(worker, n int) scratch {
@@ -228,7 +231,12 @@ func (f *forward) scratch(worker, n int) scratch {
 	if f.unit == 2 {
 		words = n * keyTile / 2
 	}
-	s := f.Own(worker, n*(keyTile+f.padded+2)+words+whole+(f.depth+rows)*narrow+rows*f.depth)
+	exps := 0
+	if f.rules.Cap > 0 {
+		exps = keyTile
+	}
+	s := f.Own(worker,
+		n*(keyTile+f.padded+2)+words+whole+(f.depth+rows)*narrow+rows*f.depth+exps)
 	cut := func(size int) []float32 {
 		part := s[:size]
 		s = s[size:]
@@ -236,7 +244,7 @@ func (f *forward) scratch(worker, n int) scratch {
 	}
 	w := scratch{scores: cut(n * keyTile), p: cut(words), o: cut(n * f.padded),
 		shrink: cut(whole), q: cut(f.depth * narrow), tile: cut(rows * narrow),
-		keys: cut(rows * f.depth), most: cut(n), sum: cut(n)}
+		keys: cut(rows * f.depth), most: cut(n), sum: cut(n), exps: cut(exps)}
 	if f.unit == 1 {
 		w.p = w.scores
 	}
@@ -318,13 +326,25 @@ func (f *forward) softmax(w *scratch, t task, from int, tile span) {
 	n, wide := t.queries.to-t.queries.from, f.tiles.Wide
 	begin := (tile.from - from) / wide * wide
 	end := (tile.to - from + wide - 1) / wide * wide
+	scale := f.scale
+	if f.rules.Cap > 0 {
+		scale = 1 // bounded scores have it
+	}
 	for r := range n {
 		row := w.scores[r*keyTile : (r+1)*keyTile]
-		seen := max(tile.from, min(tile.to, t.queries.from+r+1)) - from
-		hide(row[begin : tile.from-from])
-		hide(row[seen:end])
-		most := max(w.most[r], f.scale*f.Ops.Max(row[tile.from-from:seen]))
-		w.shrink[r] = w.most[r] - most
+		seen := f.seen(tile, t.queries.from+r)
+		if f.rules.Cap > 0 {
+			f.Ops.SoftCap(row[begin:end], row[begin:end], w.exps, f.scale, f.rules.Cap)
+		}
+		hide(row[begin : seen.from-from])
+		hide(row[seen.to-from : end])
+		most := w.most[r]
+		if seen.from < seen.to {
+			most = max(most, scale*f.Ops.Max(row[seen.from-from:seen.to-from]))
+		}
+		if w.shrink[r] = 0; most != w.most[r] {
+			w.shrink[r] = w.most[r] - most
+		}
 		w.most[r] = most
 	}
 	if tile.from > t.start {
@@ -338,13 +358,23 @@ func (f *forward) softmax(w *scratch, t task, from int, tile span) {
 	}
 	for r := range n {
 		row := w.scores[r*keyTile+begin : r*keyTile+end]
+		most := w.most[r]
+		if math.IsInf(float64(most), -1) {
+			most = 0 // the query's window begins in a later tile
+		}
 		if f.unit == 2 {
 			p := brains(w.p)[r*keyTile+begin : r*keyTile+end]
-			w.sum[r] += f.Ops.ExpSumBrain(p, row, f.scale, w.most[r])
+			w.sum[r] += f.Ops.ExpSumBrain(p, row, scale, most)
 		} else {
-			w.sum[r] += f.Ops.ExpSum(row, row, f.scale, w.most[r])
+			w.sum[r] += f.Ops.ExpSum(row, row, scale, most)
 		}
 	}
+}
+
+// seen returns what the query at position p sees of a tile of its block's keys, perhaps nothing.
+func (f *forward) seen(tile span, p int) span {
+	last := max(tile.from, min(tile.to, p+1))
+	return span{min(last, f.rules.First(tile.from, p)), last}
 }
 
 // hide makes scores vanish.

@@ -176,6 +176,8 @@ type gradScratch struct {
 	p, dp      []float32 // [lead+n, gradTile] probabilities, their gradients; then the scores' gradients
 	pT, dsT    []float32 // [words, gradTile] the same as left operands along queries
 	ds         []float32 // [n, gradTile/unit] the scores' gradients as left operand along keys
+	capped     []float32 // [gradTile] a row's bounded scores
+	exps       []float32 // [gradTile]
 	begin, end int       // columns of p and dp that are in use
 	lead       int
 }
@@ -185,13 +187,14 @@ func (b *backward) scratch(worker, n int) gradScratch {
 	if b.unit == 2 {
 		rows = n + 2 // before and after
 	}
-	s := b.Own(worker, 5*rows*gradTile)
+	s := b.Own(worker, (5*rows+2)*gradTile)
 	cut := func(size int) []float32 {
 		part := s[:size]
 		s = s[size:]
 		return part
 	}
-	w := gradScratch{p: cut(rows * gradTile), dp: cut(rows * gradTile)}
+	w := gradScratch{capped: cut(gradTile), exps: cut(gradTile), p: cut(rows * gradTile),
+		dp: cut(rows * gradTile)}
 	w.pT, w.dsT, w.ds = w.p, w.dp, w.dp
 	if b.unit == 2 {
 		w.pT, w.dsT, w.ds = cut(rows/2*gradTile), cut(rows/2*gradTile), cut(rows*gradTile/2)
@@ -218,14 +221,15 @@ func (b *backward) tileOf(worker, keyHead, from int) {
 // segment does a head's segment: the blocks of queries that see keys of the tile.
 func (b *backward) segment(w *gradScratch, head int, s segment, from int, turns []atomic.Int32) {
 	size := b.blockSize()
-	tile := span{max(from, s.start), min(from+gradTile, s.queries.to)}
-	before := int32((from - s.start/gradTile*gradTile) / gradTile) // tiles of the segment
-	w.begin = (tile.from - from) / b.tiles.Wide * b.tiles.Wide
 	for p := s.queries.from; p < s.queries.to; p += size {
-		t := task{head, span{max(p, tile.from), min(p+size, s.queries.to)}, s.start}
-		if t.queries.from >= t.queries.to {
+		start := b.rules.First(s.start, p)
+		tile := span{max(from, start), min(from+gradTile, s.queries.to)}
+		t := task{head, span{max(p, tile.from), min(p+size, s.queries.to)}, start}
+		if t.queries.from >= t.queries.to || tile.from >= tile.to {
 			continue // none of these queries sees the tile
 		}
+		before := int32((from - start/gradTile*gradTile) / gradTile) // tiles of the block
+		w.begin = (tile.from - from) / b.tiles.Wide * b.tiles.Wide
 		visible := span{tile.from, min(tile.to, t.queries.to)}
 		w.end = (visible.to - from + b.tiles.Wide - 1) / b.tiles.Wide * b.tiles.Wide
 		w.lead = (t.queries.from - b.offset) % b.unit
@@ -264,12 +268,20 @@ func (b *backward) scoreGradients(w *gradScratch, t task, from int, tile span) {
 	for r := range t.queries.to - t.queries.from {
 		at := (w.lead + r) * gradTile
 		p, dp := w.p[at:at+gradTile], w.dp[at:at+gradTile]
-		seen := max(min(tile.to, t.queries.from+r+1), tile.from) - from
-		hide(p[w.begin : tile.from-from])
-		hide(p[seen:w.end])
+		seen, scale := b.seen(tile, t.queries.from+r), b.scale
+		if b.rules.Cap > 0 {
+			b.Ops.SoftCap(w.capped[w.begin:w.end], p[w.begin:w.end], w.exps, b.scale, b.rules.Cap)
+			copy(p[w.begin:w.end], w.capped[w.begin:w.end])
+			scale = 1 // bounded scores have it
+		}
+		hide(p[w.begin : seen.from-from])
+		hide(p[seen.to-from : w.end])
 		p, dp = p[w.begin:w.end], dp[w.begin:w.end]
-		b.Ops.ExpSum(p, p, b.scale, b.lse[t.head*b.lseRow+first+r])
+		b.Ops.ExpSum(p, p, scale, b.lse[t.head*b.lseRow+first+r])
 		b.Ops.Gate(dp, p, dp, b.scale, b.scale*b.delta[t.head*b.q.t+first+r])
+		if b.rules.Cap > 0 {
+			b.Ops.SoftCapSlope(dp, w.capped[w.begin:w.end], b.rules.Cap)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"longlora/kernels"
+	"longlora/kernels/softcap"
 )
 
 // Shape has the extents of q, o [Queries, Heads, HeadDim] and k, v [Keys, KVHeads, HeadDim].
@@ -24,7 +25,7 @@ func seen(s kernels.Segments, head, i int) (first, last int) {
 		}
 		for n := range len(g.Bounds) - 1 {
 			if from, to := int(g.Bounds[n]), int(g.Bounds[n+1]); from <= p && p < to {
-				return from, p
+				return s.First(from, p), p
 			}
 		}
 	}
@@ -36,7 +37,7 @@ func Reference[F float32 | float64](o, lse, q, k, v []F, d Shape, s kernels.Segm
 	clear(o)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			first, p, sum := probabilities(d, q, k, s, scale, h, i)
+			first, p, _, sum := probabilities(d, q, k, s, scale, h, i)
 			lse[h*d.Queries+i] = sum
 			for n, weight := range p {
 				for e := range d.HeadDim {
@@ -55,7 +56,7 @@ func ReferenceGrad[F float32 | float64](dq, dk, dv, do, q, k, v []F, d Shape,
 	clear(dv)
 	for h := range d.Heads {
 		for i := range d.Queries {
-			first, p, _ := probabilities(d, q, k, s, scale, h, i)
+			first, p, z, _ := probabilities(d, q, k, s, scale, h, i)
 			dp := make([]F, len(p))
 			var delta F
 			for n := range p {
@@ -64,6 +65,9 @@ func ReferenceGrad[F float32 | float64](dq, dk, dv, do, q, k, v []F, d Shape,
 			}
 			for n := range p {
 				j, dz := first+n, scale*p[n]*(dp[n]-delta)
+				if s.Cap > 0 {
+					dz *= softcap.Slope(z[n], F(s.Cap))
+				}
 				for e := range d.HeadDim {
 					dq[d.query(i, h)+e] += dz * k[d.key(j, h)+e]
 					dk[d.key(j, h)+e] += dz * q[d.query(i, h)+e]
@@ -75,24 +79,27 @@ func ReferenceGrad[F float32 | float64](dq, dk, dv, do, q, k, v []F, d Shape,
 }
 
 // probabilities returns the first key that the query sees, the softmax over it and the others that
-// it sees, and the log of the softmax's denominator.
+// it sees, their scores, and the log of the softmax's denominator.
 func probabilities[F float32 | float64](d Shape, q, k []F, s kernels.Segments, scale F, h, i int) (
-	first int, p []F, lse F) {
+	first int, p, z []F, lse F) {
 	first, last := seen(s, h, i)
 	most := F(math.Inf(-1))
 	for j := first; j <= last; j++ {
-		z := scale * dot(q[d.query(i, h):], k[d.key(j, h):], d.HeadDim)
-		p, most = append(p, z), max(most, z)
+		x := scale * dot(q[d.query(i, h):], k[d.key(j, h):], d.HeadDim)
+		if s.Cap > 0 {
+			x = softcap.Of(x, F(s.Cap))
+		}
+		z, most = append(z, x), max(most, x)
 	}
 	var sum F
-	for n, z := range p {
-		p[n] = F(math.Exp(float64(z - most)))
-		sum += p[n]
+	for _, x := range z {
+		p = append(p, F(math.Exp(float64(x-most))))
+		sum += p[len(p)-1]
 	}
 	for n := range p {
 		p[n] /= sum
 	}
-	return first, p, most + F(math.Log(float64(sum)))
+	return first, p, z, most + F(math.Log(float64(sum)))
 }
 
 // query returns the place of query i of head h in q and o.

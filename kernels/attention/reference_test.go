@@ -22,6 +22,8 @@ func TestReferenceGrad(t *testing.T) {
 	}{
 		{"training", 6, mixed},
 		{"after cached keys", 2, kernels.Segments{Groups: mixed.Groups, Offset: 4}},
+		{"window", 6, kernels.Segments{Groups: mixed.Groups, Window: 2}},
+		{"bounded scores", 6, kernels.Segments{Groups: mixed.Groups, Cap: 0.7}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d := Shape{Queries: c.queries, Keys: 6, Heads: 4, KVHeads: 2, HeadDim: 3}
@@ -63,6 +65,10 @@ func TestSees(t *testing.T) {
 		}
 	}
 	after := kernels.Segments{Groups: mixed.Groups, Offset: 4}
+	windowed := kernels.Segments{Groups: mixed.Groups, Window: 2}
+	if !Sees(windowed, 0, 4, 3) || Sees(windowed, 0, 4, 2) || Sees(windowed, 0, 2, 1) {
+		t.Error("in a window of 2 keys a query sees itself and the key before, within its segment")
+	}
 	if !Sees(after, 0, 0, 2) || Sees(after, 0, 0, 5) || Sees(after, 0, 1, 4) {
 		t.Error("query 0 after 4 cached keys stands at key 4, query 1 at key 5")
 	}

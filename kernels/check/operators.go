@@ -84,6 +84,39 @@ func RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
 	}
 }
 
+// LayerNorm checks Backend.LayerNorm.
+func LayerNorm(y, mean, rstd, x, w, b kernels.Tensor) {
+	const o = operator("LayerNorm")
+	o.rank("x", x, 2)
+	n, d := x.Dim(0), x.Dim(1)
+	o.float("x", x, n, d)
+	o.float("y", y, n, d)
+	o.f32("mean", mean, n)
+	o.f32("rstd", rstd, n)
+	o.f32("w", w, d)
+	o.f32("b", b, d)
+}
+
+// LayerNormGrad checks Backend.LayerNormGrad.
+func LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
+	const o = operator("LayerNormGrad")
+	o.rank("x", x, 2)
+	n, d := x.Dim(0), x.Dim(1)
+	o.float("x", x, n, d)
+	o.float("dy", dy, n, d)
+	o.f32("mean", mean, n)
+	o.f32("rstd", rstd, n)
+	o.f32("w", w, d)
+	o.float("dx", dx, n, d)
+	if present(dw) != present(db) {
+		o.fail("dw is %v, db is %v: both are wanted or neither", dw, db)
+	}
+	if present(dw) {
+		o.f32("dw", dw, d)
+		o.f32("db", db, d)
+	}
+}
+
 // RoPE checks Backend.RoPE.
 func RoPE(x, cos, sin, pos kernels.Tensor) {
 	const o = operator("RoPE")
@@ -164,6 +197,22 @@ func LogitLoss(losses, logits, targets, weights kernels.Tensor) {
 	}
 }
 
+// AddBias checks Backend.AddBias.
+func AddBias(y, b kernels.Tensor) {
+	const o = operator("AddBias")
+	o.rank("y", y, 2)
+	o.float("y", y, y.Shape()...)
+	o.f32("b", b, y.Dim(1))
+}
+
+// BiasGrad checks Backend.BiasGrad.
+func BiasGrad(db, dy kernels.Tensor) {
+	const o = operator("BiasGrad")
+	o.rank("dy", dy, 2)
+	o.float("dy", dy, dy.Shape()...)
+	o.f32("db", db, dy.Dim(1))
+}
+
 // operand checks a linear layer.
 func (o operator) operand(l kernels.Linear) {
 	if d, ok := l.W.(kernels.Dense); ok {
@@ -225,6 +274,9 @@ func (o operator) heads(q, k, v kernels.Tensor, s kernels.Segments) {
 
 // segments wants head groups that cover all heads in order, and bounds that rise from 0 to keys.
 func (o operator) segments(s kernels.Segments, queries, heads, keys int) {
+	if s.Window < 0 || !(s.Cap >= 0) {
+		o.fail("window is %d and cap %g, want neither below 0", s.Window, s.Cap)
+	}
 	if s.Offset < 0 || s.Offset+queries > keys {
 		o.fail("%d queries after %d keys, but %d keys", queries, s.Offset, keys)
 	}
@@ -267,6 +319,43 @@ func SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 	}
 }
 
+// GELU checks Backend.GELU.
+func GELU(y, x, up kernels.Tensor) {
+	const o = operator("GELU")
+	o.rank("y", y, 2)
+	o.float("y", y, y.Shape()...)
+	o.float("x", x, y.Shape()...)
+	if present(up) {
+		o.float("up", up, y.Shape()...)
+	}
+}
+
+// GELUGrad checks Backend.GELUGrad.
+func GELUGrad(dx, dup, dy, x, up kernels.Tensor) {
+	const o = operator("GELUGrad")
+	o.rank("dy", dy, 2)
+	for _, t := range []kernels.Tensor{dx, dy, x} {
+		o.float("an operand", t, dy.Shape()...)
+	}
+	if present(up) != present(dup) {
+		o.fail("up is %v, dup is %v: both are there or neither", up, dup)
+	}
+	if present(up) {
+		o.float("up", up, dy.Shape()...)
+		o.float("dup", dup, dy.Shape()...)
+	}
+}
+
+// SoftCap checks Backend.SoftCap.
+func SoftCap(y kernels.Tensor, limit float32) {
+	const o = operator("SoftCap")
+	o.rank("y", y, 2)
+	o.float("y", y, y.Shape()...)
+	if !(limit > 0) {
+		o.fail("cap is %g, want more than 0", limit)
+	}
+}
+
 // CrossEntropy checks Backend.CrossEntropy.
 func CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	targets, weights kernels.Tensor) {
@@ -276,6 +365,9 @@ func CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	o.operand(l)
 	if present(l.A) {
 		o.fail("the head has an adapter")
+	}
+	if !(l.Cap >= 0) {
+		o.fail("cap is %g, want it not below 0", l.Cap)
 	}
 	o.float("h", h, n, l.W.In())
 	o.f32("losses", losses, n)

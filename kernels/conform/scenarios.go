@@ -21,6 +21,8 @@ func scenarios() []scenario {
 		{"rope", rotations}, {"linear", linears}, {"adapter", adapters}, {"dora", magnitudes}, {"swiglu", gates},
 		{"attention", attentions}, {"decoding", decoding}, {"crossentropy", losses}, {"logits", logits},
 		{"adamw", updates},
+		{"layernorm", layerNorms}, {"bias", biases}, {"gelu", gelus}, {"softcap", caps},
+		{"window", windows}, {"bounded loss", boundedLosses},
 	}
 }
 
@@ -186,10 +188,12 @@ func decoding(s *side) {
 	s.keep("lse", lse)
 }
 
-func losses(s *side) {
+func losses(s *side) { s.losses(0) }
+
+func (s *side) losses(limit float32) {
 	vocabulary := 3*s.width + 1
 	none := kernels.Tensor{}
-	l := kernels.Linear{W: kernels.Dense{Tensor: s.normal(vocabulary, s.width)}}
+	l := kernels.Linear{W: kernels.Dense{Tensor: s.normal(vocabulary, s.width)}, Cap: limit}
 	h, weights := s.gapped(s.rows, s.width), s.normal(s.rows)
 	losses, dh, dw := s.normal(s.rows), s.gapped(s.rows, s.width), s.normal(vocabulary, s.width)
 	targets := s.targets(s.rows, vocabulary)

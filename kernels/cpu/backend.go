@@ -8,14 +8,18 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/adamw"
 	"longlora/kernels/attention"
+	"longlora/kernels/bias"
 	"longlora/kernels/crossentropy"
 	"longlora/kernels/embedding"
+	"longlora/kernels/gelu"
 	"longlora/kernels/gemm"
+	"longlora/kernels/layernorm"
 	"longlora/kernels/linear"
 	"longlora/kernels/machine"
 	"longlora/kernels/rmsnorm"
 	"longlora/kernels/rope"
 	"longlora/kernels/simd"
+	"longlora/kernels/softcap"
 	"longlora/kernels/swiglu"
 )
 
@@ -107,6 +111,16 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
 	rmsnorm.CPUGrad(b.m, dx, dw, dy, x, w, rstd)
 }
 
+// LayerNorm implements kernels.Backend.
+func (b *Backend) LayerNorm(y, mean, rstd, x, w, shift kernels.Tensor, eps float32) {
+	layernorm.CPU(b.m, y, mean, rstd, x, w, shift, eps)
+}
+
+// LayerNormGrad implements kernels.Backend.
+func (b *Backend) LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
+	layernorm.CPUGrad(b.m, dx, dw, db, dy, x, w, mean, rstd)
+}
+
 // RoPE implements kernels.Backend.
 func (b *Backend) RoPE(x, cos, sin, pos kernels.Tensor, inverse bool) {
 	rope.CPU(b.m, x, cos, sin, pos, inverse)
@@ -128,6 +142,12 @@ func (b *Backend) AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
 	linear.NormsCPU(b.m, norms, l)
 }
 
+// AddBias implements kernels.Backend.
+func (b *Backend) AddBias(y, v kernels.Tensor) { bias.CPU(b.m, y, v) }
+
+// BiasGrad implements kernels.Backend.
+func (b *Backend) BiasGrad(db, dy kernels.Tensor) { bias.CPUGrad(b.m, db, dy) }
+
 // Attention implements kernels.Backend.
 func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
 	attention.CPU(b.m, o, lse, q, k, v, s, scale)
@@ -146,6 +166,19 @@ func (b *Backend) SwiGLU(y, gate, up kernels.Tensor) { swiglu.CPU(b.m, y, gate, 
 func (b *Backend) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 	swiglu.CPUGrad(b.m, dgate, dup, dy, gate, up)
 }
+
+// GELU implements kernels.Backend.
+func (b *Backend) GELU(y, x, up kernels.Tensor, form kernels.GELU) {
+	gelu.CPU(b.m, y, x, up, form)
+}
+
+// GELUGrad implements kernels.Backend.
+func (b *Backend) GELUGrad(dx, dup, dy, x, up kernels.Tensor, form kernels.GELU) {
+	gelu.CPUGrad(b.m, dx, dup, dy, x, up, form)
+}
+
+// SoftCap implements kernels.Backend.
+func (b *Backend) SoftCap(y kernels.Tensor, limit float32) { softcap.CPU(b.m, y, limit) }
 
 // CrossEntropy implements kernels.Backend.
 func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,

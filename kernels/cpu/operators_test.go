@@ -18,7 +18,8 @@ var operators = []operator{
 	{"elementwise", elementwise}, {"conversions", conversions}, {"embedding", embedding},
 	{"rmsnorm", rmsnorm}, {"rope", rotation}, {"linear", linear}, {"adapter", adapter},
 	{"attention", attention}, {"decoding", decoding}, {"swiglu", swiglu},
-	{"crossentropy", crossentropy}, {"adamw", adamw},
+	{"crossentropy", crossentropy}, {"adamw", adamw}, {"layernorm", layernorm}, {"bias", bias},
+	{"gelu", gelu}, {"softcap", softcap}, {"window", window}, {"boundedloss", boundedLoss},
 }
 
 const ulp = 0x1p-24
@@ -136,19 +137,21 @@ func adapter(x *trial) {
 	x.keep("dB", g.DB, tolerance, float64((x.width+9)*(x.rows+1)))
 }
 
-func attention(x *trial) { attentionOf(x, x.rows, x.rng.Intn(2)*x.rng.Intn(40)) }
+func attention(x *trial) {
+	attentionOf(x, x.rows, x.rng.Intn(2)*x.rng.Intn(40), kernels.Segments{})
+}
 
 // decoding has few queries over many keys.
-func decoding(x *trial) { attentionOf(x, 1+x.rng.Intn(6), x.rows) }
+func decoding(x *trial) { attentionOf(x, 1+x.rng.Intn(6), x.rows, kernels.Segments{}) }
 
-func attentionOf(x *trial, queries, offset int) {
+func attentionOf(x *trial, queries, offset int, s kernels.Segments) {
 	keyHeads, share := 1+x.rng.Intn(2), 1+x.rng.Intn(3)
 	heads, keys, d := keyHeads*share, queries+offset, x.width
 	shaped := func(t kernels.Tensor) kernels.Tensor { return t.SplitLast(d) }
 	q, do := shaped(x.normal(1, queries, heads*d)), shaped(x.normal(1, queries, heads*d))
 	k, v := shaped(x.normal(1, keys, keyHeads*d)), shaped(x.normal(1, keys, keyHeads*d))
 	o, lse := shaped(x.empty(queries, heads*d)), x.tensor(kernels.F32, x.gap(), heads, queries)
-	s := kernels.Segments{Offset: offset}
+	s.Offset = offset
 	for from := 0; from < heads; {
 		to := from + 1 + x.rng.Intn(heads-from)
 		s.Groups = append(s.Groups, kernels.HeadGroup{From: from, To: to, Bounds: x.bounds(keys)})
@@ -194,11 +197,13 @@ func swiglu(x *trial) {
 	x.keep("dup in place", up, 16*ulp, 64)
 }
 
-func crossentropy(x *trial) {
+func crossentropy(x *trial) { lossOf(x, 0) }
+
+func lossOf(x *trial, limit float32) {
 	vocabulary, d := 1+3*x.width, 1+x.rng.Intn(67)
 	h, dh, dw := x.normal(1, x.rows, d), x.empty(x.rows, d), x.normal(1, vocabulary, d)
 	scale := float32(2 / math.Sqrt(float64(d)))
-	head := kernels.Linear{W: kernels.Dense{Tensor: x.weight(scale, vocabulary, d)}}
+	head := kernels.Linear{W: kernels.Dense{Tensor: x.weight(scale, vocabulary, d)}, Cap: limit}
 	losses, weights := x.tensor(kernels.F32, 0, x.rows), x.dense(1, x.rows)
 	targets := x.ints(x.rows, -1-vocabulary/4, vocabulary) // some have none
 	x.b.CrossEntropy(losses, dh, dw, h, head, targets, weights, 0.5)

@@ -6,6 +6,7 @@ import (
 
 	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
+	"longlora/kernels/softcap"
 )
 
 // chunk is the memory for some rows that have a target. exp is relative to a row's shift, which is
@@ -152,41 +153,62 @@ type passing struct {
 func (c *passing) strips(worker, i int) {
 	height, k, d := c.Gemm.Kernels().Rows, c.k, c.h.D
 	i, end := i*c.all/c.tasks*height, min((i+1)*c.all/c.tasks*height, len(k.rows))
-	logits, exps := c.scratch(worker, end-i)
+	logits, exps, spare := c.scratch(worker, end-i)
 	first := 0
 	if c.dw.N > 0 {
 		exps, first = k.exps, c.b*k.size+i
 	}
 	c.Gemm.Rows(worker, logits, k.h.from(i), c.forward, end-i, false)
 	for r := range end - i {
-		c.exponentials(k, i+r, c.b, logits.Data[r*logits.Row:][:c.n], exps, first+r)
+		c.exponentials(k, i+r, c.b, logits.Data[r*logits.Row:][:c.n], exps, first+r, spare)
 	}
 	if c.dh.N > 0 {
 		c.Gemm.Rows(worker, gemm.C{Data: k.dh[i*d:], Row: d}, exps.from(first), c.back, end-i, c.b > 0)
 	}
 }
 
-// scratch returns a worker's memory for the logits and the exponentials of n rows.
-func (c *call) scratch(worker, n int) (logits gemm.C, exps operand) {
-	row := c.block + gap/4
-	s := c.Own(worker, 2*n*row)
-	exps = operand{data: s[n*row:], row: 4 * row / c.element, words: c.Gemm.Words()}
-	return gemm.C{Data: s[:n*row], Row: row}, exps
+// scratch returns a worker's memory for the logits and the exponentials of n rows, and for a block
+// of bounded logits.
+func (c *call) scratch(worker, n int) (logits gemm.C, exps operand, spare []float32) {
+	row, more := c.block+gap/4, 0
+	if c.capped {
+		more = c.block
+	}
+	s := c.Own(worker, 2*n*row+more)
+	exps = operand{data: s[n*row : 2*n*row], row: 4 * row / c.element, words: c.Gemm.Words()}
+	return gemm.C{Data: s[:n*row], Row: row}, exps, s[2*n*row:]
 }
 
 // exponentials turns row i's logits of block b into exponentials, 0 for the target, and writes them
-// to row at of exps.
-func (c *call) exponentials(k *chunk, i, b int, logits []float32, exps operand, at int) {
+// to row at of exps. What bounds the logits is part of them there, for the gradient.
+func (c *call) exponentials(k *chunk, i, b int, logits []float32, exps operand, at int,
+	spare []float32) {
+	if c.capped {
+		c.Ops.SoftCap(logits, logits, spare, 1, c.l.Cap)
+	}
 	if most := c.Ops.Max(logits); !(most <= k.shift[i]+slack) {
 		c.raise(k, i, b, most)
 	}
 	from, _ := c.tokens(b)
-	if target := int(c.targets[k.rows[i]]) - from; target >= 0 && target < len(logits) {
+	target := int(c.targets[k.rows[i]]) - from
+	if target >= 0 && target < len(logits) {
 		k.aims[i] = logits[target]
 		logits[target] = float32(math.Inf(-1))
 	}
 	var sum float32
-	if exps.words {
+	if c.capped {
+		spare = spare[:len(logits)]
+		sum = c.Ops.ExpSum(spare, logits, 1, k.shift[i])
+		if target >= 0 && target < len(logits) {
+			logits[target] = 0 // its exponential is 0
+		}
+		c.Ops.SoftCapSlope(spare, logits, c.l.Cap)
+		if exps.words {
+			c.Ops.Shrink(exps.brains(at)[:len(logits)], spare)
+		} else {
+			copy(exps.data[at*exps.row:], spare)
+		}
+	} else if exps.words {
 		sum = c.Ops.ExpSumBrain(exps.brains(at)[:len(logits)], logits, 1, k.shift[i])
 	} else {
 		sum = c.Ops.ExpSum(exps.data[at*exps.row:][:len(logits)], logits, 1, k.shift[i])
@@ -243,6 +265,9 @@ func (c *finishing) rows(worker, i, end int) {
 		// The target's p - 1 is the others' sum, without the cancellation.
 		g := float64(c.scale) * float64(c.weights[t])
 		k.factor[i], k.single[i] = float32(g/sum), float32(-g*k.others[i]/sum)
+		if c.capped {
+			k.single[i] *= softcap.Slope(k.aims[i], c.l.Cap)
+		}
 		row := c.dh.Row(t)
 		copy(row, k.dh[i*c.h.D:])
 		c.Ops.Scale(row, k.factor[i])

@@ -41,7 +41,7 @@ func CPU(m *machine.Machine, losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	machine.Want("CrossEntropy", "targets", targets, in.N)
 	c := machine.Kept[call](m)
 	*c = call{Machine: m, h: in, l: l, losses: machine.F32(losses), targets: machine.I32(targets),
-		scale: scale, vocabulary: l.W.Out(), chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}}
+		scale: scale, capped: l.Cap > 0, vocabulary: l.W.Out(), chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}}
 	if !dh.IsZero() {
 		machine.Want("CrossEntropy", "dh", dh, in.N, in.D)
 		machine.Want("CrossEntropy", "weights", weights, in.N)
@@ -61,6 +61,7 @@ type call struct {
 	h, dh, dw  machine.Matrix // dh and dw have no rows if not wanted
 	l          kernels.Linear
 	losses     []float32
+	capped     bool // the logits are bounded
 	targets    []int32
 	weights    []float32
 	scale      float32

@@ -51,6 +51,9 @@ func TestCPU(t *testing.T) {
 				for _, d := range []int{1, 16, 67} {
 					t.Run(fmt.Sprint(vocabulary, rows, d), func(t *testing.T) {
 						newProblem(t, rows, vocabulary, d, d == 16).check(t, m)
+						p := newProblem(t, rows, vocabulary, d, d == 16)
+						p.l.Cap = 2
+						p.check(t, m)
 					})
 				}
 			}
@@ -64,7 +67,7 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 	losses, dh := make([]float64, len(p.ids)), make([]float64, len(p.ids)*p.d)
 	dw := kerneltest.Float64s(p.dw)
 	Reference(losses, dh, dw, kerneltest.Float64s(p.h), w, p.ids, kerneltest.Float64s(p.weights),
-		scale, p.d)
+		scale, float64(p.l.Cap), p.d)
 	p.run(m)
 	// A logit errs by d+1 roundings of its mass, which is about d·2/π; exp turns that absolute
 	// error into a relative one of the probabilities, and a loss errs by as much absolutely.
@@ -97,6 +100,10 @@ func TestCPURisingLogits(t *testing.T) {
 		for i := range w {
 			w[i] *= float32(1 + 12*(i/(3*maxBlock)))
 		}
+		p.check(t, m)
+		p = newProblem(t, 17, 4*maxBlock+3, 3, false)
+		copy(machine.F32(p.l.W.(kernels.Dense).Tensor), w)
+		p.l.Cap = 60
 		p.check(t, m)
 	})
 }

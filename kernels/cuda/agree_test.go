@@ -107,7 +107,7 @@ var scenarios = []struct {
 }{
 	{"elementwise", elementwise}, {"embedding", embeddings}, {"rmsnorm", norms}, {"rope", rotations},
 	{"linear", linears}, {"adapter", adapters}, {"swiglu", gates}, {"attention", attentions},
-	{"decoding", decoding}, {"crossentropy", losses},
+	{"decoding", decoding}, {"crossentropy", losses}, {"window", windows},
 }
 
 func elementwise(s *side) {
@@ -226,6 +226,16 @@ func gates(s *side) {
 	s.b.SwiGLUGrad(gate, up, dy, gate, up)
 	s.keep("dgate", gate, 0)
 	s.keep("dup", up, 0)
+}
+
+// windows are shorter than the row.
+func windows(s *side) {
+	l := pattern.Layout{DocLens: []int32{int32(s.rows)}, Group: 1 + s.rows/2, Heads: 3}
+	for _, e := range pattern.Table() {
+		segments := e.Pattern(l)
+		segments.Window = 1 + s.rows/3
+		s.attend(e.Name+": ", 3, 1, segments)
+	}
 }
 
 // attentions lays two documents, if there is room, under every pattern, with shared and unshared

@@ -97,6 +97,7 @@ func (b *Backend) newAttention(q, k, v, o, lse kernels.Tensor, s kernels.Segment
 // Attention implements kernels.Backend.
 func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, scale float32) {
 	check.Attention(o, lse, q, k, v, s)
+	refuseCap(s.Cap)
 	if q.Len() == 0 {
 		return
 	}
@@ -115,6 +116,7 @@ func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, 
 func (b *Backend) AttentionGrad(dq, dk, dv, do, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	scale float32) {
 	check.AttentionGrad(dq, dk, dv, do, o, lse, q, k, v, s)
+	refuseCap(s.Cap)
 	if q.Len() == 0 {
 		return
 	}
@@ -249,9 +251,9 @@ func tableValues(s kernels.Segments, keys, heads int) []int32 {
 	for g, group := range s.Groups {
 		first, last := v[g*keys:(g+1)*keys], v[n+g*keys:n+(g+1)*keys]
 		for i := range len(group.Bounds) - 1 {
-			from, to := group.Bounds[i], group.Bounds[i+1]
+			from, to := int(group.Bounds[i]), int(group.Bounds[i+1])
 			for p := from; p < to; p++ {
-				first[p], last[p] = from, to
+				first[p], last[p] = int32(s.First(from, p)), int32(s.Last(to, p))
 			}
 		}
 		for h := group.From; h < group.To; h++ {
@@ -262,13 +264,13 @@ func tableValues(s kernels.Segments, keys, heads int) []int32 {
 }
 
 func equal(a, b kernels.Segments) bool {
-	return slices.EqualFunc(a.Groups, b.Groups, func(x, y kernels.HeadGroup) bool {
+	return a.Window == b.Window && slices.EqualFunc(a.Groups, b.Groups, func(x, y kernels.HeadGroup) bool {
 		return x.From == y.From && x.To == y.To && slices.Equal(x.Bounds, y.Bounds)
 	})
 }
 
 func clone(s kernels.Segments) kernels.Segments {
-	c := kernels.Segments{Offset: s.Offset}
+	c := kernels.Segments{Offset: s.Offset, Window: s.Window}
 	for _, g := range s.Groups {
 		g.Bounds = slices.Clone(g.Bounds)
 		c.Groups = append(c.Groups, g)

@@ -9,3 +9,41 @@ func (b *Backend) AdapterNorms(kernels.Tensor, kernels.Linear) { panic("cuda: Ad
 
 // LogitLoss panics: there are no adapters of heads here.
 func (b *Backend) LogitLoss(_, _, _, _ kernels.Tensor, _ float32) { panic("cuda: LogitLoss") }
+
+// unsupported is what the operators of this file panic with: whoever chooses the device refuses
+// models that need them.
+const unsupported = "cuda: this operator is not on the GPU yet"
+
+// refuseCap panics if scores or logits are bounded.
+func refuseCap(limit float32) {
+	if limit > 0 {
+		panic(unsupported)
+	}
+}
+
+// LayerNorm implements kernels.Backend.
+func (b *Backend) LayerNorm(y, mean, rstd, x, w, shift kernels.Tensor, eps float32) {
+	panic(unsupported)
+}
+
+// LayerNormGrad implements kernels.Backend.
+func (b *Backend) LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
+	panic(unsupported)
+}
+
+// AddBias implements kernels.Backend.
+func (b *Backend) AddBias(y, v kernels.Tensor) { panic(unsupported) }
+
+// BiasGrad implements kernels.Backend.
+func (b *Backend) BiasGrad(db, dy kernels.Tensor) { panic(unsupported) }
+
+// GELU implements kernels.Backend.
+func (b *Backend) GELU(y, x, up kernels.Tensor, form kernels.GELU) { panic(unsupported) }
+
+// GELUGrad implements kernels.Backend.
+func (b *Backend) GELUGrad(dx, dup, dy, x, up kernels.Tensor, form kernels.GELU) {
+	panic(unsupported)
+}
+
+// SoftCap implements kernels.Backend.
+func (b *Backend) SoftCap(y kernels.Tensor, limit float32) { panic(unsupported) }

@@ -40,6 +40,7 @@ func lossScratch(w kernels.Weight, d kernels.DType, rows int, grad bool) (logits
 func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	targets, weights kernels.Tensor, scale float32) {
 	check.CrossEntropy(losses, dh, dw, h, l, targets, weights)
+	refuseCap(l.Cap)
 	check.Targets(b.recall("CrossEntropy", targets), l.W.Out())
 	c := &loss{b: b, in: matrixOf(h), losses: address(losses), targets: address(targets),
 		weights: address(weights), scale: scale}

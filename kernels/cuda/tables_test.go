@@ -14,22 +14,29 @@ import (
 // TestTables holds the tables that the kernels read against what each query sees by definition.
 func TestTables(t *testing.T) {
 	for _, e := range pattern.Table() {
-		l := pattern.Layout{DocLens: []int32{7, 1, 12, 5}, Heads: 5, Group: 4}
-		const keys = 25
-		s := e.Pattern(l)
-		v := tableValues(s, keys, l.Heads)
-		n := keys * len(s.Groups)
-		first, last, group := v[:n], v[n:2*n], v[2*n:]
-		for h := range l.Heads {
-			g := int(group[h])
-			for i := range keys {
-				for j := range keys {
-					sees := int(first[g*keys+i]) <= j && j <= i
-					seen := j <= i && i < int(last[g*keys+j])
-					if want := attention.Sees(s, h, i, j); sees != want || seen != want {
-						t.Fatalf("%s: head %d, query %d, key %d: %v by the query's table, %v by the key's, "+
-							"want %v", e.Name, h, i, j, sees, seen, want)
-					}
+		checkTables(t, e, 0)
+		checkTables(t, e, 3)
+	}
+}
+
+func checkTables(t *testing.T, e pattern.Entry, window int) {
+	t.Helper()
+	l := pattern.Layout{DocLens: []int32{7, 1, 12, 5}, Heads: 5, Group: 4}
+	const keys = 25
+	s := e.Pattern(l)
+	s.Window = window
+	v := tableValues(s, keys, l.Heads)
+	n := keys * len(s.Groups)
+	first, last, group := v[:n], v[n:2*n], v[2*n:]
+	for h := range l.Heads {
+		g := int(group[h])
+		for i := range keys {
+			for j := range keys {
+				sees := int(first[g*keys+i]) <= j && j <= i
+				seen := j <= i && i < int(last[g*keys+j])
+				if want := attention.Sees(s, h, i, j); sees != want || seen != want {
+					t.Fatalf("%s: head %d, query %d, key %d: %v by the query's table, %v by the key's, "+
+						"want %v", e.Name, h, i, j, sees, seen, want)
 				}
 			}
 		}

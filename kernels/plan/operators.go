@@ -10,9 +10,14 @@ const (
 	perNorm        = 4  // square and sum; two products
 	perNormGrad    = 7  // dy·w, its product with x, sum; two products, difference, +=
 	perNormWeight  = 3  // two products, +=
+	perLayer       = 8  // sum; difference, square and sum; difference, two products, sum
+	perLayerGrad   = 10 // perNormGrad, the sum of dy·w, its difference, x - mean
 	perTurn        = 3  // two products, sum
 	perGate        = 5  // σ: exp, sum, quotient; two products
 	perGateGrad    = 11 // σ; two products for du; four products, sum and difference for dg
+	perGELU        = 9  // argument: three; exp, sum, quotient; product by x, by up
+	perGELUGrad    = 16
+	perCap         = 4  // quotient, exp, sum, quotient
 	perSoftmax     = 5  // scale, difference, exp, sum, quotient
 	perSoftmaxGrad = 6  // scale, difference, exp; difference, two products for dz
 	perAdam        = 17 // g scaled; m: 3; v: 4; two corrections; root, sum, quotient; decay; p: 2
@@ -56,6 +61,52 @@ func (b *Backend) RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
 		n += perNormWeight
 	}
 	b.count("RMSNormGrad", n*float64(x.Len()))
+}
+
+// LayerNorm counts.
+func (b *Backend) LayerNorm(y, mean, rstd, x, w, shift kernels.Tensor, _ float32) {
+	check.LayerNorm(y, mean, rstd, x, w, shift)
+	b.count("LayerNorm", perLayer*float64(x.Len()))
+}
+
+// LayerNormGrad counts.
+func (b *Backend) LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
+	check.LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd)
+	n := float64(perLayerGrad)
+	if !dw.IsZero() {
+		n += perNormWeight + 1
+	}
+	b.count("LayerNormGrad", n*float64(x.Len()))
+}
+
+// AddBias counts a sum an element.
+func (b *Backend) AddBias(y, v kernels.Tensor) {
+	check.AddBias(y, v)
+	b.count("AddBias", float64(y.Len()))
+}
+
+// BiasGrad counts a sum an element.
+func (b *Backend) BiasGrad(db, dy kernels.Tensor) {
+	check.BiasGrad(db, dy)
+	b.count("BiasGrad", float64(dy.Len()))
+}
+
+// GELU counts.
+func (b *Backend) GELU(y, x, up kernels.Tensor, _ kernels.GELU) {
+	check.GELU(y, x, up)
+	b.count("GELU", perGELU*float64(y.Len()))
+}
+
+// GELUGrad counts.
+func (b *Backend) GELUGrad(dx, dup, dy, x, up kernels.Tensor, _ kernels.GELU) {
+	check.GELUGrad(dx, dup, dy, x, up)
+	b.count("GELUGrad", perGELUGrad*float64(dy.Len()))
+}
+
+// SoftCap counts.
+func (b *Backend) SoftCap(y kernels.Tensor, limit float32) {
+	check.SoftCap(y, limit)
+	b.count("SoftCap", perCap*float64(y.Len()))
 }
 
 // RoPE counts.
@@ -149,6 +200,12 @@ func pairs(s kernels.Segments, queries int) (n float64) {
 			// The query at key p sees p-start+1 keys.
 			first := max(start, int64(s.Offset))
 			last := min(end, int64(s.Offset+queries)) - 1
+			if s.Window > 0 {
+				// From this key on, queries see Window keys.
+				full := max(first, start+int64(s.Window)-1)
+				seen += max(0, last-full+1) * int64(s.Window)
+				last = min(last, full-1)
+			}
 			if first <= last {
 				seen += (last - first + 1) * (first + last - 2*start + 2) / 2
 			}
@@ -161,7 +218,7 @@ func pairs(s kernels.Segments, queries int) (n float64) {
 // Attention counts two products of Dh a pair of query and key, and the softmax.
 func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, _ float32) {
 	check.Attention(o, lse, q, k, v, s)
-	b.count("Attention", pairs(s, q.Dim(0))*(4*float64(q.Dim(2))+perSoftmax))
+	b.count("Attention", pairs(s, q.Dim(0))*(4*float64(q.Dim(2))+perScore(s)+perSoftmax))
 }
 
 // AttentionGrad counts five products of Dh a pair, one of which computes the scores again, and the
@@ -169,7 +226,15 @@ func (b *Backend) Attention(o, lse, q, k, v kernels.Tensor, s kernels.Segments, 
 func (b *Backend) AttentionGrad(dq, dk, dv, do, o, lse, q, k, v kernels.Tensor, s kernels.Segments,
 	_ float32) {
 	check.AttentionGrad(dq, dk, dv, do, o, lse, q, k, v, s)
-	b.count("AttentionGrad", pairs(s, q.Dim(0))*(10*float64(q.Dim(2))+perSoftmaxGrad))
+	b.count("AttentionGrad", pairs(s, q.Dim(0))*(10*float64(q.Dim(2))+2*perScore(s)+perSoftmaxGrad))
+}
+
+// perScore counts what bounds a score.
+func perScore(s kernels.Segments) float64 {
+	if s.Cap > 0 {
+		return perCap
+	}
+	return 0
 }
 
 // SwiGLU counts.
@@ -190,6 +255,9 @@ func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linea
 	check.CrossEntropy(losses, dh, dw, h, l, targets, weights)
 	t, d, v := h.Dim(0), l.W.In(), l.W.Out()
 	n := product(t, v, d) + perSoftmax*float64(t)*float64(v)
+	if l.Cap > 0 {
+		n += perCap * float64(t) * float64(v)
+	}
 	if !dh.IsZero() {
 		n += product(t, d, v)
 	}

@@ -121,10 +121,11 @@ func TestTotalPeak(t *testing.T) {
 // TestAttentionWork counts the pairs of query and key one by one.
 func TestAttentionWork(t *testing.T) {
 	for _, e := range pattern.Table() {
-		for _, offset := range []int{0, 5, 12} {
+		for _, c := range [][2]int{{0, 0}, {5, 0}, {12, 0}, {0, 1}, {0, 3}, {5, 2}, {12, 4}, {0, 50}} {
 			const keys, heads, d = 13, 3, 8
+			offset := c[0]
 			s := e.Pattern(pattern.Layout{DocLens: []int32{6, 7}, Heads: heads, Group: 4})
-			s.Offset = offset
+			s.Offset, s.Window = offset, c[1]
 			pairs := 0
 			for h := range heads {
 				for i := range keys - offset {
@@ -140,7 +141,8 @@ func TestAttentionWork(t *testing.T) {
 			q, k := a.Alloc(kernels.F32, keys-offset, heads, d), a.Alloc(kernels.F32, keys, 1, d)
 			b.Attention(q, a.Alloc(kernels.F32, heads, keys-offset), q, k, k, s, 1)
 			if want := float64(pairs * (2*2*d + 5)); b.FLOPs() != want {
-				t.Errorf("%s after %d keys: %g operations, want %g", e.Name, offset, b.FLOPs(), want)
+				t.Errorf("%s after %d keys, window %d: %g operations, want %g", e.Name, offset, c[1],
+					b.FLOPs(), want)
 			}
 		}
 	}

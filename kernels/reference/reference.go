@@ -6,14 +6,18 @@ import (
 	"longlora/kernels"
 	"longlora/kernels/adamw"
 	"longlora/kernels/attention"
+	"longlora/kernels/bias"
 	"longlora/kernels/check"
 	"longlora/kernels/crossentropy"
 	"longlora/kernels/embedding"
+	"longlora/kernels/gelu"
+	"longlora/kernels/layernorm"
 	"longlora/kernels/linear"
 	"longlora/kernels/llmint8"
 	"longlora/kernels/nf4"
 	"longlora/kernels/rmsnorm"
 	"longlora/kernels/rope"
+	"longlora/kernels/softcap"
 	"longlora/kernels/swiglu"
 )
 
@@ -143,6 +147,27 @@ func (b *Of[F]) RMSNormGrad(dx, dw, dy, x, w, rstd kernels.Tensor) {
 	store(dw, sumW)
 }
 
+// LayerNorm computes y, mean and rstd.
+func (b *Of[F]) LayerNorm(y, mean, rstd, x, w, shift kernels.Tensor, eps float32) {
+	check.LayerNorm(y, mean, rstd, x, w, shift)
+	out, m, r := make([]F, y.Len()), make([]F, mean.Len()), make([]F, rstd.Len())
+	layernorm.Reference(out, m, r, load[F](x), load[F](w), load[F](shift), F(eps))
+	store(y, out)
+	store(mean, m)
+	store(rstd, r)
+}
+
+// LayerNormGrad computes dx +=, dw += and db +=.
+func (b *Of[F]) LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
+	check.LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd)
+	sumX, sumW, sumB := load[F](dx), load[F](dw), load[F](db)
+	layernorm.ReferenceGrad(sumX, sumW, sumB, load[F](dy), load[F](x), load[F](w), load[F](mean),
+		load[F](rstd))
+	store(dx, sumX)
+	store(dw, sumW)
+	store(db, sumB)
+}
+
 // RoPE rotates x.
 func (b *Of[F]) RoPE(x, cos, sin, pos kernels.Tensor, inverse bool) {
 	check.RoPE(x, cos, sin, pos)
@@ -209,6 +234,22 @@ func (b *Of[F]) AdapterNorms(norms kernels.Tensor, l kernels.Linear) {
 	store(norms, out)
 }
 
+// AddBias computes y[t] += v.
+func (b *Of[F]) AddBias(y, v kernels.Tensor) {
+	check.AddBias(y, v)
+	out := load[F](y)
+	bias.Reference(out, load[F](v))
+	store(y, out)
+}
+
+// BiasGrad computes db += Σ dy[t].
+func (b *Of[F]) BiasGrad(db, dy kernels.Tensor) {
+	check.BiasGrad(db, dy)
+	sum := load[F](db)
+	bias.ReferenceGrad(sum, load[F](dy))
+	store(db, sum)
+}
+
 func shape(q, k kernels.Tensor) attention.Shape {
 	return attention.Shape{
 		Queries: q.Dim(0), Keys: k.Dim(0), Heads: q.Dim(1), KVHeads: k.Dim(1), HeadDim: q.Dim(2),
@@ -253,6 +294,31 @@ func (b *Of[F]) SwiGLUGrad(dgate, dup, dy, gate, up kernels.Tensor) {
 	store(dup, u)
 }
 
+// GELU computes y = gelu(x)·up.
+func (b *Of[F]) GELU(y, x, up kernels.Tensor, form kernels.GELU) {
+	check.GELU(y, x, up)
+	out := make([]F, y.Len())
+	gelu.Reference(out, load[F](x), load[F](up), form)
+	store(y, out)
+}
+
+// GELUGrad overwrites dx and dup.
+func (b *Of[F]) GELUGrad(dx, dup, dy, x, up kernels.Tensor, form kernels.GELU) {
+	check.GELUGrad(dx, dup, dy, x, up)
+	v, u := load[F](x), load[F](up)
+	gelu.ReferenceGrad(v, u, load[F](dy), v, u, form)
+	store(dx, v)
+	store(dup, u)
+}
+
+// SoftCap computes y = limit·tanh(y/limit).
+func (b *Of[F]) SoftCap(y kernels.Tensor, limit float32) {
+	check.SoftCap(y, limit)
+	out := load[F](y)
+	softcap.Reference(out, F(limit))
+	store(y, out)
+}
+
 // CrossEntropy computes losses and, if dh is present, gradients.
 func (b *Of[F]) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	targets, weights kernels.Tensor, scale float32) {
@@ -261,7 +327,7 @@ func (b *Of[F]) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	check.Targets(target, head.Out)
 	out, gh, gw := make([]F, losses.Len()), load[F](dh), load[F](dw)
 	crossentropy.Reference(out, gh, gw, load[F](h), head.W, target, load[F](weights), F(scale),
-		head.In)
+		F(l.Cap), head.In)
 	store(losses, out)
 	store(dh, gh)
 	store(dw, gw)

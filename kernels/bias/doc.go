@@ -1,0 +1,2 @@
+// Package bias adds a vector to rows: y[t] += b. Gradient: db += Σ over rows of dy[t].
+package bias
