@@ -38,6 +38,8 @@ func Table() []Entry {
 	return []Entry{
 		{"full", "every earlier token of the document", false, Full},
 		{"s2", "the earlier tokens of its group; half the heads shift groups by half", true, S2},
+		{"local", "the earlier tokens of its group, which no head shifts", true, Local},
+		{"shifted", "the earlier tokens of its group; all heads shift groups by half", true, Shifted},
 	}
 }
 
@@ -68,14 +70,33 @@ func Full(l Layout) kernels.Segments {
 // i < s, else s + floor((i-s)/G)·G, where s = G/2. Both halves round down: of an odd number of
 // heads the larger half is shifted.
 func S2(l Layout) kernels.Segments {
-	if l.Group < 1 {
-		panic(fmt.Sprintf("pattern: group of %d tokens, want at least 1", l.Group))
-	}
-	docs, half := l.documents(), l.Heads/2
+	docs, half := l.grouped(), l.Heads/2
 	return segments(
 		kernels.HeadGroup{From: 0, To: half, Bounds: grouped(docs, l.Group, 0)},
 		kernels.HeadGroup{From: half, To: l.Heads, Bounds: grouped(docs, l.Group, l.Group/2)},
 	)
+}
+
+// Local is what all heads see that the first half of S2's see: nothing goes from one group to the
+// next. It is the paper's short attention, its pattern 1.
+func Local(l Layout) kernels.Segments {
+	return segments(kernels.HeadGroup{From: 0, To: l.Heads, Bounds: grouped(l.grouped(), l.Group, 0)})
+}
+
+// Shifted is what all heads see that the second half of S2's see, the paper's pattern 2. Layers of
+// Local and of Shifted in turn pass on from group to group what S2 does by heads.
+func Shifted(l Layout) kernels.Segments {
+	return segments(kernels.HeadGroup{
+		From: 0, To: l.Heads, Bounds: grouped(l.grouped(), l.Group, l.Group/2),
+	})
+}
+
+// grouped is documents for patterns that have groups.
+func (l Layout) grouped() []int32 {
+	if l.Group < 1 {
+		panic(fmt.Sprintf("pattern: group of %d tokens, want at least 1", l.Group))
+	}
+	return l.documents()
 }
 
 // grouped cuts each document at shift and then after every group tokens.

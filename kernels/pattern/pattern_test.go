@@ -63,6 +63,22 @@ func TestS2Formula(t *testing.T) {
 	})
 }
 
+// TestHalvesOfS2: Local is what S2's first heads see, Shifted what its last ones see.
+func TestHalvesOfS2(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLayout(t)
+		two := l
+		two.Heads = 2
+		s2 := S2(two).Groups
+		for i, of := range []Pattern{Local, Shifted} {
+			want := kernels.Segments{Groups: []kernels.HeadGroup{{To: l.Heads, Bounds: s2[i].Bounds}}}
+			if got := of(l); !equal(got, want) {
+				t.Fatalf("%+v: %v, want %v", l, got, want)
+			}
+		}
+	})
+}
+
 // TestContract is what every pattern keeps.
 func TestContract(t *testing.T) {
 	for _, e := range Table() {
@@ -139,10 +155,10 @@ func TestBadLayoutsPanic(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("S2(%+v) did not panic", l)
+					t.Errorf("Local(%+v) did not panic", l)
 				}
 			}()
-			S2(l)
+			Local(l)
 		}()
 	}
 }

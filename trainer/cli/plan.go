@@ -15,6 +15,7 @@ var planned = []string{
 	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_rank",
 	"engine", "weights",
 	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "attention", "group",
+	"attn_schedule", "attn_layers", "steps",
 }
 
 func planCommand() *cobra.Command {

@@ -11,6 +11,10 @@ type Segmenter func(docLens []int32) kernels.Segments
 // Layout says how rows become a micro-batch.
 type Layout struct {
 	Segments Segmenter
+	// Layers gives the segments of each layer, where they differ; nil: all have Segments'.
+	Layers func(docLens []int32) []kernels.Segments
+	// Name says in metrics by which pattern a step attended; empty: nothing.
+	Name string
 	// Across makes each row one document: attention and positions go on across its documents' ends,
 	// as upstream trained.
 	Across bool
@@ -35,6 +39,10 @@ func (y Layout) Join(rows []*Row) *model.Batch {
 		for p := range n {
 			b.Positions = append(b.Positions, p)
 		}
+	}
+	if y.Layers != nil {
+		b.Layers = y.Layers(lens)
+		return b
 	}
 	b.Segments = y.Segments(lens)
 	return b

@@ -88,6 +88,15 @@ func documents(c model.Config, seed uint64, every int, lens ...int32) *model.Bat
 	return b
 }
 
+// layered gives a batch's layers patterns of their own.
+func layered(c model.Config, b *model.Batch, lens ...int32) *model.Batch {
+	for l := range c.Layers {
+		of := []pattern.Pattern{pattern.Full, pattern.Local, pattern.Shifted}[l%3]
+		b.Layers = append(b.Layers, of(pattern.Layout{DocLens: lens, Heads: c.Heads, Group: 8}))
+	}
+	return b
+}
+
 // variants are kinds of training.
 func variants() map[string]model.Options {
 	lora := func(dropout float64, targets ...string) *model.LoRA {
@@ -169,7 +178,7 @@ func TestGradients(t *testing.T) {
 	for name, o := range variants() {
 		t.Run(name, func(t *testing.T) {
 			c := shape(false)
-			b := documents(c, 5, 2, 33, 1, 40)
+			b := layered(c, documents(c, 5, 2, 33, 1, 40), 33, 1, 40)
 			m := newModel(t, c, o)
 			read := func(g gradient) map[string][]float32 {
 				m.ZeroGrads()

@@ -39,7 +39,7 @@ func (s *step) layer(x *G.Node, l int) *G.Node {
 	q := s.rotate(s.linear(h, l, "self_attn.q_proj", nil))
 	k := s.rotate(s.linear(h, l, "self_attn.k_proj", nil))
 	v := s.linear(h, l, "self_attn.v_proj", nil)
-	x = s.linear(s.attention(q, k, v), l, "self_attn.o_proj", x)
+	x = s.linear(s.attention(l, q, k, v), l, "self_attn.o_proj", x)
 	h = s.norm(x, all.Lookup(model.Module(l, "post_attention_layernorm.weight")))
 	gate := s.linear(h, l, "mlp.gate_proj", nil)
 	up := s.linear(h, l, "mlp.up_proj", nil)

@@ -154,20 +154,20 @@ func (y *linear) gradients(trained []*model.Param, d []kernels.Tensor) (g kernel
 	return g
 }
 
-// attention is segmented causal attention.
-func (s *step) attention(q, k, v *G.Node) *G.Node {
+// attention is segmented causal attention, as a layer's.
+func (s *step) attention(layer int, q, k, v *G.Node) *G.Node {
 	c := s.m.Config()
 	o, lse := s.f32(q.Shape()...), s.f32(c.Heads, s.tokens)
 	return s.apply(&operator{
 		name: "attention", results: []kernels.Tensor{o, lse}, passes: -1, overwrites: true,
 		run: func(in []kernels.Tensor) {
 			s.backend.Attention(s.heads(o), lse, s.heads(in[0]), s.heads(in[1]), s.heads(in[2]),
-				s.batch.Segments, c.AttentionScale())
+				s.batch.At(layer), c.AttentionScale())
 		},
 		back: func(d []kernels.Tensor, dy kernels.Tensor, in []kernels.Tensor) {
 			s.backend.AttentionGrad(s.heads(d[0]), s.heads(d[1]), s.heads(d[2]), s.heads(dy),
 				s.heads(o), lse, s.heads(in[0]), s.heads(in[1]), s.heads(in[2]),
-				s.batch.Segments, c.AttentionScale())
+				s.batch.At(layer), c.AttentionScale())
 		},
 	}, q, k, v)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"longlora/trainer/attention"
 )
 
 // NotesName is the file of this project's own fields, in model and adapter folders.
@@ -26,9 +28,12 @@ type Notes struct {
 	// Method is "lora", "full" or "pretrain"; Train the groups of base parameters trained in full.
 	Method string   `json:"method,omitempty"`
 	Train  []string `json:"train,omitempty"`
-	// Pattern is the attention of training, Group its group size in tokens.
+	// Pattern is the attention of training, Group its group size in tokens; "scheduled" stands for what
+	// Attention says.
 	Pattern string `json:"pattern,omitempty"`
 	Group   int    `json:"group,omitempty"`
+	// Attention says by what each step and layer attended, if that was not one pattern.
+	Attention *attention.Plan `json:"attention,omitempty"`
 	// Steps counts the optimizer's steps; Dataset and Tokenizer are digests of what was read.
 	Steps     int    `json:"steps,omitempty"`
 	Dataset   string `json:"dataset,omitempty"`

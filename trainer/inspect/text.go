@@ -61,6 +61,9 @@ func writeNotes(n *hf.Notes, line func(name, format string, args ...any)) {
 			line(f.name, "%s", f.value)
 		}
 	}
+	if n.Attention != nil {
+		line("attended by", "%s", n.Attention)
+	}
 	if n.Group > 0 {
 		line("group", "%d tokens", n.Group)
 	}

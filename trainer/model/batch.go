@@ -16,6 +16,8 @@ type Batch struct {
 	Weights []float32
 	// Segments says which keys each query sees, among the T tokens.
 	Segments kernels.Segments
+	// Layers has the segments of each layer, where they differ; nil: all have Segments.
+	Layers []kernels.Segments
 	// Seed determines the masks of the adapters' dropout.
 	Seed uint64
 }
@@ -45,6 +47,14 @@ func Full(keys, heads, cached int) kernels.Segments {
 	}
 }
 
+// At returns the segments of a layer.
+func (b *Batch) At(layer int) kernels.Segments {
+	if b.Layers != nil {
+		return b.Layers[layer]
+	}
+	return b.Segments
+}
+
 // Check refuses what the operators would not survive. Gradient, Losses and Logits call it.
 func (m *Model) Check(b *Batch) error {
 	n := len(b.IDs)
@@ -69,10 +79,16 @@ func (m *Model) Check(b *Batch) error {
 			return fmt.Errorf("batch: target %d at %d outside vocabulary %d", id, t, m.config.Vocab)
 		}
 	}
-	for _, g := range b.Segments.Groups {
-		if last := len(g.Bounds) - 1; last < 1 || int(g.Bounds[last]) != n {
-			return fmt.Errorf("batch: segments of heads [%d, %d) do not end at token %d",
-				g.From, g.To, n)
+	if b.Layers != nil && len(b.Layers) != m.config.Layers {
+		return fmt.Errorf("batch: segments of %d layers, the model has %d",
+			len(b.Layers), m.config.Layers)
+	}
+	for l := range m.config.Layers {
+		for _, g := range b.At(l).Groups {
+			if last := len(g.Bounds) - 1; last < 1 || int(g.Bounds[last]) != n {
+				return fmt.Errorf("batch: segments of heads [%d, %d) do not end at token %d",
+					g.From, g.To, n)
+			}
 		}
 	}
 	return nil

@@ -7,8 +7,17 @@ type pass struct {
 	tokens   int
 	ids, pos kernels.Tensor // I32 [T]
 	segments kernels.Segments
-	seed     uint64   // of dropout; 0: none
-	cache    *Decoder // keys and values of the tokens before; nil: there are none
+	each     []kernels.Segments // of each layer; nil: segments
+	seed     uint64             // of dropout; 0: none
+	cache    *Decoder           // keys and values of the tokens before; nil: there are none
+}
+
+// at returns the segments of a layer.
+func (p *pass) at(layer int) kernels.Segments {
+	if p.each != nil {
+		return p.each[layer]
+	}
+	return p.segments
 }
 
 // keyValues are a layer's keys and values: those of the pass's tokens [T, Hkv·Dh], and all that its
@@ -76,7 +85,7 @@ func (m *Model) attend(p *pass, y *layer, a *activations, output bool) {
 	m.b.RoPE(m.perHead(a.kv.k), m.cos, m.sin, p.pos, false)
 	if !output {
 		m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
-			p.segments, m.config.AttentionScale())
+			p.at(y.index), m.config.AttentionScale())
 	}
 	m.b.Copy(a.x1, a.x)
 	m.b.Linear(a.x1, a.o, y.linear[oProj].operand(p.seed, 0), a.u[oProj], true)
@@ -123,7 +132,7 @@ func (m *Model) attendBackward(p *pass, y *layer, a *activations, dx kernels.Ten
 	dq := m.act(t, c.Heads*c.HeadDim)
 	dk, dv := m.act(t, c.KVHeads*c.HeadDim), m.act(t, c.KVHeads*c.HeadDim)
 	m.b.AttentionGrad(m.perHead(dq), m.perHead(dk), m.perHead(dv), m.perHead(do), m.perHead(a.o),
-		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.segments, c.AttentionScale())
+		a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v), p.at(y.index), c.AttentionScale())
 	m.b.RoPE(m.perHead(dq), m.cos, m.sin, p.pos, true)
 	m.b.RoPE(m.perHead(dk), m.cos, m.sin, p.pos, true)
 	for from := 0; from < t; from += m.mlpRows {

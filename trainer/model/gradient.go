@@ -67,7 +67,8 @@ func (m *Model) ZeroGrads() {
 // begin copies a batch's integers to the backend.
 func (m *Model) begin(b *Batch, seed uint64) pass {
 	n := len(b.IDs)
-	p := pass{tokens: n, segments: b.Segments, seed: seed, ids: m.ints(n), pos: m.ints(n)}
+	p := pass{tokens: n, segments: b.Segments, each: b.Layers, seed: seed,
+		ids: m.ints(n), pos: m.ints(n)}
 	m.b.WriteInts(p.ids, b.IDs)
 	m.b.WriteInts(p.pos, b.Positions)
 	return p

@@ -32,10 +32,14 @@ type Config struct {
 	// Context is the most tokens of a sequence and the length that RoPE is extended to; 0: the
 	// shards' own.
 	Context int `yaml:"context" usage:"longest sequence in tokens; 0: the shards' context"`
-	// Attention is one of Attentions: auto is s2, and full for a model trained from scratch.
-	Attention string `yaml:"attention" usage:"s2, full, or auto: full with --init, else s2"`
-	// Group is S²-Attn's group size in tokens; 0: a quarter of the context.
-	Group           int  `yaml:"group" usage:"S2 group size in tokens; 0: a quarter of the context"`
+	// Attention is a pattern of kernels/pattern, or auto: s2, and full for a model trained from scratch.
+	Attention string `yaml:"attention" usage:"pattern: s2, full, local, shifted, or auto: full with --init, else s2"`
+	// AttnSchedule names the patterns of shares of the steps, in order; then Attention is auto.
+	AttnSchedule []string `yaml:"attn_schedule,omitempty" usage:"patterns by share of the steps, as s2:0.8,full:0.2; s2@512 has groups of 512"`
+	// AttnLayers names layers that keep to a pattern of their own at every step.
+	AttnLayers []string `yaml:"attn_layers,omitempty" usage:"layers with a pattern of their own, as 0-3:full,4-:s2; the others follow the steps'"`
+	// Group is the group size in tokens of patterns that name none; 0: a quarter of the context.
+	Group           int  `yaml:"group" usage:"group size of S2 in tokens; 0: a quarter of the context"`
 	AcrossDocuments bool `yaml:"across_documents" usage:"let packed documents see those before them"`
 	// Rope is the kind of extension when the context is longer than the model's, as rope.Extend
 	// takes it.
@@ -98,7 +102,7 @@ type Config struct {
 	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
 }
 
-// The values of Config.Attention.
+// Values of Config.Attention, which takes the names of kernels/pattern too.
 const (
 	AttentionAuto = "auto"
 	AttentionS2   = "s2"

@@ -19,7 +19,7 @@ func (c *Config) Fields() []Field {
 	all := make([]Field, v.NumField())
 	for i := range all {
 		f := v.Type().Field(i)
-		key := f.Tag.Get("yaml")
+		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 		all[i] = Field{
 			Key: key, Flag: strings.ReplaceAll(key, "_", "-"), Usage: f.Tag.Get("usage"),
 			Value: v.Field(i).Addr().Interface(),

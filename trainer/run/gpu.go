@@ -12,8 +12,8 @@ import (
 	"longlora/kernels/cpu"
 	"longlora/kernels/cuda"
 	"longlora/kernels/machine"
-	"longlora/kernels/pattern"
 	"longlora/kernels/plan"
+	"longlora/trainer/attention"
 	"longlora/trainer/device"
 	"longlora/trainer/model"
 )
@@ -158,22 +158,29 @@ func (r *Run) gpuTable(w io.Writer) error {
 		"predicted %.0f tokens/s, if products run at 600 TFLOP/s, attention at 250 forward and 170\n"+
 		"backward, memory at 3.5 TB/s: assumed of one H200 and not measured\n", mib(r.need.Host),
 		tokens/seconds)
-	if err != nil || r.Config.Attention != AttentionS2 {
+	sparse := r.attends.TotalCost(r.model.Model.Layers, r.Config.Context, r.model.Model.Heads) < 1
+	if err != nil || !sparse {
 		return err
 	}
 	full := *r
-	full.Config.Attention = AttentionFull
+	full.attends = attention.Plan{Phases: []attention.Phase{{
+		From: 1, To: 1, Choice: attention.Choice{Pattern: AttentionFull},
+	}}}
 	longer, err := full.seconds()
 	if err != nil {
 		return err
 	}
 	gain := longer / seconds
+	name := "S2"
+	if len(r.attends.Phases)+len(r.attends.Layers) > 1 || r.Config.Attention != AttentionS2 {
+		name = "this attention"
+	}
 	advice := "it is the better choice where quality matters"
 	if gain > worthwhile {
-		advice = "S2 is worth it"
+		advice = name + " is worth it"
 	}
-	_, err = fmt.Fprintf(w, "full attention: %.0f tokens/s, S2 gains %.2fx: %s\n",
-		tokens/longer, gain, advice)
+	_, err = fmt.Fprintf(w, "full attention: %.0f tokens/s, %s gains %.2fx: %s\n",
+		tokens/longer, name, gain, advice)
 	return err
 }
 
@@ -181,8 +188,21 @@ func (r *Run) gpuTable(w io.Writer) error {
 // model has in evaluation, costs less than what training without it may lose.
 const worthwhile = 1.25
 
-// seconds is the time of a micro-batch's gradient, at assumed rates.
-func (r *Run) seconds() (s float64, err error) {
+// seconds is the time of a micro-batch's gradient, at assumed rates: the mean over the steps.
+func (r *Run) seconds() (mean float64, err error) {
+	steps := r.attends.Phases[len(r.attends.Phases)-1].To
+	for i, phase := range r.attends.Phases {
+		s, err := r.secondsOf(i)
+		if err != nil {
+			return 0, err
+		}
+		mean += s * float64(phase.To-phase.From+1) / float64(steps)
+	}
+	return mean, nil
+}
+
+// secondsOf is seconds in a phase.
+func (r *Run) secondsOf(phase int) (s float64, err error) {
 	p := cuda.NewPlanner(cuda.Assumed())
 	m, err := model.New(p, r.model.Model, r.planOptions())
 	if err != nil {
@@ -190,13 +210,13 @@ func (r *Run) seconds() (s float64, err error) {
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	before := p.Seconds()
-	_, err = m.Gradient(r.like(), 1)
+	_, err = m.Gradient(r.like(phase), 1)
 	return p.Seconds() - before, err
 }
 
 // like is a micro-batch that a plan counts: documents as long as the context, under the attention of
-// training.
-func (r *Run) like() *model.Batch {
+// a phase of the training.
+func (r *Run) like(phase int) *model.Batch {
 	tokens, context := r.Config.microTokens(), r.Config.Context
 	b := model.Blank(tokens, r.model.Model.Heads)
 	var lens []int32
@@ -206,10 +226,6 @@ func (r *Run) like() *model.Batch {
 	for i := range b.Positions {
 		b.Positions[i] = int32(i % context)
 	}
-	how, group := pattern.Full, 1
-	if r.Config.Attention == AttentionS2 {
-		how, group = pattern.S2, r.Config.Group
-	}
-	b.Segments = how(pattern.Layout{DocLens: lens, Heads: r.model.Model.Heads, Group: group})
+	b.Layers = r.attends.Each(phase, r.model.Model.Layers, lens, r.model.Model.Heads)
 	return b
 }

@@ -19,14 +19,30 @@ var free = []string{
 	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
 }
 
+// newer are the options that came after runs were recorded. At their defaults a run is what it was.
+var newer = []string{"engine", "attn_schedule", "attn_layers"}
+
+// anyLength reports whether no step depends on the number of steps.
+func (r *Run) anyLength() bool {
+	return r.Config.Schedule == "constant" && len(r.attends.Phases) == 1
+}
+
 // identity is all that a run's result depends on, with digests of what it reads.
 func (r *Run) identity() (map[string]any, error) {
 	id := map[string]any{"command": r.Command, "dataset": r.dataset.Manifest().Digest}
-	for _, f := range r.Config.Fields() {
-		longer := f.Key == "steps" && r.Config.Schedule == "constant"  // no step depends on their number
-		native := f.Key == "engine" && r.Config.Engine == EngineNative // as before there was a choice
-		if !longer && !native && !slices.Contains(free, f.Key) {
-			id[f.Key] = reflect.ValueOf(f.Value).Elem().Interface()
+	usual := Defaults()
+	defaults := usual.Fields()
+	for i, f := range r.Config.Fields() {
+		value := reflect.ValueOf(f.Value).Elem().Interface()
+		same := reflect.DeepEqual(value, reflect.ValueOf(defaults[i].Value).Elem().Interface())
+		if empty, ok := value.([]string); ok && len(empty) == 0 {
+			same = true
+		}
+		switch {
+		case f.Key == "steps" && r.anyLength(), slices.Contains(free, f.Key):
+		case same && slices.Contains(newer, f.Key): // as before there was a choice
+		default:
+			id[f.Key] = value
 		}
 	}
 	if r.adapter != nil {

@@ -116,7 +116,8 @@ func (r *Run) setMemory(context.Context) error {
 	if r.need.Total() <= budget {
 		return nil
 	}
-	like := r.like()
+	shape := r.model.Model
+	like := r.like(r.attends.Costliest(shape.Layers, c.Context, shape.Heads))
 	rest := r.need.Total() - r.need.Activations()
 	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest, 0)
 	if err != nil {
@@ -194,12 +195,14 @@ func (r *Run) Describe(w io.Writer) error {
 	_, err = fmt.Fprintf(w, `# trainer %s
 %s# shards      %s, %d sequences, %d tokens in split %s
 # rope        %s, factor %g, %d positions (%d before any extension)
+# attention   %s
 # parameters  %d, of which %d are trained
 # memory      %s: weights %s, gradients and moments %s, activations %s,
 #             process %s
 # again       %s
 `, r.Command, text, m.Name, rows, tokens, r.Config.Split,
 		r.model.RoPE.Kind, r.model.RoPE.Factor, r.model.RoPE.Max, r.model.RoPE.Original,
+		r.describeAttention(),
 		r.need.Parameters, r.need.Trained, mib(r.need.Total()), mib(r.need.Weights()),
 		mib(r.need.Optimizer), mib(r.need.Activations()), mib(r.need.Tables+r.need.Process),
 		strings.Join(r.describeAgain(), "; "))

@@ -13,6 +13,7 @@ import (
 	"longlora/schemas"
 	"longlora/schemas/ipc/flight"
 	"longlora/schemas/shard"
+	"longlora/trainer/attention"
 	"longlora/trainer/data"
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
@@ -34,6 +35,7 @@ type Run struct {
 	base    *hf.Folder    // nil: from scratch
 	adapter *peft.Adapter // that training goes on from; nil: a new one
 	model   hf.Config     // of what is trained, its RoPE extended
+	attends attention.Plan
 	need    Need
 	gpu     *gpu // nil: the CPU
 	// planned is the model's own context where its weights are not opened; 0: they are.
@@ -56,7 +58,7 @@ func Resolve(ctx context.Context, c Config, command string, stores store.Options
 		}
 	}()
 	for _, step := range []func(context.Context) error{
-		r.openShards, r.openModel, r.setDevice, r.setContext, r.setSteps, r.checkData, r.setMemory, r.fit,
+		r.openShards, r.openModel, r.setDevice, r.setSteps, r.setContext, r.checkData, r.setMemory, r.fit,
 	} {
 		if err := step(ctx); err != nil {
 			return r, err
@@ -162,19 +164,7 @@ func (r *Run) setContext(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.Attention == AttentionAuto {
-		c.Attention = AttentionS2
-		if scratch {
-			c.Attention = AttentionFull
-		}
-	}
-	switch {
-	case c.Attention == AttentionFull:
-		c.Group = 0
-	case c.Group == 0:
-		c.Group = max(c.Context/4, 1)
-	}
-	return nil
+	return r.setAttention()
 }
 
 // shardsContext returns the context that the shards were encoded for, or their longest sequence if

@@ -91,6 +91,9 @@ func tensors(m *model.Model, params model.Params, d safetensors.DType) []safeten
 	return all
 }
 
+// patternScheduled stands in notes for more than one pattern.
+const patternScheduled = "scheduled"
+
 // notes is what the folder says about its making.
 func (r *Run) notes(m *model.Model) hf.Notes {
 	c := &r.Config
@@ -98,6 +101,9 @@ func (r *Run) notes(m *model.Model) hf.Notes {
 		Context: max(c.Context, r.model.RoPE.Max), Original: r.model.RoPE.Original,
 		Method: c.Method, Pattern: c.Attention, Group: c.Group, Steps: c.Steps,
 		Dataset: r.dataset.Manifest().Digest, Backend: m.Backend().Name(),
+	}
+	if len(r.attends.Phases)+len(r.attends.Layers) > 1 {
+		n.Pattern, n.Attention = patternScheduled, &r.attends
 	}
 	if t := r.dataset.Manifest().Tokenizer; t != nil {
 		n.Tokenizer = t.Digest

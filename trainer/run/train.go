@@ -13,7 +13,6 @@ import (
 	"longlora/internal/atomicfile"
 	"longlora/kernels"
 	"longlora/kernels/cpu"
-	"longlora/kernels/pattern"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/limits"
@@ -138,9 +137,11 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	layouts := r.layouts()
 	l := &train.Loop{
-		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream, Layout: r.layout(),
-		State: state, Gradient: e.gradient,
+		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream,
+		Attention: func(step int) data.Layout { return layouts[r.attends.Phase(step)] },
+		State:     state, Gradient: e.gradient,
 		Observe: func(x train.Metrics) error {
 			_, err := fmt.Fprintln(o.Progress, x.Line(c.Steps))
 			return errors.Join(err, log.Write(x))
@@ -199,32 +200,14 @@ func (r *Run) compare(dir string, now checkpoint.State) error {
 // tier is a backend's name without its precision, which is an option of the run.
 func tier(backend string) string { return strings.TrimSuffix(backend, "/bf16") }
 
-// record writes the resolved configuration beside the results.
+// record writes the resolved configuration beside the results, and which steps attend by what.
 func (r *Run) record() error {
 	text, err := r.Config.YAML()
 	if err != nil {
 		return err
 	}
+	text = fmt.Appendf(nil, "# attention: %s\n%s", r.attends.String(), text)
 	return atomicfile.Write(filepath.Join(r.Config.Out, configName), text)
-}
-
-// layout is the attention of training.
-func (r *Run) layout() data.Layout {
-	how, group := pattern.Full, 1
-	if r.Config.Attention == AttentionS2 {
-		how, group = pattern.S2, r.Config.Group
-	}
-	return r.layoutOf(how, group)
-}
-
-func (r *Run) layoutOf(how pattern.Pattern, group int) data.Layout {
-	heads := r.model.Model.Heads
-	return data.Layout{
-		Across: r.Config.AcrossDocuments,
-		Segments: func(lens []int32) kernels.Segments {
-			return how(pattern.Layout{DocLens: lens, Heads: heads, Group: group})
-		},
-	}
 }
 
 // validate returns the weighted mean loss of the validation split, under full attention.
@@ -249,7 +232,7 @@ func (r *Run) validate(ctx context.Context, m *model.Model) (float64, error) {
 		}
 		rows = append(rows, row)
 	}
-	return meanLoss(m, rows, r.layoutOf(pattern.Full, 1), c.MicroTokens)
+	return meanLoss(m, rows, r.fullLayout(), c.MicroTokens)
 }
 
 func meanLoss(m *model.Model, rows []*data.Row, layout data.Layout, tokens int) (float64, error) {

@@ -35,7 +35,6 @@ func (c *Config) Validate() error {
 	if c.Context < 0 || c.Group < 0 {
 		bad("context is %d and group %d, want 0 or more", c.Context, c.Group)
 	}
-	oneOf("attention", c.Attention, AttentionAuto, AttentionS2, AttentionFull)
 	oneOf("method", c.Method, MethodLoRA, MethodFull)
 	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
 	oneOf("weights", c.Weights, "f32", "bf16", "nf4")
@@ -46,7 +45,7 @@ func (c *Config) Validate() error {
 			c.Epochs, c.EvalSequences, c.Threads)
 	}
 	_, err := c.memory()
-	all = append(all, c.validateEngine(), err)
+	all = append(all, c.validateAttention(), c.validateEngine(), err)
 	if c.Method == MethodLoRA {
 		all = append(all, c.lora().Validate())
 		for _, g := range c.Train { // PEFT has no way to save an adapter on what is trained in full

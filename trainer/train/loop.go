@@ -27,6 +27,8 @@ type Loop struct {
 	// Data stands at State.Position.
 	Data   *data.Stream
 	Layout data.Layout
+	// Attention gives the layout of a step, counted from 1; nil: Layout at every step.
+	Attention func(step int) data.Layout
 	// Gradient adds the gradient of scale·Σ weights·losses to the parameters' and returns the sum
 	// without scale; nil: the model's own.
 	Gradient func(b *model.Batch, scale float32) (float64, error)
@@ -126,7 +128,8 @@ func (l *Loop) update() (Metrics, error) {
 	if err != nil {
 		return Metrics{}, err
 	}
-	m := Metrics{LR: l.At(l.State.Step + 1), Epoch: l.State.Position.Epoch}
+	m := Metrics{LR: l.At(l.State.Step + 1), Epoch: l.State.Position.Epoch,
+		Attention: l.layout().Name}
 	var weight float64
 	for _, r := range rows {
 		weight += r.Weight()
@@ -178,8 +181,9 @@ func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
 	}
 	l.Model.ZeroGrads()
 	var sum float64
+	layout := l.layout()
 	for i, group := range data.Groups(rows, l.MicroTokens) {
-		b := l.Layout.Join(group)
+		b := layout.Join(group)
 		b.Seed = l.dropoutSeed(i)
 		s, err := l.Gradient(b, float32(1/weight))
 		if err != nil {
@@ -192,6 +196,14 @@ func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
 	}
 	sum, err := l.World.AllReduceScalar(sum)
 	return sum / weight, err
+}
+
+// layout is that of the step under way.
+func (l *Loop) layout() data.Layout {
+	if l.Attention != nil {
+		return l.Attention(l.State.Step + 1)
+	}
+	return l.Layout
 }
 
 // dropoutSeed differs for every micro-batch of every step and rank; it is never 0.

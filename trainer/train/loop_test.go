@@ -232,12 +232,49 @@ func TestTrainingLearns(t *testing.T) {
 
 // TestInterruptAndResume stops after each step and goes on with another number of threads.
 func TestInterruptAndResume(t *testing.T) {
+	stopAndGoOn(t, []int{1, 3, 7, 13}, prepare)
+}
+
+// TestResumeAttention stops around the steps at which the attention changes.
+func TestResumeAttention(t *testing.T) {
+	lay := func(of pattern.Pattern) data.Segmenter {
+		return func(lens []int32) kernels.Segments {
+			return of(pattern.Layout{DocLens: lens, Heads: shape.Heads, Group: 8})
+		}
+	}
+	change := 0
+	start := func(t testing.TB, dir string, threads int) *Loop {
+		l := prepare(t, dir, threads)
+		l.Attention = func(step int) data.Layout {
+			if step >= change {
+				return data.Layout{Segments: lay(pattern.Full), Name: "full"}
+			}
+			each := func(lens []int32) []kernels.Segments {
+				return []kernels.Segments{lay(pattern.Local)(lens), lay(pattern.S2)(lens)}
+			}
+			return data.Layout{Layers: each, Name: "local and s2"}
+		}
+		return l
+	}
+	var ends []map[string][]float32
+	for _, change = range []int{6, 7} { // a step more or less of one attention is another result
+		ends = append(ends, stopAndGoOn(t, []int{change - 2, change - 1, change}, start))
+	}
+	if slices.Equal(ends[0][model.EmbedName], ends[1][model.EmbedName]) {
+		t.Error("the step at which the attention changes makes no difference")
+	}
+}
+
+// stopAndGoOn requires that a run that is stopped after some step and goes on ends as one that was
+// not, and returns that end.
+func stopAndGoOn(t *testing.T, stops []int,
+	prepare func(testing.TB, string, int) *Loop) map[string][]float32 {
 	whole := prepare(t, t.TempDir(), 1)
 	if err := whole.Run(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	want := state(whole.Model)
-	for _, stop := range []int{1, 3, 7, 13} {
+	for _, stop := range stops {
 		dir := t.TempDir()
 		ctx, cancel := context.WithCancel(context.Background())
 		l := prepare(t, dir, 1)
@@ -259,6 +296,7 @@ func TestInterruptAndResume(t *testing.T) {
 		}
 		wantEqual(t, state(l.Model), want)
 	}
+	return want
 }
 
 // killed is the environment variable that makes a test process the victim of TestKillAndResume.

@@ -28,6 +28,8 @@ type Metrics struct {
 	// TokensPerSecond is that of this step, Seconds its time.
 	TokensPerSecond float64 `json:"tokens_per_second"`
 	Seconds         float64 `json:"seconds"`
+	// Attention is the pattern of this step, where it changes in the run.
+	Attention string `json:"attention,omitempty"`
 	// Left estimates the time to the last step, in seconds.
 	Left float64 `json:"eta_seconds"`
 	// Validation is the validation loss after this step, if it was taken.
