@@ -27,6 +27,7 @@ func main() {
 		gemmKernels()
 		packKernels()
 		brainKernels()
+		thinKernels()
 	case "peak":
 		build.ConstraintExpr("amd64")
 		peakLoops()

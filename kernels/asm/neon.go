@@ -93,6 +93,7 @@ func neonTiles() *source {
 	s := neonPackage("gemm")
 	s.tile(2)
 	s.tile(1)
+	s.thin()
 	return s
 }
 
@@ -121,15 +122,14 @@ func (s *source) tile(n int) {
 	for v := 8; v < 8+neonRows*n; v++ {
 		s.zero(v)
 	}
-	b, c := "[V0.S4]", func(r int) string { return fmt.Sprintf("[V%d.S4]", sum(r, 0)) }
+	b := "[V0.S4]"
 	if n == 2 {
 		b = "[V0.S4, V1.S4]"
-		c = func(r int) string { return fmt.Sprintf("[V%d.S4, V%d.S4]", sum(r, 0), sum(r, 1)) }
 	}
 	s.label(name + "_loop")
 	s.line("VLD1 (R14), %s", b)
 	s.line("ADD R15, R14, R14")
-	s.eachRow(name+"_next", func(r int) {
+	s.eachRow(neonRows, name+"_next", func(r int) {
 		t := 2 + r%6
 		s.line("VLD1R.P (R%d)(R13), [V%d.S4]", 1+r, t)
 		for j := range n {
@@ -139,9 +139,20 @@ func (s *source) tile(n int) {
 	s.label(name + "_next")
 	s.line("SUBS $1, R0, R0")
 	s.line("BNE %s_loop", name)
+	s.store(name, n, neonRows, sum)
+}
+
+// store adds a tile of n vectors of columns to C, at R16 and R17 bytes a row, or writes it if R20 is
+// 0, and returns.
+func (s *source) store(name string, n, most int, sum func(r, j int) int) {
+	c, b := func(r int) string { return fmt.Sprintf("[V%d.S4]", sum(r, 0)) }, "[V0.S4]"
+	if n == 2 {
+		b = "[V0.S4, V1.S4]"
+		c = func(r int) string { return fmt.Sprintf("[V%d.S4, V%d.S4]", sum(r, 0), sum(r, 1)) }
+	}
 	s.line("CBZ R20, %s_overwrite", name)
 	for _, end := range []string{"_added", "_end"} {
-		s.eachRow(name+end, func(r int) {
+		s.eachRow(most, name+end, func(r int) {
 			if end == "_added" {
 				s.line("VLD1 (R16), %s", b)
 				for j := range n {
@@ -160,10 +171,10 @@ func (s *source) tile(n int) {
 }
 
 // eachRow writes body for each row, and a jump to where the last wanted row, R21, ends.
-func (s *source) eachRow(end string, body func(r int)) {
-	for r := range neonRows {
+func (s *source) eachRow(most int, end string, body func(r int)) {
+	for r := range most {
 		body(r)
-		if r+1 < neonRows {
+		if r+1 < most {
 			s.line("CMP $%d, R21", r+1)
 			s.line("BEQ %s", end)
 		}

@@ -55,7 +55,7 @@ func transpose(prefix string, v vector, half bool) {
 	Load(Param("n"), n)
 	SHLQ(Imm(2), dstStride)
 	IMUL3Q(Imm(uint64(size)), srcStride, srcStride)
-	r, t := v.regs[:w], v.regs[w:2*w]
+	r := v.regs[:w]
 	Label(name + "_loop")
 	MOVQ(src, p)
 	for i := range w {
@@ -64,17 +64,7 @@ func transpose(prefix string, v vector, half bool) {
 			ADDQ(srcStride, p)
 		}
 	}
-	for i := 0; i < w; i += 2 { // pairs of rows
-		VUNPCKLPS(r[i+1], r[i], t[i])
-		VUNPCKHPS(r[i+1], r[i], t[i+1])
-	}
-	for i := 0; i < w; i += 4 { // four rows: lane l of r[i+j] is column 4l+j
-		VUNPCKLPD(t[i+2], t[i], r[i])
-		VUNPCKHPD(t[i+2], t[i], r[i+1])
-		VUNPCKLPD(t[i+3], t[i+1], r[i+2])
-		VUNPCKHPD(t[i+3], t[i+1], r[i+3])
-	}
-	for _, out := range gatherLanes(v, r, t) {
+	for _, out := range turn(v, r, v.regs[w]) {
 		VMOVUPS(out, Mem{Base: dst})
 		ADDQ(dstStride, dst)
 	}
@@ -85,28 +75,48 @@ func transpose(prefix string, v vector, half bool) {
 	RET()
 }
 
-// gatherLanes joins the lanes of each column: it returns the registers of all columns in order.
-func gatherLanes(v vector, r, t []reg.VecPhysical) []reg.VecPhysical {
-	out := make([]reg.VecPhysical, len(r))
-	for j := range 4 {
-		if v.bytes == 32 {
-			VPERM2F128(Imm(0x20), r[4+j], r[j], t[j])
-			VPERM2F128(Imm(0x31), r[4+j], r[j], t[4+j])
-			out[j], out[4+j] = t[j], t[4+j]
-			continue
-		}
-		even, odd, evenHigh, oddHigh := t[4*j], t[4*j+1], t[4*j+2], t[4*j+3]
-		VSHUFF32X4(Imm(0x88), r[4+j], r[j], even)
-		VSHUFF32X4(Imm(0xdd), r[4+j], r[j], odd)
-		VSHUFF32X4(Imm(0x88), r[12+j], r[8+j], evenHigh)
-		VSHUFF32X4(Imm(0xdd), r[12+j], r[8+j], oddHigh)
-		VSHUFF32X4(Imm(0x88), evenHigh, even, r[j])
-		VSHUFF32X4(Imm(0x88), oddHigh, odd, r[4+j])
-		VSHUFF32X4(Imm(0xdd), evenHigh, even, r[8+j])
-		VSHUFF32X4(Imm(0xdd), oddHigh, odd, r[12+j])
-		out[j], out[4+j], out[8+j], out[12+j] = r[j], r[4+j], r[8+j], r[12+j]
+// turn transposes a square block of as many vectors as a vector has lanes, with the help of one more
+// register, and returns the registers of the columns in order.
+func turn(v vector, rows []reg.VecPhysical, spare reg.VecPhysical) []reg.VecPhysical {
+	r := append([]reg.VecPhysical(nil), rows...)
+	// pair replaces two registers by two mixtures of them: where the spare one and theirs lie
+	// changes.
+	pair := func(i, j int, low, high func(a, b, to Op)) {
+		low(r[j], r[i], spare)
+		high(r[j], r[i], r[j])
+		r[i], spare = spare, r[i]
 	}
-	return out
+	unpack := func(i, j int) {
+		pair(i, j, func(a, b, to Op) { VUNPCKLPS(a, b, to) }, func(a, b, to Op) { VUNPCKHPS(a, b, to) })
+	}
+	unpackPairs := func(i, j int) {
+		pair(i, j, func(a, b, to Op) { VUNPCKLPD(a, b, to) }, func(a, b, to Op) { VUNPCKHPD(a, b, to) })
+	}
+	for i := 0; i < len(r); i += 4 { // lane l of four registers is column 4l+0, 1, 2, 3
+		unpack(i, i+1)
+		unpack(i+2, i+3)
+		unpackPairs(i, i+2)
+		unpackPairs(i+1, i+3)
+		r[i+1], r[i+2] = r[i+2], r[i+1]
+	}
+	if v.bytes == 32 {
+		for j := range 4 {
+			pair(j, 4+j, func(a, b, to Op) { VPERM2F128(Imm(0x20), a, b, to) },
+				func(a, b, to Op) { VPERM2F128(Imm(0x31), a, b, to) })
+		}
+		return r
+	}
+	lanes := func(i, j int) { // even lanes to i, odd ones to j
+		pair(i, j, func(a, b, to Op) { VSHUFF32X4(Imm(0x88), a, b, to) },
+			func(a, b, to Op) { VSHUFF32X4(Imm(0xdd), a, b, to) })
+	}
+	for j := range 4 {
+		lanes(j, 4+j)
+		lanes(8+j, 12+j)
+		lanes(j, 8+j)
+		lanes(4+j, 12+j)
+	}
+	return r
 }
 
 // copyRows writes n rows of one vector each.

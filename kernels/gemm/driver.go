@@ -55,8 +55,8 @@ type Driver struct {
 	blockN int
 
 	job job // of the present run
-	// What runs do, with job: pack panels, multiply rows or columns, pack a Packed.
-	panels, rows, columns, whole parallel.Task
+	// What runs do, with job: pack panels, multiply rows, columns or a few rows, pack a Packed.
+	panels, rows, columns, blocks, whole parallel.Task
 }
 
 // job is what the tasks of a run share.
@@ -88,7 +88,8 @@ func NewDriver(pool *parallel.Pool, t simd.Tier, p Precision) *Driver {
 	for i := range d.own {
 		d.own[i].edge = buffer.Floats(d.tiles.Rows * d.tiles.Wide)
 	}
-	d.panels.Do, d.rows.Do, d.columns.Do, d.whole.Do = d.doPanel, d.doRows, d.doColumns, d.doWhole
+	d.panels.Do, d.rows.Do, d.columns.Do = d.doPanel, d.doRows, d.doColumns
+	d.blocks.Do, d.whole.Do = d.doBlocks, d.doWhole
 	return d
 }
 
@@ -102,7 +103,7 @@ type product struct {
 	a          A
 	b          B
 	m, n, k    int
-	kc         int // length of all blocks along k but the last
+	kc         int // length of all blocks along k but the last, in whole lines
 	accumulate bool
 }
 
@@ -122,9 +123,12 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 	p := d.product(c, a, m, n, k, accumulate)
 	p.b = b
 	// Rows of A that are converted on their way are so once for each task that has columns of B.
-	if m > n || d.brain && m >= manyRows*d.tiles.Rows {
+	switch {
+	case p.isThin():
+		p.byBlocks()
+	case m > n || d.brain && m >= manyRows*d.tiles.Rows:
 		p.byRows()
-	} else {
+	default:
 		p.byColumns()
 	}
 }
@@ -132,8 +136,9 @@ func (d *Driver) Multiply(c C, a A, b B, m, n, k int, accumulate bool) {
 // product returns a product without its right operand.
 func (d *Driver) product(c C, a A, m, n, k int, accumulate bool) *product {
 	blocks := (d.words(k) + d.blockK - 1) / d.blockK
-	return &product{Driver: d, c: c, a: a, m: m, n: n, k: k,
-		kc: (d.words(k) + blocks - 1) / blocks * d.pair, accumulate: accumulate}
+	words := ((d.words(k)+blocks-1)/blocks + lineFloats - 1) / lineFloats * lineFloats
+	return &product{Driver: d, c: c, a: a, m: m, n: n, k: k, kc: words * d.pair,
+		accumulate: accumulate}
 }
 
 // words returns the words that k elements along the contraction take.

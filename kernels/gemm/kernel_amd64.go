@@ -90,3 +90,21 @@ func shrinkPairs(dst *uint32, dstStride int64, src *float32, srcStride int64, n 
 //
 //go:noescape
 func joinPairs(dst *uint32, dstStride int64, src *uint16, srcStride int64, n int64, mask int64)
+
+// zmmThin computes C[rows, w] = A·Bᵀ, or adds it to C, for as many columns as a vector has
+// lanes: w times blocks elements of rows of B ldb bytes apart, then left ones of rest.
+//
+//go:noescape
+func zmmThin(blocks int64, a *float32, rowStride int64, b *byte, ldb int64, half int64, ahead int64, left int64, rest *float32, c *float32, ldc int64, accumulate int64, rows int64)
+
+// ymmThin computes C[rows, w] = A·Bᵀ, or adds it to C, for as many columns as a vector has
+// lanes: w times blocks elements of rows of B ldb bytes apart, then left ones of rest.
+//
+//go:noescape
+func ymmThin(blocks int64, a *float32, rowStride int64, b *byte, ldb int64, half int64, ahead int64, left int64, rest *float32, c *float32, ldc int64, accumulate int64, rows int64)
+
+// brainThin computes C[rows, w] = A·Bᵀ, or adds it to C, for as many columns as a vector has
+// lanes: w times blocks elements of rows of B ldb bytes apart, then left ones of rest.
+//
+//go:noescape
+func brainThin(blocks int64, a *float32, rowStride int64, b *byte, ldb int64, half int64, ahead int64, left int64, rest *float32, c *float32, ldc int64, accumulate int64, rows int64)

@@ -13,3 +13,9 @@ func neonx8(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64
 //
 //go:noescape
 func neonx4(k int64, a *float32, rowStride, kStride int64, b *float32, ldb int64, c *float32, ldc, accumulate, rows, cols int64)
+
+// neonThin computes C[rows, 8] = A·Bᵀ, or adds it to C: 4·blocks elements of rows of B ldb bytes
+// apart, then left ones of rest.
+//
+//go:noescape
+func neonThin(blocks int64, a *float32, rowStride int64, b *byte, ldb, half, ahead, left int64, rest *float32, c *float32, ldc, accumulate, rows int64)

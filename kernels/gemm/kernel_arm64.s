@@ -467,3 +467,339 @@ neonx4_overwrite:
 	ADD R17, R16, R16
 neonx4_end:
 	RET
+
+// func neonThin(blocks int64, a *float32, rowStride int64, b *byte, ldb, half, ahead, left int64, rest *float32, c *float32, ldc, accumulate, rows int64)
+TEXT ·neonThin(SB), NOSPLIT, $0-104
+	MOVD blocks+0(FP), R0
+	MOVD a+8(FP), R1
+	MOVD rowStride+16(FP), R9
+	MOVD b+24(FP), R10
+	MOVD ldb+32(FP), R11
+	MOVD half+40(FP), R12
+	MOVD ahead+48(FP), R13
+	MOVD left+56(FP), R14
+	MOVD rest+64(FP), R15
+	MOVD c+72(FP), R16
+	MOVD ldc+80(FP), R17
+	MOVD accumulate+88(FP), R20
+	MOVD rows+96(FP), R21
+	ADD R10, R13, R13
+	LSL $2, R9, R9
+	LSL $2, R17, R17
+	ADD R9, R1, R2
+	ADD R9, R2, R3
+	ADD R9, R3, R4
+	ADD R9, R4, R5
+	ADD R9, R5, R6
+	ADD R9, R6, R7
+	ADD R9, R7, R8
+	VEOR V16.B16, V16.B16, V16.B16
+	VEOR V17.B16, V17.B16, V17.B16
+	VEOR V18.B16, V18.B16, V18.B16
+	VEOR V19.B16, V19.B16, V19.B16
+	VEOR V20.B16, V20.B16, V20.B16
+	VEOR V21.B16, V21.B16, V21.B16
+	VEOR V22.B16, V22.B16, V22.B16
+	VEOR V23.B16, V23.B16, V23.B16
+	VEOR V24.B16, V24.B16, V24.B16
+	VEOR V25.B16, V25.B16, V25.B16
+	VEOR V26.B16, V26.B16, V26.B16
+	VEOR V27.B16, V27.B16, V27.B16
+	VEOR V28.B16, V28.B16, V28.B16
+	VEOR V29.B16, V29.B16, V29.B16
+	VEOR V30.B16, V30.B16, V30.B16
+	VEOR V31.B16, V31.B16, V31.B16
+	CBZ R0, neonThin_rest
+neonThin_loop:
+	MOVD R10, R22
+	PRFM (R13), PLDL2KEEP
+	CBZ R12, neonThin_floats
+	FMOVD (R22), F0
+	WORD $0x2e613800 // SHLL $16, V0, V0
+	ADD R11, R22, R22
+	FMOVD (R22), F1
+	WORD $0x2e613821 // SHLL $16, V1, V1
+	ADD R11, R22, R22
+	FMOVD (R22), F2
+	WORD $0x2e613842 // SHLL $16, V2, V2
+	ADD R11, R22, R22
+	FMOVD (R22), F3
+	WORD $0x2e613863 // SHLL $16, V3, V3
+	ADD R11, R22, R22
+	FMOVD (R22), F4
+	WORD $0x2e613884 // SHLL $16, V4, V4
+	ADD R11, R22, R22
+	FMOVD (R22), F5
+	WORD $0x2e6138a5 // SHLL $16, V5, V5
+	ADD R11, R22, R22
+	FMOVD (R22), F6
+	WORD $0x2e6138c6 // SHLL $16, V6, V6
+	ADD R11, R22, R22
+	FMOVD (R22), F7
+	WORD $0x2e6138e7 // SHLL $16, V7, V7
+	ADD R11, R22, R22
+	ADD $8, R10, R10
+	ADD $64, R13, R13
+	B neonThin_read
+neonThin_floats:
+	PRFM 64(R13), PLDL2KEEP
+	VLD1 (R22), [V0.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V1.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V2.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V3.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V4.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V5.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V6.S4]
+	ADD R11, R22, R22
+	VLD1 (R22), [V7.S4]
+	ADD R11, R22, R22
+	ADD $16, R10, R10
+	ADD $128, R13, R13
+neonThin_read:
+	WORD $0x4e812808 // TRN1.4S V8, V0, V1
+	WORD $0x4e816809 // TRN2.4S V9, V0, V1
+	WORD $0x4e83284a // TRN1.4S V10, V2, V3
+	WORD $0x4e83684b // TRN2.4S V11, V2, V3
+	WORD $0x4eca2900 // TRN1.2D V0, V8, V10
+	WORD $0x4ecb2921 // TRN1.2D V1, V9, V11
+	WORD $0x4eca6902 // TRN2.2D V2, V8, V10
+	WORD $0x4ecb6923 // TRN2.2D V3, V9, V11
+	WORD $0x4e852888 // TRN1.4S V8, V4, V5
+	WORD $0x4e856889 // TRN2.4S V9, V4, V5
+	WORD $0x4e8728ca // TRN1.4S V10, V6, V7
+	WORD $0x4e8768cb // TRN2.4S V11, V6, V7
+	WORD $0x4eca2904 // TRN1.2D V4, V8, V10
+	WORD $0x4ecb2925 // TRN1.2D V5, V9, V11
+	WORD $0x4eca6906 // TRN2.2D V6, V8, V10
+	WORD $0x4ecb6927 // TRN2.2D V7, V9, V11
+	VLD1.P 16(R1), [V8.S4]
+	WORD $0x4f881010 // FMLA by element V16, V0, V8
+	WORD $0x4f881091 // FMLA by element V17, V4, V8
+	WORD $0x4fa81030 // FMLA by element V16, V1, V8
+	WORD $0x4fa810b1 // FMLA by element V17, V5, V8
+	WORD $0x4f881850 // FMLA by element V16, V2, V8
+	WORD $0x4f8818d1 // FMLA by element V17, V6, V8
+	WORD $0x4fa81870 // FMLA by element V16, V3, V8
+	WORD $0x4fa818f1 // FMLA by element V17, V7, V8
+	CMP $1, R21
+	BEQ neonThin_next
+	VLD1.P 16(R2), [V9.S4]
+	WORD $0x4f891012 // FMLA by element V18, V0, V9
+	WORD $0x4f891093 // FMLA by element V19, V4, V9
+	WORD $0x4fa91032 // FMLA by element V18, V1, V9
+	WORD $0x4fa910b3 // FMLA by element V19, V5, V9
+	WORD $0x4f891852 // FMLA by element V18, V2, V9
+	WORD $0x4f8918d3 // FMLA by element V19, V6, V9
+	WORD $0x4fa91872 // FMLA by element V18, V3, V9
+	WORD $0x4fa918f3 // FMLA by element V19, V7, V9
+	CMP $2, R21
+	BEQ neonThin_next
+	VLD1.P 16(R3), [V10.S4]
+	WORD $0x4f8a1014 // FMLA by element V20, V0, V10
+	WORD $0x4f8a1095 // FMLA by element V21, V4, V10
+	WORD $0x4faa1034 // FMLA by element V20, V1, V10
+	WORD $0x4faa10b5 // FMLA by element V21, V5, V10
+	WORD $0x4f8a1854 // FMLA by element V20, V2, V10
+	WORD $0x4f8a18d5 // FMLA by element V21, V6, V10
+	WORD $0x4faa1874 // FMLA by element V20, V3, V10
+	WORD $0x4faa18f5 // FMLA by element V21, V7, V10
+	CMP $3, R21
+	BEQ neonThin_next
+	VLD1.P 16(R4), [V11.S4]
+	WORD $0x4f8b1016 // FMLA by element V22, V0, V11
+	WORD $0x4f8b1097 // FMLA by element V23, V4, V11
+	WORD $0x4fab1036 // FMLA by element V22, V1, V11
+	WORD $0x4fab10b7 // FMLA by element V23, V5, V11
+	WORD $0x4f8b1856 // FMLA by element V22, V2, V11
+	WORD $0x4f8b18d7 // FMLA by element V23, V6, V11
+	WORD $0x4fab1876 // FMLA by element V22, V3, V11
+	WORD $0x4fab18f7 // FMLA by element V23, V7, V11
+	CMP $4, R21
+	BEQ neonThin_next
+	VLD1.P 16(R5), [V12.S4]
+	WORD $0x4f8c1018 // FMLA by element V24, V0, V12
+	WORD $0x4f8c1099 // FMLA by element V25, V4, V12
+	WORD $0x4fac1038 // FMLA by element V24, V1, V12
+	WORD $0x4fac10b9 // FMLA by element V25, V5, V12
+	WORD $0x4f8c1858 // FMLA by element V24, V2, V12
+	WORD $0x4f8c18d9 // FMLA by element V25, V6, V12
+	WORD $0x4fac1878 // FMLA by element V24, V3, V12
+	WORD $0x4fac18f9 // FMLA by element V25, V7, V12
+	CMP $5, R21
+	BEQ neonThin_next
+	VLD1.P 16(R6), [V13.S4]
+	WORD $0x4f8d101a // FMLA by element V26, V0, V13
+	WORD $0x4f8d109b // FMLA by element V27, V4, V13
+	WORD $0x4fad103a // FMLA by element V26, V1, V13
+	WORD $0x4fad10bb // FMLA by element V27, V5, V13
+	WORD $0x4f8d185a // FMLA by element V26, V2, V13
+	WORD $0x4f8d18db // FMLA by element V27, V6, V13
+	WORD $0x4fad187a // FMLA by element V26, V3, V13
+	WORD $0x4fad18fb // FMLA by element V27, V7, V13
+	CMP $6, R21
+	BEQ neonThin_next
+	VLD1.P 16(R7), [V14.S4]
+	WORD $0x4f8e101c // FMLA by element V28, V0, V14
+	WORD $0x4f8e109d // FMLA by element V29, V4, V14
+	WORD $0x4fae103c // FMLA by element V28, V1, V14
+	WORD $0x4fae10bd // FMLA by element V29, V5, V14
+	WORD $0x4f8e185c // FMLA by element V28, V2, V14
+	WORD $0x4f8e18dd // FMLA by element V29, V6, V14
+	WORD $0x4fae187c // FMLA by element V28, V3, V14
+	WORD $0x4fae18fd // FMLA by element V29, V7, V14
+	CMP $7, R21
+	BEQ neonThin_next
+	VLD1.P 16(R8), [V15.S4]
+	WORD $0x4f8f101e // FMLA by element V30, V0, V15
+	WORD $0x4f8f109f // FMLA by element V31, V4, V15
+	WORD $0x4faf103e // FMLA by element V30, V1, V15
+	WORD $0x4faf10bf // FMLA by element V31, V5, V15
+	WORD $0x4f8f185e // FMLA by element V30, V2, V15
+	WORD $0x4f8f18df // FMLA by element V31, V6, V15
+	WORD $0x4faf187e // FMLA by element V30, V3, V15
+	WORD $0x4faf18ff // FMLA by element V31, V7, V15
+neonThin_next:
+	SUBS $1, R0, R0
+	BNE neonThin_loop
+neonThin_rest:
+	CBZ R14, neonThin_store
+neonThin_one:
+	VLD1.P 32(R15), [V0.S4, V1.S4]
+	VLD1R.P 4(R1), [V2.S4]
+	WORD $0x4e22cc10 // FMLA V16, V0, V2
+	WORD $0x4e22cc31 // FMLA V17, V1, V2
+	CMP $1, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R2), [V3.S4]
+	WORD $0x4e23cc12 // FMLA V18, V0, V3
+	WORD $0x4e23cc33 // FMLA V19, V1, V3
+	CMP $2, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R3), [V4.S4]
+	WORD $0x4e24cc14 // FMLA V20, V0, V4
+	WORD $0x4e24cc35 // FMLA V21, V1, V4
+	CMP $3, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R4), [V5.S4]
+	WORD $0x4e25cc16 // FMLA V22, V0, V5
+	WORD $0x4e25cc37 // FMLA V23, V1, V5
+	CMP $4, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R5), [V6.S4]
+	WORD $0x4e26cc18 // FMLA V24, V0, V6
+	WORD $0x4e26cc39 // FMLA V25, V1, V6
+	CMP $5, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R6), [V7.S4]
+	WORD $0x4e27cc1a // FMLA V26, V0, V7
+	WORD $0x4e27cc3b // FMLA V27, V1, V7
+	CMP $6, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R7), [V2.S4]
+	WORD $0x4e22cc1c // FMLA V28, V0, V2
+	WORD $0x4e22cc3d // FMLA V29, V1, V2
+	CMP $7, R21
+	BEQ neonThin_done
+	VLD1R.P 4(R8), [V3.S4]
+	WORD $0x4e23cc1e // FMLA V30, V0, V3
+	WORD $0x4e23cc3f // FMLA V31, V1, V3
+neonThin_done:
+	SUBS $1, R14, R14
+	BNE neonThin_one
+neonThin_store:
+	CBZ R20, neonThin_overwrite
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e30d410 // FADD V16, V0, V16
+	WORD $0x4e31d431 // FADD V17, V1, V17
+	VST1 [V16.S4, V17.S4], (R16)
+	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e32d412 // FADD V18, V0, V18
+	WORD $0x4e33d433 // FADD V19, V1, V19
+	VST1 [V18.S4, V19.S4], (R16)
+	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e34d414 // FADD V20, V0, V20
+	WORD $0x4e35d435 // FADD V21, V1, V21
+	VST1 [V20.S4, V21.S4], (R16)
+	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e36d416 // FADD V22, V0, V22
+	WORD $0x4e37d437 // FADD V23, V1, V23
+	VST1 [V22.S4, V23.S4], (R16)
+	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e38d418 // FADD V24, V0, V24
+	WORD $0x4e39d439 // FADD V25, V1, V25
+	VST1 [V24.S4, V25.S4], (R16)
+	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e3ad41a // FADD V26, V0, V26
+	WORD $0x4e3bd43b // FADD V27, V1, V27
+	VST1 [V26.S4, V27.S4], (R16)
+	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e3cd41c // FADD V28, V0, V28
+	WORD $0x4e3dd43d // FADD V29, V1, V29
+	VST1 [V28.S4, V29.S4], (R16)
+	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonThin_added
+	VLD1 (R16), [V0.S4, V1.S4]
+	WORD $0x4e3ed41e // FADD V30, V0, V30
+	WORD $0x4e3fd43f // FADD V31, V1, V31
+	VST1 [V30.S4, V31.S4], (R16)
+	ADD R17, R16, R16
+neonThin_added:
+	RET
+neonThin_overwrite:
+	VST1 [V16.S4, V17.S4], (R16)
+	ADD R17, R16, R16
+	CMP $1, R21
+	BEQ neonThin_end
+	VST1 [V18.S4, V19.S4], (R16)
+	ADD R17, R16, R16
+	CMP $2, R21
+	BEQ neonThin_end
+	VST1 [V20.S4, V21.S4], (R16)
+	ADD R17, R16, R16
+	CMP $3, R21
+	BEQ neonThin_end
+	VST1 [V22.S4, V23.S4], (R16)
+	ADD R17, R16, R16
+	CMP $4, R21
+	BEQ neonThin_end
+	VST1 [V24.S4, V25.S4], (R16)
+	ADD R17, R16, R16
+	CMP $5, R21
+	BEQ neonThin_end
+	VST1 [V26.S4, V27.S4], (R16)
+	ADD R17, R16, R16
+	CMP $6, R21
+	BEQ neonThin_end
+	VST1 [V28.S4, V29.S4], (R16)
+	ADD R17, R16, R16
+	CMP $7, R21
+	BEQ neonThin_end
+	VST1 [V30.S4, V31.S4], (R16)
+	ADD R17, R16, R16
+neonThin_end:
+	RET

@@ -21,6 +21,7 @@ type Kernels struct {
 	brain  widths // the same over words of two brain floats; nil if there are none
 	masks  bool   // tiles write no more columns than they should
 	pack   packers
+	thin   thin
 }
 
 // packers move blocks of B, Narrow columns wide, to a panel: n rows that lie one after the other,
@@ -41,7 +42,8 @@ type packers struct {
 func For(t simd.Tier) *Kernels {
 	k := assembly(t)
 	if k == nil {
-		k = &Kernels{Rows: 4, Wide: 8, Narrow: 4, floats: widths{portable, portable}, masks: true}
+		k = &Kernels{Rows: 4, Wide: 8, Narrow: 4, floats: widths{portable, portable}, masks: true,
+			thin: thin{rows: 4, cols: 4, step: 4, floats: portableThin}}
 	}
 	return k
 }

@@ -16,8 +16,8 @@ func oneRow(m *machine.Machine, y, x machine.Matrix, w gemm.Rows, accumulate boo
 	for from := 0; from < y.D; from += codedRows {
 		n := min(codedRows, y.D-from)
 		machine.Rows(m, n, 2*x.D, expanding{words, stride, x.D, from, w}, (*expanding).rows)
-		m.Gemm.Multiply(gemm.C{Data: y.Data[from:], Row: 1},
-			gemm.A{Data: words, Row: stride, Col: 1}, x.BT(1), n, 1, x.D, accumulate)
+		m.Gemm.Multiply(gemm.C{Data: y.Data[from:], Row: n}, x.A(),
+			gemm.B{F32: words, Row: 1, Col: stride}, 1, n, x.D, accumulate)
 	}
 }
 

@@ -2,7 +2,6 @@ package linear
 
 import (
 	"longlora/kernels"
-	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
 	"longlora/kernels/simd"
 )
@@ -19,11 +18,6 @@ func CPU(m *machine.Machine, y, x kernels.Tensor, l kernels.Linear, u kernels.Te
 	machine.Want("Linear", "y", y, in.N, l.W.Out())
 	if w := machine.Weights(l.W, true); out.N == 1 && w.Coded.Rows != nil {
 		oneRow(m, out, in, w.Coded.Rows, accumulate)
-	} else if out.N == 1 {
-		// The same sums in the same order, with the weights where they lie.
-		m.Gemm.Multiply(gemm.C{Data: out.Data, Row: 1},
-			gemm.A{Data: w.F32, BF16: w.BF16, Row: w.Col, Col: w.Row}, in.BT(1), out.D, 1, in.D,
-			accumulate)
 	} else {
 		m.Gemm.Multiply(out.C(), in.A(), w, out.N, out.D, in.D, accumulate)
 	}
