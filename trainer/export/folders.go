@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"longlora/internal/atomicfile"
 	"longlora/trainer/hf"
@@ -55,6 +54,9 @@ func toVLLM(r Request) (Result, error) {
 		return Result{}, errors.New("there is no adapter; --for transformers writes a model that vLLM " +
 			"serves alone")
 	}
+	if err := checkServed(r.Adapter.LoRA, r.Base.Config.Model); err != nil {
+		return Result{}, err
+	}
 	return r.inDirectory(func(dir string, c *merge.Combined) (Result, error) {
 		base, adapter := filepath.Join(dir, "base"), filepath.Join(dir, "adapter")
 		if err := errors.Join(os.Mkdir(base, 0o777), os.Mkdir(adapter, 0o777)); err != nil {
@@ -68,11 +70,11 @@ func toVLLM(r Request) (Result, error) {
 		if err := checkTokenizer(os.DirFS(base), c.Config.Model.Vocab); err != nil {
 			return Result{}, err
 		}
-		if err := r.writeAdapter(adapter, c, "../base", isLoRA); err != nil {
+		if err := r.writeAdapter(adapter, c, "../base", model.IsAdapter); err != nil {
 			return Result{}, err
 		}
 		return result(c, dir, fmt.Sprintf("vllm serve %s/base --enable-lora --max-lora-rank %d "+
-			"--lora-modules long=%[1]s/adapter", r.Out, maxRank(r.Adapter.LoRA.Rank)))
+			"--lora-modules long=%[1]s/adapter", r.Out, maxRank(r.Adapter.LoRA.MaxRank())))
 	})
 }
 
@@ -86,8 +88,29 @@ func maxRank(rank int) int {
 	return rank
 }
 
-func isLoRA(name string) bool {
-	return strings.HasSuffix(name, model.LoRAA) || strings.HasSuffix(name, model.LoRAB)
+// checkServed refuses adapters that vLLM does not serve, or would serve wrongly.
+func checkServed(l model.LoRA, c model.Config) error {
+	found, err := c.Adapters(&l)
+	if err != nil {
+		return err
+	}
+	what := ""
+	switch {
+	case l.DoRA:
+		what = "DoRA"
+	case len(l.Ranks)+len(l.Alphas) > 0:
+		what = "ranks or alphas that differ between modules"
+	}
+	for _, module := range []string{"model.embed_tokens", "lm_head"} {
+		if _, ok := found[module]; ok {
+			what = "an adapter of " + module
+		}
+	}
+	if what == "" {
+		return nil
+	}
+	return fmt.Errorf("the adapter has %s, which vLLM does not serve as an adapter; --for transformers "+
+		"writes a merged model that it does", what)
 }
 
 // inDirectory fills the output directory, which appears whole or not at all.

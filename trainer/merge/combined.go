@@ -2,6 +2,7 @@ package merge
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"longlora/trainer/hf"
@@ -18,6 +19,7 @@ type Combined struct {
 
 	base    *hf.Folder
 	adapter *peft.Adapter
+	shapes  map[string]model.Adapter // by module
 }
 
 // Combine lays a, which Fit has checked, over base; a may be nil. context extends the rotary
@@ -36,6 +38,10 @@ func Combine(base *hf.Folder, a *peft.Adapter, context int, kind rope.Kind) (*Co
 		if c.Notes.Base == "" {
 			c.Notes.Base = base.Name
 		}
+		var err error
+		if c.shapes, err = base.Config.Model.Adapters(&a.LoRA); err != nil {
+			return nil, err
+		}
 	}
 	if context > 0 {
 		var err error
@@ -51,7 +57,8 @@ func Combine(base *hf.Folder, a *peft.Adapter, context int, kind rope.Kind) (*Co
 
 // Adapts reports whether the adapter has LoRA matrices for the parameter name.
 func (c *Combined) Adapts(name string) bool {
-	return c.adapter != nil && c.adapter.Has(strings.TrimSuffix(name, ".weight")+model.LoRAA)
+	_, ok := c.shapes[strings.TrimSuffix(name, ".weight")]
+	return ok
 }
 
 // Replaces reports whether the adapter holds the parameter name in full.
@@ -75,34 +82,82 @@ func (c *Combined) Merged(name string, shape []int) ([]float32, error) {
 		return nil, fmt.Errorf("tensor %q has LoRA and shape %v", name, shape)
 	}
 	module := strings.TrimSuffix(name, ".weight")
-	rank := c.adapter.LoRA.Rank
-	a, err := c.adapter.Tensor(module+model.LoRAA, []int{rank, shape[1]})
+	left, right := module+model.LoRAB, module+model.LoRAA
+	if name == model.EmbedName {
+		return w, c.addEmbedding(w, module, shape)
+	}
+	rank := c.shapes[module].Rank
+	a, err := c.adapter.Tensor(right, []int{rank, shape[1]})
 	if err != nil {
 		return nil, err
 	}
-	b, err := c.adapter.Tensor(module+model.LoRAB, []int{shape[0], rank})
+	b, err := c.adapter.Tensor(left, []int{shape[0], rank})
 	if err != nil {
 		return nil, err
 	}
-	addProduct(w, b, a, rank, c.adapter.LoRA.Alpha/float64(rank))
+	magnitude, err := c.magnitude(module, shape[0])
+	if err != nil {
+		return nil, err
+	}
+	addProduct(w, b, a, rank, c.shapes[module].Scale, magnitude)
 	return w, nil
 }
 
-// addProduct computes w += s·b·a, w [out, in], b [out, rank], a [rank, in]. Sums are in float64 and
-// rounded once.
-func addProduct(w, b, a []float32, rank int, s float64) {
+// magnitude returns DoRA's of a module, nil if the adapter is not DoRA's.
+func (c *Combined) magnitude(module string, out int) ([]float32, error) {
+	if !c.adapter.LoRA.DoRA {
+		return nil, nil
+	}
+	return c.adapter.Tensor(module+model.LoRAMagnitude, []int{out})
+}
+
+// addEmbedding adds the embedding's adapter, whose matrices are the other way round.
+func (c *Combined) addEmbedding(w []float32, module string, shape []int) error {
+	rank := c.shapes[module].Rank
+	a, err := c.adapter.Tensor(module+model.EmbedA, []int{shape[0], rank})
+	if err != nil {
+		return err
+	}
+	b, err := c.adapter.Tensor(module+model.EmbedB, []int{shape[1], rank})
+	if err != nil {
+		return err
+	}
+	turned := make([]float32, len(b))
+	for d := range shape[1] {
+		for r := range rank {
+			turned[r*shape[1]+d] = b[d*rank+r]
+		}
+	}
+	addProduct(w, a, turned, rank, c.shapes[module].Scale, nil)
+	return nil
+}
+
+// addProduct computes w += s·b·a, w [out, in], b [out, rank], a [rank, in], and then, with DoRA's
+// magnitudes, scales each row to have its magnitude as norm. Sums are in float64 and rounded once.
+func addProduct(w, b, a []float32, rank int, s float64, magnitude []float32) {
 	in := len(a) / rank
 	row := make([]float64, in)
 	for o := range len(b) / rank {
-		clear(row)
+		own := w[o*in : (o+1)*in]
+		for i, v := range own {
+			row[i] = float64(v)
+		}
 		for r := range rank {
 			x := s * float64(b[o*rank+r])
 			for i, y := range a[r*in : (r+1)*in] {
 				row[i] += x * float64(y)
 			}
 		}
-		for i, d := range row {
-			w[o*in+i] = float32(float64(w[o*in+i]) + d)
+		gain := 1.0
+		if magnitude != nil {
+			var squares float64
+			for _, v := range row {
+				squares += v * v
+			}
+			gain = float64(magnitude[o]) / math.Sqrt(squares)
+		}
+		for i, v := range row {
+			own[i] = float32(gain * v)
 		}
 	}
 }

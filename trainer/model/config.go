@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // Config is the shape of a model.
@@ -66,6 +67,28 @@ const (
 const (
 	LoRAA = ".lora_A.weight"
 	LoRAB = ".lora_B.weight"
+	// LoRAMagnitude is DoRA's [out].
+	LoRAMagnitude = ".lora_magnitude_vector"
+	// EmbedA [vocab, r] and EmbedB [hidden, r] are the embedding's. PEFT's files have the former
+	// transposed.
+	EmbedA = ".lora_embedding_A"
+	EmbedB = ".lora_embedding_B"
+)
+
+// IsAdapter reports whether a parameter's name is that of an adapter's.
+func IsAdapter(name string) bool {
+	for _, suffix := range []string{LoRAA, LoRAB, LoRAMagnitude, EmbedA, EmbedB} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
+}
+
+// The modules of the parameters outside the layers that can have an adapter.
+const (
+	embedModule = "model.embed_tokens"
+	headModule  = "lm_head"
 )
 
 // linearModules are the linear layers of a decoder layer, by the last part of their module name.

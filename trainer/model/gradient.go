@@ -66,6 +66,7 @@ func (m *Model) ZeroGrads() {
 
 // begin copies a batch's integers to the backend.
 func (m *Model) begin(b *Batch, seed uint64) pass {
+	m.refresh()
 	n := len(b.IDs)
 	p := pass{tokens: n, segments: b.Segments, each: b.Layers, seed: seed,
 		ids: m.ints(n), pos: m.ints(n)}
@@ -87,7 +88,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 		m.cutOffload(p.tokens)
 	}
 	x := m.input(0, p.tokens)
-	m.b.Embedding(x, m.embed.Value, p.ids)
+	m.lookUp(x, &p)
 	if m.work.layers == nil {
 		m.work.layers = make([]activations, len(m.layers))
 	}
@@ -109,16 +110,14 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 		m.deriveLayer(&p, &m.layers[l], &m.work.layers[l], dx)
 		arena.Release(m.work.layers[l].below)
 	}
-	if m.embed.Trainable {
-		m.b.EmbeddingGrad(m.embed.Grad, dx, p.ids)
-	}
+	m.deriveEmbedding(dx, &p)
 	return m.b.Sync()
 }
 
 // hidden runs all layers and returns the last one's output; memory is that of one layer.
 func (m *Model) hidden(p *pass) kernels.Tensor {
 	x, next := m.act(p.tokens, m.config.Hidden), m.act(p.tokens, m.config.Hidden)
-	m.b.Embedding(x, m.embed.Value, p.ids)
+	m.lookUp(x, p)
 	for l := range m.layers {
 		mark := m.work.arena.Mark()
 		a := activations{x: x, out: next}

@@ -51,8 +51,6 @@ func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
 	return h, true
 }
 
-func (m *Model) headLinear() kernels.Linear { return kernels.Linear{W: m.headWeight} }
-
 // headGradient adds the loss's gradient by x [T, D] to dx.
 func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 	losses []float32) error {
@@ -64,7 +62,7 @@ func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 	}
 	n := h.x.Dim(0)
 	dh := m.act(n, m.config.Hidden)
-	m.b.CrossEntropy(h.losses, dh, m.head.Grad, h.h, m.headLinear(), h.targets, h.weights, scale)
+	m.lossGradient(&h, dh, scale, b.Seed)
 	m.readLosses(h.losses, losses)
 	gathered := m.cleared(n, m.config.Hidden)
 	m.b.RMSNormGrad(gathered, m.norm.Grad, dh, h.x, m.norm.Value, h.rstd)
@@ -77,8 +75,7 @@ func (m *Model) headLosses(b *Batch, x kernels.Tensor, losses []float32) error {
 	if !any {
 		return m.b.Sync()
 	}
-	absent := kernels.Tensor{}
-	m.b.CrossEntropy(h.losses, absent, absent, h.h, m.headLinear(), h.targets, h.weights, 1)
+	m.lossGradient(&h, kernels.Tensor{}, 1, 0)
 	m.readLosses(h.losses, losses)
 	return m.b.Sync()
 }
@@ -101,11 +98,12 @@ func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) err
 	h, rstd := m.act(n, m.config.Hidden), m.f32(n)
 	m.b.RMSNorm(h, rstd, x, m.norm.Value, m.config.Eps)
 	y := m.f32(min(n, logitRows), m.config.Vocab)
+	head, low := m.headLinear.operand(0, 0), inner{m.low(&m.headLinear, min(n, logitRows))}
 	values := grow(&m.work.logits, y.Len())
 	for from := 0; from < n; from += logitRows {
 		rows := min(logitRows, n-from)
 		part := y.Slice(0, 0, rows)
-		m.b.Linear(part, h.Slice(0, from, from+rows), m.headLinear(), kernels.Tensor{}, false)
+		m.b.Linear(part, h.Slice(0, from, from+rows), head, low.rows(rows), false)
 		m.b.Read(values[:part.Len()], part)
 		if err := m.b.Sync(); err != nil {
 			return err

@@ -15,6 +15,7 @@ const initStd = 0.02
 // sqrt(2·layers) (GPT-2's way), norms 1, adapters as InitAdapters. A tensor's values are a pure
 // function of seed, its name and its shape.
 func (m *Model) Init(seed uint64) error {
+	m.fresh = false
 	for _, p := range m.params.Base() {
 		std := initStd
 		if strings.HasSuffix(p.Name, linearModules[oProj]+".weight") ||
@@ -32,16 +33,25 @@ func (m *Model) Init(seed uint64) error {
 	return m.InitAdapters(seed)
 }
 
-// InitAdapters makes adapters that change nothing yet: A uniform in ±1/sqrt(in), as PEFT's Kaiming
-// initialisation with a = sqrt(5) comes to, and B zero.
+// InitAdapters makes adapters that change nothing yet, as PEFT does: A uniform in ±1/sqrt(in), as a
+// Kaiming initialisation with a = sqrt(5) comes to, and B zero; of the embedding A zero and B normal;
+// DoRA's magnitudes the norms of the rows, for which the base must be there.
 func (m *Model) InitAdapters(seed uint64) error {
+	m.fresh = false
 	for _, p := range m.params.Adapters() {
-		if strings.HasSuffix(p.Name, LoRAB) {
+		rng := generator(seed, p.Name)
+		switch {
+		case strings.HasSuffix(p.Name, LoRAB), strings.HasSuffix(p.Name, EmbedA):
 			m.b.Zero(p.Value)
-			continue
+		case strings.HasSuffix(p.Name, EmbedB):
+			m.b.Write(p.Value, fill(p, rng.NormFloat64))
+		case strings.HasSuffix(p.Name, LoRAA):
+			bound := 1 / math.Sqrt(float64(p.shape[1]))
+			m.b.Write(p.Value, fill(p, func() float64 { return bound * (2*rng.Float64() - 1) }))
 		}
-		rng, bound := generator(seed, p.Name), 1/math.Sqrt(float64(p.shape[1]))
-		m.b.Write(p.Value, fill(p, func() float64 { return bound * (2*rng.Float64() - 1) }))
+	}
+	for _, l := range m.magnitudes() {
+		m.b.AdapterNorms(l.m.Value, l.plain())
 	}
 	return m.b.Sync()
 }

@@ -8,11 +8,13 @@ import (
 
 // linear is a linear layer with its adapter, if it has one.
 type linear struct {
-	id   int // distinguishes the dropout masks of a model's layers
-	w    *Param
-	own  kernels.Weight // w's value
-	a, b *Param
-	lora *LoRA
+	id      int // distinguishes the dropout masks of a model's layers
+	w       *Param
+	own     kernels.Weight // w's value
+	a, b, m *Param         // m is DoRA's magnitude
+	norm    kernels.Tensor // that it is divided by
+	scale   float32
+	dropout float32
 }
 
 // operand returns what the backend needs for rows that begin at token from. Without a seed there is
@@ -22,10 +24,12 @@ func (l *linear) operand(seed uint64, from int) kernels.Linear {
 	if l.a == nil {
 		return k
 	}
-	k.A, k.B = l.a.Value, l.b.Value
-	k.Scale = float32(l.lora.Alpha / float64(l.lora.Rank))
+	k.A, k.B, k.Scale = l.a.Value, l.b.Value, l.scale
+	if l.m != nil {
+		k.Magnitude, k.Norm = l.m.Value, l.norm
+	}
 	if seed != 0 {
-		k.Dropout = float32(l.lora.Dropout)
+		k.Dropout = l.dropout
 		k.Seed = mix(mix(seed, uint64(l.id)), uint64(from))
 	}
 	return k
@@ -50,6 +54,9 @@ func (l *linear) gradients() kernels.LinearGrad {
 	if l.a != nil {
 		g.DA, g.DB = l.a.Grad, l.b.Grad
 	}
+	if l.m != nil {
+		g.DMagnitude = l.m.Grad
+	}
 	return g
 }
 
@@ -58,7 +65,7 @@ func (m *Model) low(l *linear, tokens int) kernels.Tensor {
 	if l.a == nil {
 		return kernels.Tensor{}
 	}
-	return m.f32(tokens, l.lora.Rank)
+	return m.f32(tokens, l.a.shape[0])
 }
 
 // mix is SplitMix64's finalizer (Steele et al. 2014) over a pair.

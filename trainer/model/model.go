@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"longlora/kernels"
-	"longlora/kernels/nf4"
 )
 
 // Model is a decoder with its parameters on a backend. It serves one goroutine at a time, as its
@@ -19,8 +18,13 @@ type Model struct {
 	embed   *Param
 	norm    *Param
 	head    *Param // embed if tied
-	// headWeight is head's value.
-	headWeight kernels.Weight
+	// headLinear is head with its adapter, embedding the adapter of embed.
+	headLinear linear
+	embedding  embedding
+	// norms are those that DoRA's magnitudes are divided by; fresh says that they, and all else that
+	// follows from parameters, are up to date.
+	norms map[*Param]kernels.Tensor
+	fresh bool
 
 	arenas   []kernels.Arena // parameters, training state, tables
 	cos, sin kernels.Tensor  // [Context, HeadDim/2]
@@ -41,11 +45,19 @@ func New(b kernels.Backend, c Config, o Options) (*Model, error) {
 	if err := errors.Join(c.Validate(), o.Validate()); err != nil {
 		return nil, err
 	}
-	m := &Model{b: b, config: c, options: o, params: list(c, o), mlpRows: defaultMLPRows}
+	var found map[string]Adapter
+	if o.LoRA != nil {
+		var err error
+		if found, err = c.Adapters(o.LoRA); err != nil {
+			return nil, err
+		}
+	}
+	m := &Model{b: b, config: c, options: o, params: list(c, o), mlpRows: defaultMLPRows,
+		norms: map[*Param]kernels.Tensor{}}
 	if err := m.allocate(); err != nil {
 		return nil, errors.Join(fmt.Errorf("model: %w", err), m.Close())
 	}
-	m.connect()
+	m.connect(found)
 	cos, sin := o.Rotary(o.Context)
 	b.Write(m.cos, cos)
 	b.Write(m.sin, sin)
@@ -60,11 +72,14 @@ func (m *Model) allocate() error {
 		return err
 	}
 	for _, p := range m.params {
-		if p.packed {
-			p.Packed = nf4.Alloc(arena, p.shape[0], p.shape[1])
+		if p.packing != Unpacked {
+			p.Packed = p.packing.form().alloc(arena, p.shape[0], p.shape[1])
 			continue
 		}
 		p.Value = arena.Alloc(p.dtype, p.shape...)
+		if p.magnitude() {
+			m.norms[p] = arena.Alloc(kernels.F32, p.shape...)
+		}
 	}
 	if m.options.Training && training > 0 {
 		if arena, err = m.arena(training); err != nil {
@@ -95,7 +110,7 @@ func (m *Model) arena(size int64) (kernels.Arena, error) {
 }
 
 // connect finds each layer's parameters in the list.
-func (m *Model) connect() {
+func (m *Model) connect(found map[string]Adapter) {
 	byName := make(map[string]*Param, len(m.params))
 	for _, p := range m.params {
 		byName[p.Name] = p
@@ -104,7 +119,11 @@ func (m *Model) connect() {
 	if m.head == nil {
 		m.head = m.embed
 	}
-	m.headWeight = kernels.Dense{Tensor: m.head.Value}
+	m.headLinear = m.linear(byName, headModule, found, m.config.Layers*linears)
+	m.headLinear.w, m.headLinear.own = m.head, m.head.weight()
+	if a, ok := found[embedModule]; ok {
+		m.embedding = embedding{byName[embedModule+EmbedA], byName[embedModule+EmbedB], float32(a.Scale)}
+	}
 	for l := range m.config.Layers {
 		y := layer{
 			index:     l,
@@ -112,15 +131,27 @@ func (m *Model) connect() {
 			postNorm:  byName[Module(l, "post_attention_layernorm.weight")],
 		}
 		for i := range linears {
-			name := Module(l, linearModules[i])
-			w := byName[name+".weight"]
-			y.linear[i] = linear{
-				id: l*linears + i, w: w, own: w.weight(),
-				a: byName[name+LoRAA], b: byName[name+LoRAB], lora: m.options.LoRA,
-			}
+			y.linear[i] = m.linear(byName, Module(l, linearModules[i]), found, l*linears+i)
 		}
 		m.layers = append(m.layers, y)
 	}
+}
+
+// linear finds a linear layer's parameters.
+func (m *Model) linear(byName map[string]*Param, module string, found map[string]Adapter,
+	id int) linear {
+	l := linear{id: id, w: byName[module+".weight"], a: byName[module+LoRAA], b: byName[module+LoRAB],
+		m: byName[module+LoRAMagnitude], scale: float32(found[module].Scale)}
+	if l.w != nil {
+		l.own = l.w.weight()
+	}
+	if l.a != nil {
+		l.dropout = float32(m.options.LoRA.Dropout)
+	}
+	if l.m != nil {
+		l.norm = m.norms[l.m]
+	}
+	return l
 }
 
 // Config returns the model's shape.

@@ -21,9 +21,9 @@ type Options struct {
 	Planner func() kernels.Backend
 	// Frozen is the storage of matrices that are not trained; zero means F32. Norms are always F32.
 	Frozen kernels.DType
-	// Packed holds linear layers' frozen matrices in four bits (package nf4). Only a GPU multiplies by
-	// them, and Values does not read them back.
-	Packed bool
+	// Packed holds the frozen matrices of decoder layers' linear layers in few bits; Values does not
+	// read them back. A GPU knows NF4 alone.
+	Packed Packing
 	// Activations is the storage of activations and of their gradients; zero means F32. The CPU knows
 	// no other; a GPU's is BF16.
 	Activations kernels.DType
@@ -41,17 +41,6 @@ type Options struct {
 // Rotary returns the cosines and sines, row-major [positions, HeadDim/2], attention scaling
 // included.
 type Rotary func(positions int) (cos, sin []float32)
-
-// LoRA describes the adapters of arXiv 2106.09685.
-type LoRA struct {
-	// Targets are last parts of module names, as "q_proj".
-	Targets []string
-	Rank    int
-	// Alpha scales the adapter's output by Alpha/Rank.
-	Alpha float64
-	// Dropout is the probability of an element of the adapter's input to be zeroed in training.
-	Dropout float64
-}
 
 // Group is a set of base parameters that is trained together.
 type Group string
@@ -73,7 +62,8 @@ func Groups() []string {
 // TrainAll in Options.Train trains every base parameter.
 const TrainAll = "all"
 
-// Targets returns the names that LoRA.Targets takes.
+// Targets returns the names of all linear layers of decoder layers, as LoRA.Targets takes them: what
+// PEFT calls all-linear.
 func Targets() []string {
 	var names []string
 	for _, m := range linearModules {
@@ -109,30 +99,9 @@ func (o Options) Validate() error {
 	}
 	if o.LoRA != nil {
 		all = append(all, o.LoRA.Validate())
-	}
-	return errors.Join(all...)
-}
-
-// Validate reports every value that an adapter cannot have.
-func (l *LoRA) Validate() error {
-	var all []error
-	if len(l.Targets) == 0 {
-		all = append(all, errors.New("lora: no target"))
-	}
-	for _, t := range l.Targets {
-		if !slices.Contains(Targets(), t) {
-			all = append(all, fmt.Errorf("lora: unknown target %q; the targets are %s",
-				t, strings.Join(Targets(), ", ")))
+		if o.trains(GroupLinear) && o.LoRA.DoRA {
+			all = append(all, errors.New("dora: linear layers that are trained in full have no magnitude"))
 		}
-	}
-	if l.Rank <= 0 {
-		all = append(all, fmt.Errorf("lora: rank is %d, want more than 0", l.Rank))
-	}
-	if !(l.Alpha > 0) {
-		all = append(all, fmt.Errorf("lora: alpha is %g, want more than 0", l.Alpha))
-	}
-	if !(l.Dropout >= 0 && l.Dropout < 1) {
-		all = append(all, fmt.Errorf("lora: dropout is %g, want it in [0, 1)", l.Dropout))
 	}
 	return errors.Join(all...)
 }
@@ -148,9 +117,4 @@ func (o Options) activations() kernels.DType {
 // trains reports whether a group of base parameters is trained.
 func (o Options) trains(g Group) bool {
 	return slices.Contains(o.Train, TrainAll) || slices.Contains(o.Train, string(g))
-}
-
-// adapts reports whether a linear layer gets an adapter.
-func (o Options) adapts(module int) bool {
-	return o.LoRA != nil && slices.Contains(o.LoRA.Targets, Targets()[module])
 }

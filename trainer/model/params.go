@@ -2,9 +2,9 @@ package model
 
 import (
 	"fmt"
+	"strings"
 
 	"longlora/kernels"
-	"longlora/kernels/nf4"
 )
 
 // Param is one parameter.
@@ -16,12 +16,12 @@ type Param struct {
 	// Value is F32 if it is trained. Grad, M and V (AdamW's moments) are F32, and absent unless the
 	// parameter is trained by a model made for training.
 	Value, Grad, M, V kernels.Tensor
-	// Packed is the value of a matrix of four bits, which has no Value; nil otherwise.
-	Packed *nf4.Weight
+	// Packed is the value of a matrix of few bits, which has no Value; nil otherwise.
+	Packed kernels.Weight
 
-	shape  []int
-	dtype  kernels.DType
-	packed bool
+	shape   []int
+	dtype   kernels.DType
+	packing Packing
 }
 
 // Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
@@ -98,6 +98,9 @@ func alignedBytes(n int, d kernels.DType) int64 {
 func (ps Params) bytes() (values, training int64) {
 	for _, p := range ps {
 		values += p.bytes()
+		if p.magnitude() {
+			values += p.bytes() // the norms that it is divided by
+		}
 		if p.Trainable {
 			training += 3 * alignedBytes(p.Len(), kernels.F32)
 		}
@@ -115,11 +118,14 @@ func (p *Param) weight() kernels.Weight {
 
 // bytes returns the storage of the value.
 func (p *Param) bytes() int64 {
-	if p.packed {
-		return nf4.Bytes(p.shape[0], p.shape[1], alignment)
+	if p.packing != Unpacked {
+		return p.packing.form().bytes(p.shape[0], p.shape[1], alignment)
 	}
 	return alignedBytes(p.Len(), p.dtype)
 }
+
+// magnitude reports whether the parameter is DoRA's.
+func (p *Param) magnitude() bool { return strings.HasSuffix(p.Name, LoRAMagnitude) }
 
 // Describe lists the parameters of the model that New would make, without storage.
 func Describe(c Config, o Options) Params { return list(c, o) }
@@ -132,11 +138,15 @@ func list(c Config, o Options) Params {
 		if !trainable && len(shape) > 1 && o.Frozen != 0 {
 			p.dtype = o.Frozen
 		}
-		p.packed = o.Packed && g == GroupLinear && !trainable
+		if g == GroupLinear && !trainable {
+			p.packing = o.Packed
+		}
 		ps = append(ps, p)
 	}
+	adapters := newAdapters(o.LoRA, add)
 	base := func(name string, g Group, shape ...int) { add(name, g, o.trains(g), shape...) }
 	base(EmbedName, GroupEmbed, c.Vocab, c.Hidden)
+	adapters.embedding(c.Vocab, c.Hidden)
 	for l := range c.Layers {
 		base(Module(l, "input_layernorm.weight"), GroupNorm, c.Hidden)
 		for m := range linears {
@@ -146,17 +156,51 @@ func list(c Config, o Options) Params {
 			out, in := c.linearShape(m)
 			name := Module(l, linearModules[m])
 			base(name+".weight", GroupLinear, out, in)
-			if o.adapts(m) {
-				add(name+LoRAA, GroupLoRA, true, o.LoRA.Rank, in)
-				add(name+LoRAB, GroupLoRA, true, out, o.LoRA.Rank)
-			}
+			adapters.linear(name, out, in)
 		}
 	}
 	base(NormName, GroupNorm, c.Hidden)
 	if !c.Tied {
 		base(HeadName, GroupHead, c.Vocab, c.Hidden)
+		adapters.linear(headModule, c.Vocab, c.Hidden)
 	}
 	return ps
+}
+
+// adapters lists the parameters of adapters.
+type adapters struct {
+	lora *compiled // nil: there are none
+	add  func(name string, g Group, trainable bool, shape ...int)
+}
+
+func newAdapters(l *LoRA, add func(string, Group, bool, ...int)) adapters {
+	if l == nil {
+		return adapters{}
+	}
+	c, err := l.compile()
+	if err != nil {
+		return adapters{} // New and Adapters say what is wrong
+	}
+	return adapters{c, add}
+}
+
+func (a adapters) linear(module string, out, in int) {
+	shape := a.lora.adapter(module)
+	if shape == nil {
+		return
+	}
+	a.add(module+LoRAA, GroupLoRA, true, shape.Rank, in)
+	a.add(module+LoRAB, GroupLoRA, true, out, shape.Rank)
+	if a.lora.DoRA {
+		a.add(module+LoRAMagnitude, GroupLoRA, true, out)
+	}
+}
+
+func (a adapters) embedding(vocab, hidden int) {
+	if shape := a.lora.adapter(embedModule); shape != nil {
+		a.add(embedModule+EmbedA, GroupLoRA, true, vocab, shape.Rank)
+		a.add(embedModule+EmbedB, GroupLoRA, true, hidden, shape.Rank)
+	}
 }
 
 // Source returns a tensor's elements, row-major, or an error that names what is wrong: a tensor
@@ -183,9 +227,9 @@ func (m *Model) SetParam(p *Param, values []float32) error {
 		return fmt.Errorf("tensor %s has %d values, shape %v wants %d",
 			p.Name, len(values), p.shape, p.Len())
 	}
+	m.fresh = false
 	if p.Packed != nil {
-		p.Packed.Write(m.b, nf4.Pack(values, p.shape[0], p.shape[1]))
-		return nil
+		return p.packing.form().write(m.b, p.Packed, values)
 	}
 	m.b.Write(p.Value, values)
 	return nil

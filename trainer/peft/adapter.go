@@ -18,6 +18,9 @@ const prefix = "base_model.model."
 // oldPart is in the names of parameters trained in full that early versions of PEFT wrote.
 const oldPart = ".modules_to_save"
 
+// basePart is in the names of a base's parameters that have an adapter.
+const basePart = ".base_layer"
+
 // Adapter is an open adapter folder. After Fit it may be used concurrently.
 type Adapter struct {
 	// Name is what the folder is called in errors: usually its path.
@@ -39,8 +42,10 @@ type Adapter struct {
 	Upstream bool
 
 	files []file
-	// stored maps the names of package model to where the tensors are.
-	stored map[string]place
+	// stored maps the names of package model to where the tensors are. Those of carried are the base's,
+	// as they were: PEFT saves them with adapters of embedding and head.
+	stored  map[string]place
+	carried map[string]bool
 }
 
 // file holds tensors: one of packages safetensors and torchfile.
@@ -59,7 +64,7 @@ type place struct {
 
 // Open opens the adapter folder fsys.
 func Open(fsys fs.FS, name string) (*Adapter, error) {
-	a := &Adapter{Name: name, stored: map[string]place{}}
+	a := &Adapter{Name: name, stored: map[string]place{}, carried: map[string]bool{}}
 	if err := a.open(fsys); err != nil {
 		return nil, fmt.Errorf("adapter %s: %w", name, errors.Join(err, a.Close()))
 	}
@@ -84,7 +89,7 @@ func (a *Adapter) open(fsys fs.FS) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", ConfigName, err)
 	}
-	a.LoRA = model.LoRA{Targets: c.Targets, Rank: c.Rank, Alpha: c.Alpha, Dropout: c.Dropout}
+	a.LoRA = c.lora()
 	a.Base = c.Base
 	if err := a.LoRA.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", ConfigName, err)
@@ -113,11 +118,11 @@ func (a *Adapter) openBeside(fsys fs.FS) error {
 	return err
 }
 
-// groupsOf returns the groups that full parameters among names belong to.
-func groupsOf(names map[string]place) []string {
+// groups returns those of the parameters that were trained in full.
+func (a *Adapter) groups() []string {
 	found := map[model.Group]bool{}
-	for name := range names {
-		found[groupOf(name)] = true
+	for name := range a.stored {
+		found[groupOf(name)] = found[groupOf(name)] || !a.carried[name]
 	}
 	var groups []string
 	for _, g := range model.Groups() {
@@ -130,7 +135,7 @@ func groupsOf(names map[string]place) []string {
 
 func groupOf(name string) model.Group {
 	switch {
-	case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.LoRAB):
+	case model.IsAdapter(name):
 		return model.GroupLoRA
 	case name == model.EmbedName:
 		return model.GroupEmbed
@@ -157,10 +162,31 @@ func (a *Adapter) Tensors() []Tensor {
 		if err != nil {
 			panic(err) // stored comes from the file's own list
 		}
+		info.Shape = turned(name, info.Shape)
 		all = append(all, Tensor{name, groupOf(name), info})
 	}
 	slices.SortFunc(all, func(x, y Tensor) int { return strings.Compare(x.Name, y.Name) })
 	return all
+}
+
+// turned returns the shape of a tensor of package model as it is in a file, and the reverse: PEFT has
+// the embedding's first matrix by tokens.
+func turned(name string, shape []int) []int {
+	if strings.HasSuffix(name, model.EmbedA) && len(shape) == 2 {
+		return []int{shape[1], shape[0]}
+	}
+	return shape
+}
+
+// transpose returns a matrix [rows, columns] by columns.
+func transpose(values []float32, rows, columns int) []float32 {
+	out := make([]float32, len(values))
+	for r := range rows {
+		for c := range columns {
+			out[c*rows+r] = values[r*columns+c]
+		}
+	}
+	return out
 }
 
 // Fit checks that the adapter is one for a model of shape c: every tensor there with its shape,
@@ -185,6 +211,9 @@ func (a *Adapter) fit(c model.Config) error {
 	if err := a.tie(c); err != nil {
 		return err
 	}
+	if _, err := c.Adapters(&a.LoRA); err != nil {
+		return err
+	}
 	known := map[string]bool{}
 	if c.Tied {
 		known[model.HeadName] = true
@@ -192,7 +221,11 @@ func (a *Adapter) fit(c model.Config) error {
 	for _, p := range model.Describe(c, model.Options{LoRA: &a.LoRA, Train: a.Train}) {
 		known[p.Name] = true
 		if !p.Trainable {
-			if a.Has(p.Name) {
+			if a.carried[p.Name] {
+				if err := a.check(p.Name, p.Shape()); err != nil {
+					return err
+				}
+			} else if a.Has(p.Name) {
 				return fmt.Errorf("tensor %q is there, other %s tensors are not", p.Name, p.Group)
 			}
 			continue
@@ -240,9 +273,9 @@ func (a *Adapter) check(name string, shape []int) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(info.Shape, shape) {
+	if want := turned(name, shape); !slices.Equal(info.Shape, want) {
 		return fmt.Errorf("tensor %q has shape %v, the base and %s ask for %v", stored.name, info.Shape,
-			ConfigName, shape)
+			ConfigName, want)
 	}
 	return nil
 }
@@ -272,7 +305,13 @@ func (a *Adapter) tensor(name string, shape []int) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	return values, safetensors.CheckFinite(name, values)
+	if err := safetensors.CheckFinite(name, values); err != nil {
+		return nil, err
+	}
+	if strings.HasSuffix(name, model.EmbedA) {
+		return transpose(values, shape[1], shape[0]), nil
+	}
+	return values, nil
 }
 
 // Over returns the source of a base's parameters with the adapter's laid over them: those that the

@@ -20,29 +20,42 @@ const (
 // config is an adapter_config.json as this package writes it: the keys that every PEFT since 0.8
 // knows.
 type config struct {
-	AlphaPattern    map[string]float64 `json:"alpha_pattern"`
-	Base            string             `json:"base_model_name_or_path"`
-	Bias            string             `json:"bias"`
-	FanInFanOut     bool               `json:"fan_in_fan_out"`
-	InferenceMode   bool               `json:"inference_mode"`
-	InitLoRAWeights bool               `json:"init_lora_weights"`
-	Alpha           float64            `json:"lora_alpha"`
-	Dropout         float64            `json:"lora_dropout"`
-	ModulesToSave   []string           `json:"modules_to_save"`
-	Type            string             `json:"peft_type"`
-	Rank            int                `json:"r"`
-	RankPattern     map[string]int     `json:"rank_pattern"`
-	Targets         []string           `json:"target_modules"`
-	Task            string             `json:"task_type"`
-	UseDoRA         bool               `json:"use_dora"`
-	UseRSLoRA       bool               `json:"use_rslora"`
+	AlphaPattern    overrides `json:"alpha_pattern"`
+	Base            string    `json:"base_model_name_or_path"`
+	Bias            string    `json:"bias"`
+	Exclude         []string  `json:"exclude_modules,omitempty"`
+	FanInFanOut     bool      `json:"fan_in_fan_out"`
+	InferenceMode   bool      `json:"inference_mode"`
+	InitLoRAWeights bool      `json:"init_lora_weights"`
+	Layers          []int     `json:"layers_to_transform,omitempty"`
+	Alpha           float64   `json:"lora_alpha"`
+	Dropout         float64   `json:"lora_dropout"`
+	ModulesToSave   []string  `json:"modules_to_save"`
+	Type            string    `json:"peft_type"`
+	Rank            int       `json:"r"`
+	RankPattern     overrides `json:"rank_pattern"`
+	Targets         targets   `json:"target_modules"`
+	Task            string    `json:"task_type"`
+	UseDoRA         bool      `json:"use_dora"`
+	UseRSLoRA       bool      `json:"use_rslora"`
 }
 
 func newConfig(l model.LoRA, base string, modulesToSave []string) config {
 	return config{
-		AlphaPattern: map[string]float64{}, RankPattern: map[string]int{}, Base: base, Bias: "none",
-		InferenceMode: true, InitLoRAWeights: true, Alpha: l.Alpha, Dropout: l.Dropout, Rank: l.Rank,
-		ModulesToSave: modulesToSave, Targets: l.Targets, Type: "LORA", Task: "CAUSAL_LM",
+		AlphaPattern: l.Alphas, RankPattern: l.Ranks, Base: base, Bias: "none", Exclude: l.Exclude,
+		InferenceMode: true, InitLoRAWeights: true, Layers: l.Layers, Alpha: l.Alpha,
+		Dropout: l.Dropout, Rank: l.Rank, ModulesToSave: modulesToSave,
+		Targets: targets{l.Targets, l.Pattern}, Type: "LORA", Task: "CAUSAL_LM", UseDoRA: l.DoRA,
+		UseRSLoRA: l.RootScale,
+	}
+}
+
+// lora returns the adapters that c describes.
+func (c config) lora() model.LoRA {
+	return model.LoRA{
+		Targets: c.Targets.names, Pattern: c.Targets.pattern, Exclude: c.Exclude, Layers: c.Layers,
+		Rank: c.Rank, Alpha: c.Alpha, Ranks: c.RankPattern, Alphas: c.AlphaPattern,
+		RootScale: c.UseRSLoRA, DoRA: c.UseDoRA, Dropout: c.Dropout,
 	}
 }
 
@@ -61,7 +74,8 @@ var neutral = []string{
 	"auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "init_lora_weights",
 	"peft_version", "megatron_core", "layers_pattern", "ensure_weight_tying", "loftq_config",
 	"eva_config", "corda_config", "lora_ga_config", "qalora_group_size", "runtime_config",
-	"r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save",
+	"r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save", "rank_pattern",
+	"alpha_pattern", "layers_to_transform", "exclude_modules", "use_dora", "use_rslora",
 }
 
 // required are values that a key must have if it is there and not null. Every other key must be
@@ -80,13 +94,29 @@ func parseConfig(data []byte) (config, error) {
 	c := config{}
 	all = append(all, get(raw, "r", &c.Rank), get(raw, "lora_alpha", &c.Alpha))
 	for key, dst := range map[string]any{"base_model_name_or_path": &c.Base,
-		"lora_dropout": &c.Dropout, "modules_to_save": &c.ModulesToSave} {
+		"lora_dropout": &c.Dropout, "modules_to_save": &c.ModulesToSave, "use_dora": &c.UseDoRA,
+		"use_rslora": &c.UseRSLoRA, "rank_pattern": &c.RankPattern, "alpha_pattern": &c.AlphaPattern,
+		"exclude_modules": &c.Exclude} {
 		if !isNull(raw[key]) {
 			all = append(all, get(raw, key, dst))
 		}
 	}
-	all = append(all, c.parseTargets(raw))
+	all = append(all, get(raw, "target_modules", &c.Targets), c.parseLayers(raw))
 	return c, errors.Join(all...)
+}
+
+// parseLayers reads layers_to_transform: a number or a list.
+func (c *config) parseLayers(raw map[string]json.RawMessage) error {
+	const key = "layers_to_transform"
+	if isNull(raw[key]) {
+		return nil
+	}
+	one := 0
+	if json.Unmarshal(raw[key], &one) == nil {
+		c.Layers = []int{one}
+		return nil
+	}
+	return get(raw, key, &c.Layers)
 }
 
 func refusals(raw map[string]json.RawMessage) []error {
@@ -107,41 +137,6 @@ func refusals(raw map[string]json.RawMessage) []error {
 		all = append(all, errors.New("peft_type is missing"))
 	}
 	return all
-}
-
-// parseTargets reads target_modules: names, each the last part of a module's, or "all-linear".
-func (c *config) parseTargets(raw map[string]json.RawMessage) error {
-	var one string
-	if json.Unmarshal(raw["target_modules"], &one) == nil {
-		if one != "all-linear" {
-			return fmt.Errorf("target_modules is the pattern %q; write the names instead", one)
-		}
-		c.Targets = model.Targets()
-		return nil
-	}
-	if err := get(raw, "target_modules", &c.Targets); err != nil {
-		return err
-	}
-	c.Targets = inTableOrder(c.Targets)
-	return nil
-}
-
-// inTableOrder returns the known targets among names, each by its last part, in the order of
-// model.Targets, then unknown ones as they are.
-func inTableOrder(names []string) []string {
-	var known, unknown []string
-	for _, name := range names {
-		name = name[strings.LastIndexByte(name, '.')+1:]
-		if !slices.Contains(model.Targets(), name) {
-			unknown = append(unknown, name)
-		} else if !slices.Contains(known, name) {
-			known = append(known, name)
-		}
-	}
-	slices.SortFunc(known, func(a, b string) int {
-		return slices.Index(model.Targets(), a) - slices.Index(model.Targets(), b)
-	})
-	return append(known, unknown...)
 }
 
 func get(raw map[string]json.RawMessage, key string, dst any) error {

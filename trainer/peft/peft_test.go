@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -201,16 +202,18 @@ func TestConfigRefuses(t *testing.T) {
 		t.Error(err)
 	}
 	for _, c := range []struct{ config, want string }{
-		{good + `, "use_dora": true`, "use_dora is true"},
-		{good + `, "use_rslora": true`, "use_rslora is true"},
+		{good + `, "use_dora": "yes"`, "use_dora"},
 		{good + `, "bias": "all"`, `bias is "all"`},
-		{good + `, "rank_pattern": {"q_proj": 4}`, "rank_pattern"},
-		{good + `, "layers_to_transform": [0]`, "layers_to_transform"},
+		{good + `, "rank_pattern": {"q_proj": "x"}`, "rank_pattern"},
+		{good + `, "rank_pattern": [4]`, "rank_pattern"},
+		{good + `, "layers_to_transform": "0"`, "layers_to_transform"},
+		{good + `, "exclude_modules": ".*q_proj"`, "exclude_modules"},
+		{good + `, "lora_bias": true`, "lora_bias is true"},
+		{good + `, "init_lora_weights": "x", "use_qalora": true`, "use_qalora is true"},
 		{good + `, "something_new": 7`, "something_new is 7"},
 		{good + `, "task_type": "SEQ_CLS"`, "SEQ_CLS"},
 		{`"peft_type": "IA3", "r": 1, "lora_alpha": 1, "target_modules": ["q_proj"]`, "IA3"},
 		{`"peft_type": "LORA", "lora_alpha": 1, "target_modules": ["q_proj"]`, "r is missing"},
-		{`"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ".*q_proj"`, "pattern"},
 		{`"peft_type": "LORA", "r": 2, "lora_alpha": "x", "target_modules": ["q_proj"]`, "lora_alpha"},
 	} {
 		_, err := parseConfig([]byte("{" + c.config + "}"))
@@ -222,14 +225,39 @@ func TestConfigRefuses(t *testing.T) {
 
 func TestTargets(t *testing.T) {
 	for value, want := range map[string]string{
-		`"all-linear"`:         "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj",
-		`["v_proj", "q_proj"]`: "q_proj v_proj",
-		`["model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.q_proj"]`: "q_proj",
+		`"all-linear"`:                        "q_proj k_proj v_proj o_proj gate_proj up_proj down_proj",
+		`["v_proj", "lm_head", "q_proj"]`:     "q_proj v_proj lm_head",
+		`["model.layers.0.self_attn.q_proj"]`: "model.layers.0.self_attn.q_proj",
+		`".*q_proj"`:                          "/.*q_proj",
 	} {
 		c, err := parseConfig([]byte(`{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ` +
 			value + "}"))
-		if got := strings.Join(c.Targets, " "); err != nil || got != want {
+		got := strings.Join(c.Targets.names, " ")
+		if c.Targets.pattern != "" {
+			got += "/" + c.Targets.pattern
+		}
+		if err != nil || got != want {
 			t.Errorf("%s: %s, %v; want %s", value, got, err, want)
+		}
+	}
+}
+
+// TestConfigRoundTrip: everything that says which modules have which adapter is read as it was written.
+func TestConfigRoundTrip(t *testing.T) {
+	for _, want := range []model.LoRA{
+		{Targets: []string{"q_proj", "model.layers.3.mlp.up_proj"}, Rank: 2, Alpha: 4.5, Dropout: 0.1,
+			Layers: []int{1, 2}, Exclude: []string{"k_proj"}, RootScale: true, DoRA: true},
+		{Pattern: `.*\.(q|k)_proj`, Rank: 2, Alpha: 4,
+			Ranks:  []model.Override{{Key: "z", Value: 3}, {Key: `a\.b`, Value: 5}, {Key: "m", Value: 1}},
+			Alphas: []model.Override{{Key: "q_proj", Value: 0.5}}},
+	} {
+		text, err := newConfig(want, "base", nil).encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := parseConfig(text)
+		if got := c.lora(); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v: got %+v, want %+v", err, got, want)
 		}
 	}
 }

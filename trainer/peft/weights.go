@@ -30,12 +30,16 @@ func (a *Adapter) openWeights(fsys fs.FS) error {
 		if !ok {
 			return fmt.Errorf("%s: tensor %q does not begin with %s", name, t.Name, prefix)
 		}
-		a.stored[strings.Replace(short, oldPart, "", 1)] = place{f, t.Name}
+		own := strings.Replace(short, oldPart, "", 1)
+		if base := strings.Replace(own, basePart, "", 1); base != own {
+			own, a.carried[base] = base, true
+		}
+		a.stored[own] = place{f, t.Name}
 	}
 	if err := a.openFull(fsys); err != nil {
 		return err
 	}
-	a.Train = groupsOf(a.stored)
+	a.Train = a.groups()
 	return nil
 }
 

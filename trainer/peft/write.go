@@ -51,6 +51,14 @@ func Write(dir string, s Saved) error {
 
 // tensors returns s.Tensors under PEFT's names, and the modules to save.
 func (s Saved) tensors() (tensors []safetensors.Tensor, modules []string, err error) {
+	has := map[string]bool{} // modules with an adapter
+	for _, t := range s.Tensors {
+		if module, ok := strings.CutSuffix(t.Name, model.LoRAA); ok {
+			has[module] = true
+		} else if module, ok := strings.CutSuffix(t.Name, model.EmbedA); ok {
+			has[module] = true
+		}
+	}
 	for _, t := range s.Tensors {
 		if t.Name == model.EmbedName && s.Config.Model.Tied {
 			head := t
@@ -58,19 +66,35 @@ func (s Saved) tensors() (tensors []safetensors.Tensor, modules []string, err er
 			tensors = append(tensors, head)
 			modules = append(modules, moduleOf(model.HeadName))
 		}
-		if !strings.HasSuffix(t.Name, model.LoRAA) && !strings.HasSuffix(t.Name, model.LoRAB) {
-			module := moduleOf(t.Name)
-			if slices.Contains(s.LoRA.Targets, module) {
+		if !model.IsAdapter(t.Name) {
+			if has[strings.TrimSuffix(t.Name, ".weight")] {
 				return nil, nil, fmt.Errorf("tensor %q is trained in full and has LoRA: PEFT has no way "+
 					"to say so; train one of them", t.Name)
 			}
-			modules = append(modules, module)
+			modules = append(modules, moduleOf(t.Name))
+		}
+		if strings.HasSuffix(t.Name, model.EmbedA) {
+			t = transposed(t)
 		}
 		t.Name = prefix + t.Name
 		tensors = append(tensors, t)
 	}
 	slices.Sort(modules)
 	return tensors, slices.Compact(modules), nil
+}
+
+// transposed returns a matrix by columns.
+func transposed(t safetensors.Tensor) safetensors.Tensor {
+	load, shape := t.Load, t.Shape
+	t.Shape = []int{shape[1], shape[0]}
+	t.Load = func() ([]float32, error) {
+		values, err := load()
+		if err != nil {
+			return nil, err
+		}
+		return transpose(values, shape[0], shape[1]), nil
+	}
+	return t
 }
 
 // moduleOf returns the last part of the name of a parameter's module, which PEFT matches names by:

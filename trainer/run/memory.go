@@ -67,7 +67,7 @@ func (r *Run) options() model.Options {
 		o.Frozen = kernels.BF16
 	}
 	if r.gpu != nil {
-		o.Activations, o.Frozen, o.Packed = kernels.BF16, kernels.BF16, c.Weights == "nf4"
+		o.Activations, o.Frozen = kernels.BF16, kernels.BF16
 	}
 	if c.Method == MethodLoRA {
 		o.LoRA, o.Train = c.lora(), c.Train
