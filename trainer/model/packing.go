@@ -25,6 +25,23 @@ func (p Packing) String() string {
 	return [...]string{"none", "nf4", "nf4 without a second quantisation", "int8"}[p]
 }
 
+// Storages are the names of how frozen matrices are stored.
+func Storages() []string { return []string{"f32", "bf16", "nf4", "int8"} }
+
+// Storage returns what Options.Frozen and Options.Packed are by such a name. What is not packed beside
+// packed matrices, embedding and head, are brain floats.
+func Storage(name string) (kernels.DType, Packing) {
+	switch name {
+	case "bf16":
+		return kernels.BF16, Unpacked
+	case "nf4":
+		return kernels.BF16, NF4
+	case "int8":
+		return kernels.BF16, Int8
+	}
+	return kernels.F32, Unpacked
+}
+
 // form is how a packing's matrices are held.
 type form struct {
 	bytes func(out, in int, align int64) int64

@@ -26,14 +26,30 @@ func (r *Run) openAdapter() (err error) {
 	if c.Model == usual.Model && a.Base != "" {
 		c.Model = a.Base
 	}
-	if c.LoRARank != a.LoRA.Rank && c.LoRARank != usual.LoRARank ||
-		c.LoRAAlpha != a.LoRA.Alpha && c.LoRAAlpha != usual.LoRAAlpha ||
-		!alike(c.LoRATargets, a.LoRA.Targets) && !alike(c.LoRATargets, usual.LoRATargets) {
-		return fmt.Errorf("adapter %s has rank %d, alpha %g and targets %s, which cannot be changed: "+
-			"leave --lora-rank, --lora-alpha and --lora-targets out", c.Adapter, a.LoRA.Rank, a.LoRA.Alpha,
-			strings.Join(a.LoRA.Targets, ","))
+	if err := c.adoptShape(a.LoRA); err != nil {
+		return fmt.Errorf("adapter %s: %w", c.Adapter, err)
 	}
-	c.LoRARank, c.LoRAAlpha, c.LoRATargets = a.LoRA.Rank, a.LoRA.Alpha, a.LoRA.Targets
+	return nil
+}
+
+// adoptShape takes over the shape of an adapter's matrices. Options that say otherwise are refused.
+func (c *Config) adoptShape(l model.LoRA) error {
+	usual := Defaults()
+	given := func(same, asUsual bool) bool { return !same && !asUsual }
+	if given(c.LoRARank == l.Rank, c.LoRARank == usual.LoRARank) ||
+		given(c.LoRAAlpha == l.Alpha, c.LoRAAlpha == usual.LoRAAlpha) ||
+		given(alike(c.LoRATargets, l.Targets), alike(c.LoRATargets, usual.LoRATargets)) ||
+		given(c.LoRAPattern == l.Pattern, c.LoRAPattern == "") ||
+		given(slices.Equal(c.LoRARanks, texts(l.Ranks)), len(c.LoRARanks) == 0) ||
+		given(slices.Equal(c.LoRAAlphas, texts(l.Alphas)), len(c.LoRAAlphas) == 0) ||
+		given(c.RSLoRA == l.RootScale, !c.RSLoRA) || given(c.DoRA == l.DoRA, !c.DoRA) {
+		return fmt.Errorf("it has rank %d, alpha %g and targets %s, which cannot be changed: leave the "+
+			"options --lora-rank, --lora-alpha, --lora-targets, --lora-pattern, --lora-ranks, "+
+			"--lora-alphas, --rslora and --dora out", l.Rank, l.Alpha,
+			strings.Join(append(slices.Clone(l.Targets), l.Pattern), ","))
+	}
+	c.LoRARank, c.LoRAAlpha, c.LoRATargets, c.LoRAPattern = l.Rank, l.Alpha, l.Targets, l.Pattern
+	c.LoRARanks, c.LoRAAlphas, c.RSLoRA, c.DoRA = texts(l.Ranks), texts(l.Alphas), l.RootScale, l.DoRA
 	return nil
 }
 

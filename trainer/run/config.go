@@ -48,16 +48,26 @@ type Config struct {
 	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
 	// Train names the groups of base parameters trained beside the adapters.
 	Train       []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
-	LoRATargets []string `yaml:"lora_targets" usage:"linear layers that get an adapter"`
-	LoRARank    int      `yaml:"lora_rank" usage:"rank of the adapters"`
-	LoRAAlpha   float64  `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
+	LoRATargets []string `yaml:"lora_targets" usage:"modules that get an adapter, by the ends of their names, as 3.mlp.up_proj or lm_head; all-linear"`
+	// LoRAPattern is a regular expression of whole names instead.
+	LoRAPattern string  `yaml:"lora_pattern,omitempty" usage:"regular expression of the whole names of modules that get an adapter, instead of --lora-targets"`
+	LoRARank    int     `yaml:"lora_rank" usage:"rank of the adapters"`
+	LoRAAlpha   float64 `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
+	// LoRARanks and LoRAAlphas are those of modules by the ends of their names, as PEFT's rank_pattern
+	// and alpha_pattern.
+	LoRARanks   []string `yaml:"lora_ranks,omitempty" usage:"ranks of some modules, as down_proj=16; the first regular expression that a name ends with counts"`
+	LoRAAlphas  []string `yaml:"lora_alphas,omitempty" usage:"alphas of some modules, as down_proj=32"`
+	RSLoRA      bool     `yaml:"rslora,omitempty" usage:"scale adapters by alpha/sqrt(rank)"`
+	DoRA        bool     `yaml:"dora,omitempty" usage:"train the magnitude of each output beside (DoRA)"`
 	LoRADropout float64  `yaml:"lora_dropout" usage:"dropout of the adapters' input"`
 
 	// Engine is native, whose gradients are written by hand, or gorgonia, which derives them from a
 	// graph of the forward computation.
 	Engine string `yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
-	// Weights is the storage of frozen matrices, f32 or bf16.
-	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32 or bf16; on a GPU bf16 or nf4"`
+	// Weights is the storage of frozen matrices, one of model.Storages. With nf4 and int8 it is that of
+	// the decoder layers' linear layers; the others are brain floats. A base that stores such codes is
+	// read as it is.
+	Weights string `yaml:"weights" usage:"storage of frozen matrices: f32, bf16, nf4 or int8 (QLoRA); on a GPU bf16 or nf4"`
 	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
 	// what is stored and the values that are trained stay float32.
 	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`

@@ -48,9 +48,6 @@ func (r *Run) setDevice(context.Context) error {
 		c.Device = device.CUDA
 	}
 	choice, err := device.Parse(c.Device)
-	if err == nil && !choice.GPU && c.Weights == "nf4" {
-		err = errors.New("weights nf4 are multiplied on a GPU only: use --weights bf16, or --device cuda")
-	}
 	if err != nil || !choice.GPU {
 		c.Device = device.CPU
 		return err

@@ -20,7 +20,8 @@ var free = []string{
 }
 
 // newer are the options that came after runs were recorded. At their defaults a run is what it was.
-var newer = []string{"engine", "attn_schedule", "attn_layers"}
+var newer = []string{"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora",
+	"attn_schedule", "attn_layers"}
 
 // anyLength reports whether no step depends on the number of steps.
 func (r *Run) anyLength() bool {

@@ -63,14 +63,12 @@ func (r *Run) options() model.Options {
 		Training: true, Train: []string{model.TrainAll},
 	}
 	o.Again = r.again
-	if c.Weights == "bf16" {
-		o.Frozen = kernels.BF16
-	}
+	o.Frozen, o.Packed = model.Storage(c.Weights)
 	if r.gpu != nil {
-		o.Activations, o.Frozen = kernels.BF16, kernels.BF16
+		o.Activations = kernels.BF16
 	}
 	if c.Method == MethodLoRA {
-		o.LoRA, o.Train = c.lora(), c.Train
+		o.LoRA, o.Train = r.lora(), c.Train
 	}
 	return o
 }

@@ -52,7 +52,7 @@ func (r *Run) writeAdapter(dir string, m *model.Model) error {
 		base = full
 	}
 	return peft.Write(dir, peft.Saved{
-		LoRA: *r.Config.lora(), Base: base, Config: r.model, Notes: r.notes(m),
+		LoRA: *r.lora(), Base: base, Config: r.model, Notes: r.notes(m),
 		Tensors: tensors(m, m.Params().Trainable(), safetensors.F32),
 	})
 }

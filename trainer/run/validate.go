@@ -37,7 +37,7 @@ func (c *Config) Validate() error {
 	}
 	oneOf("method", c.Method, MethodLoRA, MethodFull)
 	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
-	oneOf("weights", c.Weights, "f32", "bf16", "nf4")
+	oneOf("weights", c.Weights, model.Storages()...)
 	oneOf("precision", c.Precision, "f32", "bf16")
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
@@ -47,18 +47,13 @@ func (c *Config) Validate() error {
 	_, err := c.memory()
 	all = append(all, c.validateAttention(), c.validateEngine(), err)
 	if c.Method == MethodLoRA {
-		all = append(all, c.lora().Validate())
+		l, err := c.lora()
+		all = append(all, err, l.Validate())
 		for _, g := range c.Train { // PEFT has no way to save an adapter on what is trained in full
 			oneOf("train", g, string(model.GroupEmbed), string(model.GroupNorm), string(model.GroupHead))
 		}
 	}
 	return errors.Join(append(all, c.loop().Validate())...)
-}
-
-func (c *Config) lora() *model.LoRA {
-	return &model.LoRA{
-		Targets: c.LoRATargets, Rank: c.LoRARank, Alpha: c.LoRAAlpha, Dropout: c.LoRADropout,
-	}
 }
 
 // loop returns the loop's options; with epochs, the steps are not known yet.

@@ -96,7 +96,7 @@ func (o *options) plan(c model.Config, limit int64) (mo model.Options, b *model.
 	var all []*cuda.Planner
 	mo = model.Options{
 		Context: o.context, Training: true, Frozen: kernels.BF16, Activations: kernels.BF16,
-		Packed: o.weights == "nf4",
+		Packed: packing(o.weights),
 		Train:  []string{"embed", "norm"},
 		LoRA: &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8,
 			Alpha: 16},
@@ -253,3 +253,9 @@ func (o *options) report(name string) error {
 }
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }
+
+// packing returns that of frozen matrices by the name of their storage.
+func packing(weights string) model.Packing {
+	_, p := model.Storage(weights)
+	return p
+}

@@ -1,0 +1,68 @@
+package run
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"longlora/trainer/model"
+)
+
+// allLinear stands for all linear layers of decoder layers in LoRATargets.
+const allLinear = "all-linear"
+
+// lora returns the adapters that the options describe.
+func (c *Config) lora() (*model.LoRA, error) {
+	l := &model.LoRA{
+		Targets: c.LoRATargets, Pattern: c.LoRAPattern, Rank: c.LoRARank, Alpha: c.LoRAAlpha,
+		RootScale: c.RSLoRA, DoRA: c.DoRA, Dropout: c.LoRADropout,
+	}
+	if c.LoRAPattern != "" && slices.Equal(c.LoRATargets, Defaults().LoRATargets) {
+		l.Targets = nil
+	}
+	if i := slices.Index(l.Targets, allLinear); i >= 0 {
+		l.Targets = slices.Insert(slices.Delete(slices.Clone(l.Targets), i, i+1), 0, model.Targets()...)
+	}
+	var errs [2]error
+	l.Ranks, errs[0] = overrides("lora_ranks", c.LoRARanks)
+	l.Alphas, errs[1] = overrides("lora_alphas", c.LoRAAlphas)
+	return l, errors.Join(errs[:]...)
+}
+
+// overrides reads a list of KEY=NUMBER.
+func overrides(option string, list []string) (all []model.Override, err error) {
+	for _, entry := range list {
+		at := strings.LastIndexByte(entry, '=')
+		value, wrong := strconv.ParseFloat(entry[at+1:], 64)
+		if at <= 0 || wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %q is not like down_proj=16", option, entry))
+			continue
+		}
+		all = append(all, model.Override{Key: entry[:at], Value: value})
+	}
+	return all, err
+}
+
+// texts is the inverse of overrides.
+func texts(all []model.Override) (list []string) {
+	for _, o := range all {
+		list = append(list, fmt.Sprintf("%s=%g", o.Key, o.Value))
+	}
+	return list
+}
+
+// lora returns the run's adapters: those that it goes on from, or what the options describe.
+func (r *Run) lora() *model.LoRA {
+	if r.adapter != nil {
+		l := r.adapter.LoRA
+		l.Dropout = r.Config.LoRADropout
+		return &l
+	}
+	l, err := r.Config.lora()
+	if err != nil {
+		panic(err) // Validate has checked it
+	}
+	return l
+}
