@@ -85,9 +85,7 @@ func (f *chatFlags) run(c *cobra.Command) (err error) {
 	if v.talk, err = f.talk(m, v.tok); err != nil {
 		return err
 	}
-	if v.decoder, err = decode.New(m.Model, decode.Options{
-		Active: 1, CacheBytes: 2 * decode.Bytes(m.Model, m.Options().Context),
-	}); err != nil {
+	if v.decoder, err = decode.New(m.Model, decode.Options{Active: 1}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, v.decoder.Close()) }()
@@ -161,11 +159,11 @@ func (v *conversation) answer(ctx context.Context, messages []message, out, prog
 	r := decode.Request{Prompt: ids, Options: v.f.samplingFlags.Options, Sinks: v.f.sinks,
 		Window: v.f.window}
 	r.Stop = v.talk.Stops()
-	g, err := v.decoder.Submit(ctx, r)
+	all, err := v.decoder.Submit(ctx, r, 1)
 	if err != nil {
 		return "", err
 	}
-	return v.write(g, len(ids), r.Stop, out, progress)
+	return v.write(all[0], len(ids), r.Stop, out, progress)
 }
 
 // write writes an answer's text as it comes and returns it.

@@ -75,7 +75,7 @@ func (f *gridFlags) run(c *cobra.Command, m *open.Model, samples io.Writer) (r r
 	if err != nil {
 		return r, err
 	}
-	d, err := decode.New(m.Model, decode.Options{Active: 1, CacheBytes: 1})
+	d, err := decode.New(m.Model, decode.Options{Active: 1})
 	if err != nil {
 		return r, err
 	}
@@ -94,13 +94,13 @@ func (f *gridFlags) run(c *cobra.Command, m *open.Model, samples io.Writer) (r r
 // generate continues prompts greedily.
 func (f *gridFlags) generate(d *decode.Server) retrieval.Generate {
 	return func(ctx context.Context, prompt []int32, n int) ([]int32, error) {
-		g, err := d.Submit(ctx, decode.Request{Prompt: prompt, Options: generate.Options{MaxNew: n},
-			Sinks: f.sinks, Window: f.window})
+		all, err := d.Submit(ctx, decode.Request{Prompt: prompt, Options: generate.Options{MaxNew: n},
+			Sinks: f.sinks, Window: f.window}, 1)
 		if err != nil {
 			return nil, err
 		}
 		var ids []int32
-		for e := range g.Events() {
+		for e := range all[0].Events() {
 			if e.Token {
 				ids = append(ids, e.ID)
 			}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,9 +62,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve a model over HTTP as OpenAI's API does, with a page to ask a document",
 		Long: "Serve a model over HTTP: /v1/chat/completions, /v1/completions, /v1/models as OpenAI's API\n" +
-			"has them, and on / a page: drop a document, ask, see the passages that are quoted. Prompts\n" +
-			"are read in parts, generations take turns, and what a prompt has in common with an earlier\n" +
-			"one is not read again. Other machines are let in with a token alone (--token-env).",
+			"has them, and on / a page: drop a document, ask, see the passages that are quoted. Answers\n" +
+			"are computed together, and prompts are read in parts beside them; what a prompt has in\n" +
+			"common with an earlier one is not read again. Other machines are let in with a token alone (--token-env).",
 		Args: cobra.NoArgs,
 	}
 	f.modelFlags.add(c)
@@ -72,16 +73,21 @@ func serveCommand() *cobra.Command {
 	flags.StringVar(&f.listen, "listen", "127.0.0.1:8080", "address and port; port 0: a free one")
 	flags.StringVar(&f.name, "name", "", "the model's name in requests; default: its folder's")
 	flags.StringVar(&f.tokenEnv, "token-env", "", "variable that holds the token which clients send")
-	flags.IntVar(&f.bounds.Active, "active", 4, "generations that take turns")
+	flags.IntVar(&f.bounds.Active, "active", 16, "answers that are computed together")
 	flags.IntVar(&f.bounds.Queue, "queue", 64, "requests that wait; more are answered with 429")
-	f.cache = 1 << 30
-	flags.Var(&f.cache, "cache", "most memory of keys and values, as 512MiB or 4GiB")
-	flags.IntVar(&f.bounds.Chunk, "chunk", 256, "tokens of a prompt that are read in a turn")
+	flags.Var(&f.cache, "cache", "memory of keys and values, as 512MiB or 4GiB, which bounds a request "+
+		"too; default: --active contexts, but at most 1GiB, or one context if that is more")
+	flags.IntVar(&f.bounds.Chunk, "chunk", 256,
+		"tokens of prompts that are read between two tokens of the answers")
 	flags.IntVar(&f.maxNew, "max-new", 0, "most tokens of an answer; 0: what is left of the context")
 	flags.BoolVar(&f.metrics, "metrics", false, "serve /metrics for Prometheus")
 	c.RunE = func(c *cobra.Command, _ []string) error { return f.run(c) }
 	return c
 }
+
+// collectAt is the garbage, in percent of what lives, at which a server collects it: weights and cache
+// are large and cost the collector nothing, and requests' garbage should not double them.
+const collectAt = 20
 
 // token returns what clients must send.
 func (f *serveFlags) token() (string, error) {
@@ -123,6 +129,7 @@ func (f *serveFlags) run(c *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	debug.SetGCPercent(collectAt)
 	decoder, err := decode.New(m.Model, f.bounds)
 	if err != nil {
 		return err
@@ -130,7 +137,7 @@ func (f *serveFlags) run(c *cobra.Command) (err error) {
 	defer func() { err = errors.Join(err, decoder.Close()) }()
 	return f.serve(c, serve.Options{
 		Name: f.modelName(m), Decoder: decoder, Tokenizer: tok, Talk: talk, Token: token,
-		Context: m.Options().Context, Vocab: m.Config.Model.Vocab, MaxNew: f.maxNew,
+		Context: decoder.Context(), Vocab: m.Config.Model.Vocab, MaxNew: f.maxNew,
 		Sinks: f.sinks, Window: f.window, Metrics: f.metrics,
 	})
 }

@@ -96,19 +96,19 @@ func start(t testing.TB, m *model.Model, o Options) *Server {
 
 func submit(t testing.TB, s *Server, ctx context.Context, r Request) *Generation {
 	t.Helper()
-	g, err := s.Submit(ctx, r)
+	all, err := s.Submit(ctx, r, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g
+	return all[0]
 }
 
 func request(ids []int32, maxNew int) Request {
 	return Request{Prompt: ids, Options: generate.Options{MaxNew: maxNew}}
 }
 
-// TestInTurn: generations that take turns give what each gives alone.
-func TestInTurn(t *testing.T) {
+// TestTogether: generations that run together give what each gives alone.
+func TestTogether(t *testing.T) {
 	m := tiny(t, 128)
 	var requests []Request
 	var want [][]int32
@@ -172,14 +172,14 @@ func TestPrefix(t *testing.T) {
 
 // TestBounds: beyond the queue a request is refused at once; memory stays within its bound.
 func TestBounds(t *testing.T) {
-	m := tiny(t, 128)
-	perToken := int64(2 * 4 * 2 * 2 * 8)
-	s := start(t, m, Options{Active: 2, Queue: 3, Chunk: 8, CacheBytes: 150 * perToken})
-	blocked, cancel := context.WithCancel(t.Context())
+	m := tiny(t, 256)
+	limit := Bytes(m, 256)
+	s := start(t, m, Options{Active: 2, Queue: 3, Chunk: 8, CacheBytes: limit})
+	ctx, cancel := context.WithCancel(t.Context())
 	var running []*Generation
 	refused := 0
 	for i := range 40 {
-		g, err := s.Submit(blocked, request(prompt(60, i), 60))
+		all, err := s.Submit(ctx, request(prompt(100, i), 100), 1)
 		if errors.Is(err, ErrBusy) {
 			refused++
 			continue
@@ -187,25 +187,31 @@ func TestBounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		running = append(running, g)
+		running = append(running, all[0])
 	}
-	if refused < 30 {
-		t.Errorf("%d of 40 were refused, want all but some five", refused)
-	}
-	if n := s.Stats(); n.Active > 1 { // a second needs 120 of 150 tokens' memory too
-		t.Errorf("%d are active at once", n.Active)
+	if refused != 35 {
+		t.Errorf("%d of 40 were refused, want all but five", refused)
 	}
 	cancel()
 	for _, g := range running {
-		if a := collect(g); a.end.Err == nil && len(a.ids) != 60 {
+		if a := collect(g); a.end.Err == nil && len(a.ids) != 100 {
 			t.Errorf("%+v after %d tokens", a.end, len(a.ids))
 		}
 	}
 	for i := range 30 {
-		collect(submit(t, s, t.Context(), request(prompt(20+i, i), 5)))
-		if n := s.Stats(); n.CacheBytes > 150*perToken {
-			t.Fatalf("%d bytes are kept, the bound is %d", n.CacheBytes, 150*perToken)
+		collect(submit(t, s, t.Context(), request(prompt(40+3*i, i), 5)))
+		if n := s.Stats(); n.CacheBytes > limit || n.CacheBytes < limit/4 {
+			t.Fatalf("%d bytes are kept, the bound is %d", n.CacheBytes, limit)
 		}
+	}
+	if _, err := New(m, Options{CacheBytes: 10}); err == nil {
+		t.Error("a cache of ten bytes is taken")
+	}
+	small := start(t, m, Options{CacheBytes: Bytes(m, 64)})
+	var long *TooLongError
+	if _, err := small.Submit(t.Context(), request(prompt(60, 1), 5), 1); !errors.As(err, &long) ||
+		long.Context != 64 || small.Context() != 64 {
+		t.Errorf("a request that memory does not hold: %v", err)
 	}
 }
 
@@ -214,14 +220,19 @@ func TestDrop(t *testing.T) {
 	m := tiny(t, 2048)
 	s := start(t, m, Options{Active: 2, Chunk: 16})
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	gone := submit(t, s, ctx, request(prompt(1000, 1), 1000))
 	stays := submit(t, s, t.Context(), request(prompt(30, 2), 20))
-	if e := <-gone.Events(); e.Read != 0 {
-		t.Errorf("first event %+v", e)
+	var last Event
+	tokens := 0
+	for last = range gone.Events() {
+		if last.Token {
+			tokens++
+		}
+		cancel()
 	}
-	cancel()
-	if a := collect(gone); !errors.Is(a.end.Err, context.Canceled) || len(a.ids) == 1000 {
-		t.Errorf("dropped: %+v", a.end)
+	if !errors.Is(last.Err, context.Canceled) || tokens == 1000 {
+		t.Errorf("dropped: %+v", last)
 	}
 	if a := collect(stays); a.end.Err != nil || len(a.ids) != 20 {
 		t.Errorf("the other: %+v after %d", a.end, len(a.ids))
@@ -249,7 +260,7 @@ func TestClose(t *testing.T) {
 			t.Errorf("end %+v", a.end)
 		}
 	}
-	if _, err := s.Submit(t.Context(), request(prompt(3, 1), 3)); !errors.Is(err, ErrClosed) {
+	if _, err := s.Submit(t.Context(), request(prompt(3, 1), 3), 1); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -324,13 +335,13 @@ func TestRefusals(t *testing.T) {
 		"temperature is -1":                   hot,
 		"more than the model's context of 64": request(prompt(60, 1), 5),
 	} {
-		_, err := s.Submit(t.Context(), r)
+		_, err := s.Submit(t.Context(), r, 1)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	var long *TooLongError
-	if _, err := s.Submit(t.Context(), request(prompt(60, 1), 5)); !errors.As(err, &long) {
+	if _, err := s.Submit(t.Context(), request(prompt(60, 1), 5), 1); !errors.As(err, &long) {
 		t.Errorf("%v is no TooLongError", err)
 	}
 	if _, err := New(m, Options{Active: -1}); err == nil {
@@ -347,16 +358,16 @@ func TestManyClients(t *testing.T) {
 		wait.Go(func() {
 			for round := range 3 {
 				r := request(prompt(20+i, round), 8)
-				g, err := s.Submit(t.Context(), r)
+				all, err := s.Submit(t.Context(), r, 1)
 				for errors.Is(err, ErrBusy) {
 					time.Sleep(time.Millisecond)
-					g, err = s.Submit(t.Context(), r)
+					all, err = s.Submit(t.Context(), r, 1)
 				}
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				if a := collect(g); len(a.ids) != 8 || a.end.Err != nil {
+				if a := collect(all[0]); len(a.ids) != 8 || a.end.Err != nil {
 					t.Errorf("client %d: %d tokens, %+v", i, len(a.ids), a.end)
 				}
 			}

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -11,30 +10,40 @@ import (
 
 // Options bounds a Server. Zero values stand for the defaults.
 type Options struct {
-	// Active is the number of generations that take turns; 0: 4.
+	// Active is the number of generations that are computed together; 0: 16.
 	Active int
 	// Queue is the number of those that wait; 0: 64.
 	Queue int
-	// CacheBytes bounds the memory of keys and values, those of finished generations included; 0:
-	// 1 GiB. One generation is always admitted.
+	// CacheBytes bounds the memory of keys and values, those of finished generations included; it is
+	// reserved at once. 0: that of Active contexts, but at most 1 GiB, or one context if that is more.
+	// What it holds bounds a request, as the model's context does.
 	CacheBytes int64
-	// Chunk is the number of tokens of a prompt that are read in a turn; 0: 256.
+	// Chunk is the number of tokens of prompts that are read in a step; 0: 256.
 	Chunk int
 }
 
-func (o Options) withDefaults() Options {
+// defaultCache is the most memory that is reserved without being asked for, in bytes, unless one
+// context needs more.
+const defaultCache = 1 << 30
+
+func (o Options) withDefaults(m *model.Model) Options {
 	set := func(v *int, d int) {
 		if *v == 0 {
 			*v = d
 		}
 	}
-	set(&o.Active, 4)
+	set(&o.Active, 16)
 	set(&o.Queue, 64)
 	set(&o.Chunk, 256)
-	if o.CacheBytes == 0 {
-		o.CacheBytes = 1 << 30
+	if context := Bytes(m, m.Options().Context); o.CacheBytes == 0 {
+		o.CacheBytes = max(context, min(int64(o.Active)*context, defaultCache))
 	}
 	return o
+}
+
+// Bytes returns the memory of the keys and values of n tokens, in whole pages.
+func Bytes(m *model.Model, n int) int64 {
+	return int64(pages(n)*pageRows) * m.CacheRowBytes()
 }
 
 // Validate reports every value that cannot be used.
@@ -54,38 +63,40 @@ type Request struct {
 	// Prompt is what is continued, at least one token.
 	Prompt []int32
 	generate.Options
+	// Logprobs says that events tell the chosen tokens' probabilities, and those of the Top most
+	// probable ones.
+	Logprobs bool
+	Top      int
 	// Sinks and Window, if Window is not 0, keep only the first Sinks tokens and the Window latest
 	// ones in sight (StreamingLLM, arXiv 2309.17453): prompt and answer may be of any length, and
 	// what has left the window cannot be recalled.
 	Sinks, Window int
 }
 
-// capacity returns the number of tokens that the request needs room for, or an error if the model
-// has not that much context.
-func (r *Request) capacity(m *model.Model) (int, error) {
-	limit := m.Options().Context
+// check refuses what cannot be generated with room for limit tokens.
+func (r *Request) check(m *model.Model, limit int) error {
 	switch {
 	case len(r.Prompt) == 0:
-		return 0, errors.New("an empty prompt")
+		return errors.New("an empty prompt")
 	case r.MaxNew < 1:
-		return 0, fmt.Errorf("%d new tokens, want at least 1", r.MaxNew)
+		return fmt.Errorf("%d new tokens, want at least 1", r.MaxNew)
+	case r.Top < 0:
+		return fmt.Errorf("the %d most probable tokens, want at least 0", r.Top)
 	case r.Window != 0 && (r.Window < 2 || r.Sinks < 0 || r.Sinks+r.Window > limit):
-		return 0, fmt.Errorf("%d sinks and a window of %d tokens, the model reads %d", r.Sinks, r.Window,
+		return fmt.Errorf("%d sinks and a window of %d tokens, the model reads %d", r.Sinks, r.Window,
 			limit)
-	case r.Window != 0:
-		return r.Sinks + r.Window, nil
-	case len(r.Prompt)+r.MaxNew > limit:
-		return 0, &TooLongError{len(r.Prompt), r.MaxNew, limit}
+	case r.Window == 0 && len(r.Prompt)+r.MaxNew > limit:
+		return &TooLongError{len(r.Prompt), r.MaxNew, limit}
 	}
 	for i, id := range r.Prompt {
 		if id < 0 || int(id) >= m.Config().Vocab {
-			return 0, fmt.Errorf("token %d at %d outside vocabulary %d", id, i, m.Config().Vocab)
+			return fmt.Errorf("token %d at %d outside vocabulary %d", id, i, m.Config().Vocab)
 		}
 	}
-	return len(r.Prompt) + r.MaxNew, nil
+	return r.Validate()
 }
 
-// TooLongError reports a request that the model's context does not hold.
+// TooLongError reports a request that the model's context, or the memory for it, does not hold.
 type TooLongError struct{ Prompt, MaxNew, Context int }
 
 func (e *TooLongError) Error() string {
@@ -100,31 +111,3 @@ var (
 	// ErrClosed reports a Server that ends.
 	ErrClosed = errors.New("the server is shutting down")
 )
-
-// Event is what happens to a generation.
-type Event struct {
-	// Read counts the prompt's tokens that were read, cached ones included, while it is read.
-	Read int
-	// Cached is how many of them were read before, by another generation.
-	Cached int
-	// ID is a token that was chosen, if Token.
-	ID    int32
-	Token bool
-	// End says that this is the last event; Err why it ended early.
-	End bool
-	Err error
-	// Stopped says that the last token was one of Stop, not that there were MaxNew.
-	Stopped bool
-}
-
-// Generation is a submitted request.
-type Generation struct {
-	request  Request
-	capacity int
-	ctx      context.Context
-	events   chan Event
-}
-
-// Events gives what happens, in order, and is closed after the event End. It is never necessary to
-// receive: there is room for all of them.
-func (g *Generation) Events() <-chan Event { return g.events }

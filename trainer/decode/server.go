@@ -16,17 +16,28 @@ import (
 type Server struct {
 	m       *model.Model
 	options Options
-	queue   chan *Generation
+	context int // tokens of a request at most
 	done    chan struct{}
 
 	mu     sync.Mutex
+	wake   *sync.Cond  // something was submitted, or the server closes
+	queue  []*sequence // submitted and not begun
 	closed bool
 	stats  Stats
 
 	// What follows is the scheduler's alone.
-	active []*sequence
-	held   *Generation // taken from the queue, and waiting for memory
-	cache  cache
+	active    []*sequence // in the order of their beginning
+	suspended []*sequence // gave up their place, and go before the queue
+	steps     int
+	reading   []*sequence
+	cache     *model.Cache
+	reader    *model.Reader
+	pool      pool
+
+	// The parts of a step, the sequences that they are of, and what became of them.
+	parts  []model.Part
+	of     []*sequence
+	events []Event
 }
 
 // Stats counts what a Server has done.
@@ -34,82 +45,114 @@ type Stats struct {
 	// Submitted and Rejected count requests, Finished those that ended by themselves, Dropped those
 	// whose context ended, Failed those with an error.
 	Submitted, Rejected, Finished, Dropped, Failed int64
-	// Read counts tokens of prompts that were computed, Cached those that were not, Chosen new ones.
-	Read, Cached, Chosen int64
-	// Active and Waiting are numbers of generations, CacheBytes memory in use, now.
+	// Suspended counts how often a generation gave up its memory to an older one.
+	Suspended int64
+	// Steps counts passes over the model. Read counts tokens that were computed but the chosen ones,
+	// Cached those of prompts that were not, Chosen new ones.
+	Steps, Read, Cached, Chosen int64
+	// Active and Waiting are numbers of generations, CacheBytes memory that they and finished ones
+	// fill, now.
 	Active, Waiting int
 	CacheBytes      int64
 }
 
-// sequence is an active generation.
-type sequence struct {
-	*Generation
-	slot    *slot
-	sampler *generate.Sampler
-	at      int // prompt tokens read
-	chosen  int
-	next    int32
-}
-
 // New starts a Server. It ends with Close.
 func New(m *model.Model, o Options) (*Server, error) {
-	if err := o.Validate(); err != nil {
+	s, err := prepare(m, o)
+	if err != nil {
 		return nil, fmt.Errorf("decode: %w", err)
 	}
-	o = o.withDefaults()
-	s := &Server{m: m, options: o, queue: make(chan *Generation, o.Queue), done: make(chan struct{})}
-	s.cache = cache{m: m, chunk: o.Chunk, limit: o.CacheBytes}
 	go s.run()
 	return s, nil
 }
 
-// Submit begins a generation. It never blocks.
-func (s *Server) Submit(ctx context.Context, r Request) (*Generation, error) {
-	capacity, err := r.capacity(s.m)
-	if err == nil {
-		err = r.Validate()
-	}
-	if err != nil {
+// prepare makes a Server whose scheduler does not run yet.
+func prepare(m *model.Model, o Options) (*Server, error) {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
-	reads := (len(r.Prompt)+s.options.Chunk-1)/s.options.Chunk + 1
-	g := &Generation{request: r, capacity: capacity, ctx: ctx,
-		events: make(chan Event, reads+r.MaxNew+1)}
+	o = o.withDefaults(m)
+	total := int(o.CacheBytes / (pageRows * m.CacheRowBytes()))
+	if total == 0 {
+		return nil, fmt.Errorf("a cache of %d bytes holds no tokens: %d take %d bytes",
+			o.CacheBytes, pageRows, pageRows*m.CacheRowBytes())
+	}
+	s := &Server{m: m, options: o, done: make(chan struct{}),
+		context: min(m.Options().Context, total*pageRows)}
+	s.wake = sync.NewCond(&s.mu)
+	var err error
+	if s.cache, err = m.NewCache(total * pageRows); err == nil {
+		s.reader, err = s.cache.NewReader(o.Chunk+o.Active, o.Active)
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.cache.Close())
+	}
+	s.pool = pool{cache: s.cache, total: total}
+	return s, nil
+}
+
+// Context returns the greatest number of tokens of a prompt and its answer: the model's context, or
+// less if there is no memory for it.
+func (s *Server) Context() int { return s.context }
+
+// Submit begins n generations that answer one prompt, the i-th with the seed Seed+i. It never blocks.
+func (s *Server) Submit(ctx context.Context, r Request, n int) ([]*Generation, error) {
+	if err := r.check(s.m, s.context); err != nil {
+		return nil, err
+	}
+	if most := s.options.Active + s.options.Queue; n < 1 || n > most {
+		return nil, fmt.Errorf("%d answers to one prompt, want 1 to %d", n, most)
+	}
+	var all []*sequence
+	var out []*Generation
+	for i := range n {
+		var leader *Generation
+		if i > 0 {
+			leader = out[0]
+		}
+		q := &sequence{Generation: newGeneration(ctx, r, leader), ids: slices.Clone(r.Prompt)}
+		q.request.Seed += uint64(i)
+		var err error
+		if q.sampler, err = generate.NewSampler(q.request.Sampling, r.Prompt); err != nil {
+			return nil, err
+		}
+		all, out = append(all, q), append(out, q.Generation)
+	}
+	return out, s.enqueue(all)
+}
+
+func (s *Server) enqueue(all []*sequence) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
-		return nil, ErrClosed
-	}
-	select {
-	case s.queue <- g:
-		s.stats.Submitted++
-		return g, nil
-	default:
+	switch {
+	case s.closed:
+		return ErrClosed
+	case s.stats.Active+s.stats.Waiting+len(all) > s.options.Active+s.options.Queue:
 		s.stats.Rejected++
-		return nil, ErrBusy
+		return ErrBusy
 	}
+	s.queue = append(s.queue, all...)
+	s.stats.Submitted += int64(len(all))
+	s.stats.Waiting += len(all)
+	s.wake.Signal()
+	return nil
 }
 
 // Stats returns the counts.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.stats
-	out.Waiting += len(s.queue)
-	return out
+	return s.stats
 }
 
 // Close refuses new generations, ends those there are with ErrClosed, and waits for that.
 func (s *Server) Close() error {
 	s.mu.Lock()
-	closed := s.closed
 	s.closed = true
+	s.wake.Signal()
 	s.mu.Unlock()
-	if !closed {
-		close(s.queue)
-	}
 	<-s.done
-	return nil
+	return errors.Join(s.reader.Close(), s.cache.Close())
 }
 
 // count changes the counts.
@@ -117,189 +160,148 @@ func (s *Server) count(change func(*Stats)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(&s.stats)
-	s.stats.Active, s.stats.CacheBytes, s.stats.Waiting = len(s.active), s.cache.bytes, 0
-	if s.held != nil {
-		s.stats.Waiting = 1
-	}
-}
-
-func (s *Server) closing() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.closed
+	s.stats.Active, s.stats.Waiting = len(s.active), len(s.queue)+len(s.suspended)
+	s.stats.CacheBytes = int64(s.pool.used()) * pageRows * s.m.CacheRowBytes()
 }
 
 // run is the scheduler.
 func (s *Server) run() {
 	defer close(s.done)
-	defer s.cache.close()
 	for s.admit() {
-		for _, q := range slices.Clone(s.active) {
-			s.turn(q)
-		}
+		s.step()
 	}
+	s.mu.Lock()
+	left := slices.Concat(s.suspended, s.queue)
+	s.queue, s.suspended = nil, nil
+	s.mu.Unlock()
 	for _, q := range slices.Clone(s.active) {
 		s.end(q, Event{Err: ErrClosed})
 	}
-	if s.held != nil {
-		s.held.finish(Event{Err: ErrClosed})
-	}
-	for g := range s.queue {
-		g.finish(Event{Err: ErrClosed})
+	for _, q := range left {
+		s.refuse(q, ErrClosed)
 	}
 }
 
-// admit takes waiting generations as far as there is room; with nothing to do it waits for one. It
-// reports whether the server goes on.
+// admit begins waiting generations as far as there is room and ends those whose context has ended;
+// with nothing to do it waits. It reports whether the server goes on.
 func (s *Server) admit() bool {
+	s.mu.Lock()
+	for len(s.active)+len(s.suspended)+len(s.queue) == 0 && !s.closed {
+		s.wake.Wait()
+	}
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return false
+	}
+	s.dropGone()
 	for len(s.active) < s.options.Active {
-		g, ok := s.waiting()
-		if !ok {
-			return false
-		}
-		if g == nil {
+		q := s.next()
+		if q == nil {
 			break
 		}
-		if s.closing() {
-			g.finish(Event{Err: ErrClosed})
-			continue
-		}
-		if len(s.active) > 0 && !s.cache.fits(g.capacity) && g.ctx.Err() == nil {
-			s.held = g
+		if ok, err := s.begin(q); err != nil {
+			s.take(q)
+			s.refuse(q, err)
+		} else if !ok {
 			break
 		}
-		s.begin(g)
 	}
-	return !s.closing()
+	return true
 }
 
-// waiting returns the generation whose turn it is to begin, nil if there is none now; false if
-// there will be none.
-func (s *Server) waiting() (*Generation, bool) {
-	if g := s.held; g != nil {
-		s.held = nil
-		return g, true
+// dropGone ends all generations whose context has ended.
+func (s *Server) dropGone() {
+	for _, q := range slices.Clone(s.active) {
+		if err := q.ctx.Err(); err != nil {
+			s.end(q, Event{Err: err})
+		}
 	}
-	if len(s.active) == 0 {
-		g, ok := <-s.queue
-		return g, ok
-	}
-	select {
-	case g, ok := <-s.queue:
-		return g, ok
-	default:
-		return nil, true
+	s.mu.Lock()
+	waiting := slices.Concat(s.suspended, s.queue)
+	s.mu.Unlock()
+	for _, q := range waiting {
+		if err := q.ctx.Err(); err != nil {
+			s.take(q)
+			s.refuse(q, err)
+		}
 	}
 }
 
-func (g *Generation) finish(e Event) {
-	e.End = true
-	g.events <- e
-	close(g.events)
+// next returns the waiting generation whose turn it is; nil if there is none that may begin.
+func (s *Server) next() *sequence {
+	if len(s.suspended) > 0 {
+		return s.suspended[0]
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, q := range s.queue {
+		if q.leader == nil || q.leader.begun {
+			return q
+		}
+	}
+	return nil
 }
 
-// begin gives a generation its cache.
-func (s *Server) begin(g *Generation) {
-	if g.ctx.Err() != nil {
-		s.count(func(c *Stats) { c.Dropped++ })
-		g.finish(Event{Err: g.ctx.Err()})
-		return
+// take takes a generation out of those that wait.
+func (s *Server) take(q *sequence) {
+	other := func(x *sequence) bool { return x == q }
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.suspended = slices.DeleteFunc(s.suspended, other)
+	s.queue = slices.DeleteFunc(s.queue, other)
+}
+
+// begin gives a generation its place and reports whether there was one. With others there must be
+// room left for each of them to grow.
+func (s *Server) begin(q *sequence) (bool, error) {
+	tokens := q.room(len(q.ids) + 1)
+	tokens = min(tokens, s.context)
+	if n := len(s.active); n > 0 && s.pool.available() < pages(tokens)+n {
+		return false, nil
 	}
-	sampler, err := generate.NewSampler(g.request.Sampling)
-	var taken *slot
-	if err == nil {
-		taken, err = s.cache.take(g.request.Prompt, g.capacity, g.request.Window != 0, s.slots())
+	slot, err := s.pool.take(q.ids, tokens, q.windowed())
+	if slot == nil || err != nil {
+		return false, err
 	}
-	if err != nil {
-		s.count(func(c *Stats) { c.Failed++ })
-		g.finish(Event{Err: err})
-		return
-	}
-	q := &sequence{Generation: g, slot: taken, sampler: sampler, at: taken.decoder.Len()}
+	s.take(q)
+	q.slot, q.at, q.turn = slot, slot.n, s.steps-1
 	s.active = append(s.active, q)
 	s.count(func(c *Stats) { c.Cached += int64(q.at) })
-	g.events <- Event{Read: q.at, Cached: q.at}
+	if !q.begun {
+		q.tell(Event{Read: q.at, Cached: q.at})
+	}
+	return true, nil
 }
 
-// slots returns those that are in use.
-func (s *Server) slots() []*slot {
-	var all []*slot
-	for _, q := range s.active {
-		all = append(all, q.slot)
+// suspend takes a generation's place in the cache; it will read again what it had read.
+func (s *Server) suspend(q *sequence) {
+	s.leave(q)
+	if i := slices.Index(s.of, q); i >= 0 {
+		s.of[i] = nil
 	}
-	return all
+	s.pool.give(q.slot, true)
+	q.slot, q.at = nil, 0
+	s.suspended = slices.Insert(s.suspended, 0, q)
+	s.count(func(c *Stats) { c.Suspended++ })
 }
 
-// turn lets a generation read a part of its prompt or choose a token.
-func (s *Server) turn(q *sequence) {
-	if err := q.ctx.Err(); err != nil {
-		s.end(q, Event{Err: err})
-		return
-	}
-	var logits []float32
-	var err error
-	if prompt := q.request.Prompt; q.at < len(prompt) {
-		part := prompt[q.at:min(q.at+s.options.Chunk, len(prompt))]
-		logits, err = q.read(part...)
-		q.at += len(part)
-		s.count(func(c *Stats) { c.Read += int64(len(part)) })
-		if err == nil {
-			q.events <- Event{Read: q.at}
-		}
-	} else {
-		logits, err = q.read(q.next)
-	}
-	if err != nil {
-		s.end(q, Event{Err: err})
-		return
-	}
-	if q.at == len(q.request.Prompt) {
-		s.choose(q, logits)
-	}
+func (s *Server) leave(q *sequence) {
+	s.active = slices.DeleteFunc(s.active, func(x *sequence) bool { return x == q })
 }
 
-// choose picks the next token.
-func (s *Server) choose(q *sequence, logits []float32) {
-	q.next = q.sampler.Pick(logits)
-	q.chosen++
-	q.events <- Event{ID: q.next, Token: true}
-	s.count(func(c *Stats) { c.Chosen++ })
-	stopped := slices.Contains(q.request.Stop, q.next)
-	if stopped || q.chosen == q.request.MaxNew {
-		s.end(q, Event{Stopped: stopped})
-	}
-}
-
-// read appends tokens to the cache; in a window the oldest make room.
-func (q *sequence) read(ids ...int32) ([]float32, error) {
-	d := q.slot.decoder
-	var logits []float32
-	for len(ids) > 0 {
-		n := len(ids)
-		if q.request.Window != 0 {
-			n = min(n, max(q.request.Window/2, 1))
-			if over := d.Len() + n - d.Capacity(); over > 0 {
-				if err := d.Forget(q.request.Sinks, q.request.Sinks+over); err != nil {
-					return nil, err
-				}
-			}
-		}
-		var err error
-		if logits, err = d.Read(ids[:n]...); err != nil {
-			return nil, err
-		}
-		q.slot.ids = append(q.slot.ids, ids[:n]...)
-		ids = ids[n:]
-	}
-	return logits, nil
-}
-
-// end takes a generation out of the turn and keeps what it read.
+// end takes a generation out of the active ones and keeps what it read.
 func (s *Server) end(q *sequence, e Event) {
-	s.active = slices.DeleteFunc(s.active, func(other *sequence) bool { return other == q })
-	keep := q.request.Window == 0 && q.slot.decoder.Len() == len(q.slot.ids)
-	err := s.cache.give(q.slot, keep)
-	e.Err = errors.Join(e.Err, err)
+	s.leave(q)
+	s.pool.give(q.slot, !q.windowed())
+	q.slot = nil
+	s.close(q, e)
+}
+
+// refuse ends a generation that has no place.
+func (s *Server) refuse(q *sequence, err error) { s.close(q, Event{Err: err}) }
+
+func (s *Server) close(q *sequence, e Event) {
 	s.count(func(c *Stats) {
 		switch {
 		case e.Err == nil:

@@ -31,7 +31,7 @@ func (e *TooLongError) Error() string {
 // must fit into the model's context.
 func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
 	emit func(id int32) error) (ids []int32, err error) {
-	sampler, err := NewSampler(o.Sampling)
+	sampler, err := NewSampler(o.Sampling, prompt)
 	if err != nil {
 		return nil, err
 	}

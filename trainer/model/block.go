@@ -9,7 +9,7 @@ type pass struct {
 	segments kernels.Segments
 	each     []kernels.Segments // of each layer; nil: segments
 	seed     uint64             // of dropout; 0: none
-	cache    *Decoder           // keys and values of the tokens before; nil: there are none
+	reader   *Reader            // keeps keys and values, of tokens before too; nil: there are none
 }
 
 // at returns the segments of a layer.
@@ -20,9 +20,8 @@ func (p *pass) at(layer int) kernels.Segments {
 	return p.segments
 }
 
-// keyValues are a layer's keys and values: those of the pass's tokens [T, Hkv·Dh], and all that its
-// queries see [S, Hkv·Dh], which end with them.
-type keyValues struct{ k, v, allK, allV kernels.Tensor }
+// keyValues are a layer's keys and values [T, Hkv·Dh].
+type keyValues struct{ k, v kernels.Tensor }
 
 // activations are what a layer's gradient needs of its forward pass. T tokens; x and out are the
 // layer's input and output.
@@ -38,21 +37,17 @@ type activations struct {
 	below     int64                   // the arena's height before the layer
 }
 
-// keyValues cuts a layer's keys and values, or finds their place in the cache.
-func (m *Model) keyValues(p *pass, layer int) keyValues {
-	if p.cache != nil {
-		return p.cache.keyValues(layer, p.tokens)
-	}
+// keyValues cuts a layer's keys and values.
+func (m *Model) keyValues(tokens int) keyValues {
 	width := m.config.KVHeads * m.config.HeadDim
-	k, v := m.act(p.tokens, width), m.act(p.tokens, width)
-	return keyValues{k, v, k, v}
+	return keyValues{m.act(tokens, width), m.act(tokens, width)}
 }
 
 // cut makes room for the activations of a layer's first half, the normalised rows excepted, and what
 // the attention gives if there is room for it.
 func (m *Model) cut(p *pass, y *layer, a *activations) {
 	c, t := m.config, p.tokens
-	a.rstd1, a.kv = m.f32(t), m.keyValues(p, y.index)
+	a.rstd1, a.kv = m.f32(t), m.keyValues(t)
 	a.q = m.act(t, c.Heads*c.HeadDim)
 	if a.o.IsZero() {
 		m.cutOutput(p, a)
@@ -83,8 +78,12 @@ func (m *Model) attend(p *pass, y *layer, a *activations, output bool) {
 	}
 	m.b.RoPE(m.perHead(a.q), m.cos, m.sin, p.pos, false)
 	m.b.RoPE(m.perHead(a.kv.k), m.cos, m.sin, p.pos, false)
-	if !output {
-		m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.allK), m.perHead(a.kv.allV),
+	switch {
+	case output:
+	case p.reader != nil:
+		p.reader.attend(y.index, a)
+	default:
+		m.b.Attention(m.perHead(a.o), a.lse, m.perHead(a.q), m.perHead(a.kv.k), m.perHead(a.kv.v),
 			p.at(y.index), m.config.AttentionScale())
 	}
 	m.b.Copy(a.x1, a.x)

@@ -4,22 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"longlora/kernels"
 )
 
-// Decoder reads tokens one after another and keeps their keys and values, so that each token is
-// computed once. Attention is full. It shares its model's backend and is used like it.
+// Decoder reads the tokens of one sequence one after another and keeps their keys and values, so
+// that each token is computed once. It shares its model's backend and is used like it.
 type Decoder struct {
-	m         *Model
-	capacity  int
-	chunk     int
-	n         int // tokens read
-	cache     kernels.Arena
-	work      workspace
-	k, v      []kernels.Tensor // [capacity, Hkv·Dh], one a layer
-	last      []float32        // logits after the last token
-	positions []int32
+	cache  *Cache
+	reader *Reader
+	n      int       // tokens read
+	last   []float32 // logits after the last token
 }
 
 // DefaultChunk is the number of tokens that a Decoder reads at a time.
@@ -35,21 +28,10 @@ func (m *Model) NewDecoder(capacity, chunk int) (*Decoder, error) {
 	if chunk <= 0 {
 		chunk = DefaultChunk
 	}
-	d := &Decoder{m: m, capacity: capacity, chunk: min(chunk, capacity)}
-	need, err := m.count(func(twin *Model) error {
-		t := &Decoder{m: twin, capacity: capacity, chunk: d.chunk, work: twin.work}
-		if err := t.reserveCache(); err != nil {
-			return err
-		}
-		t.n = capacity - d.chunk
-		_, err := t.read(make([]int32, d.chunk))
-		return errors.Join(err, t.cache.Close())
-	})
-	if err == nil {
-		err = d.reserveCache()
-	}
-	if err == nil {
-		d.work.arena, err = m.b.NewArena(need)
+	d := &Decoder{}
+	var err error
+	if d.cache, err = m.NewCache(capacity); err == nil {
+		d.reader, err = d.cache.NewReader(min(chunk, capacity), 1)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("decoder: %w", err), d.Close())
@@ -57,75 +39,29 @@ func (m *Model) NewDecoder(capacity, chunk int) (*Decoder, error) {
 	return d, nil
 }
 
-func (d *Decoder) reserveCache() (err error) {
-	c := d.m.config
-	width := c.KVHeads * c.HeadDim
-	size := 2 * int64(c.Layers) * alignedBytes(d.capacity*width, d.m.options.activations())
-	if d.cache, err = d.m.b.NewArena(size); err != nil {
-		return err
-	}
-	for range c.Layers {
-		d.k = append(d.k, d.cache.Alloc(d.m.options.activations(), d.capacity, width))
-		d.v = append(d.v, d.cache.Alloc(d.m.options.activations(), d.capacity, width))
-	}
-	return nil
-}
-
 // Read appends tokens and returns the logits [Vocab] after the last of them; the slice is valid
 // until the next call.
 func (d *Decoder) Read(ids ...int32) ([]float32, error) {
-	if len(ids) == 0 || d.n+len(ids) > d.capacity {
-		return nil, fmt.Errorf("decoder: %d tokens after %d, capacity %d", len(ids), d.n, d.capacity)
+	if len(ids) == 0 || d.n+len(ids) > d.cache.rows {
+		return nil, fmt.Errorf("decoder: %d tokens after %d, capacity %d", len(ids), d.n, d.cache.rows)
 	}
-	for i, id := range ids {
-		if id < 0 || int(id) >= d.m.config.Vocab {
-			return nil, fmt.Errorf("decoder: token %d at %d outside vocabulary %d",
-				id, d.n+i, d.m.config.Vocab)
-		}
+	if err := d.reader.check(Part{IDs: ids, Known: d.n}); err != nil {
+		return nil, fmt.Errorf("decoder: %w", err)
 	}
 	for len(ids) > 0 {
-		n := min(d.chunk, len(ids))
-		if _, err := d.read(ids[:n]); err != nil {
+		n := min(d.reader.tokens, len(ids))
+		part := [1]Part{{IDs: ids[:n], Known: d.n, Quiet: n < len(ids)}}
+		err := d.reader.read(part[:], func(_ int, row []float32) error {
+			d.last = row // of the workspace, which is the reader's
+			return nil
+		})
+		if err != nil {
 			return nil, err
 		}
+		d.n += n
 		ids = ids[n:]
 	}
 	return d.last, nil
-}
-
-// read appends at most a chunk of tokens.
-func (d *Decoder) read(ids []int32) ([]float32, error) {
-	m := d.m
-	saved := m.work
-	m.work = d.work
-	defer func() { d.work, m.work = m.work, saved }()
-	arena := m.work.arena
-	defer arena.Release(arena.Mark())
-	d.positions = d.positions[:0]
-	for i := range ids {
-		d.positions = append(d.positions, int32(d.n+i))
-	}
-	keys := d.n + len(ids)
-	p := m.begin(&Batch{
-		IDs: ids, Positions: d.positions, Segments: Full(keys, m.config.Heads, d.n),
-	}, 0)
-	p.cache = d
-	x := m.hidden(&p)
-	d.n = keys
-	err := m.headLogits(x.Slice(0, len(ids)-1, len(ids)), func(_ int, row []float32) error {
-		d.last = row // of the workspace, which is d's
-		return nil
-	})
-	return d.last, err
-}
-
-// keyValues finds the place of the next tokens' keys and values in a layer's cache.
-func (d *Decoder) keyValues(layer, tokens int) keyValues {
-	k, v, from, to := d.k[layer], d.v[layer], d.n, d.n+tokens
-	return keyValues{
-		k: k.Slice(0, from, to), v: v.Slice(0, from, to),
-		allK: k.Slice(0, 0, to), allV: v.Slice(0, 0, to),
-	}
 }
 
 // Len returns the number of tokens read.
@@ -139,15 +75,17 @@ func (d *Decoder) Truncate(n int) {
 	d.n = n
 }
 
-// Close releases the cache.
-func (d *Decoder) Close() error {
-	err := d.work.close()
-	if d.cache != nil {
-		err = errors.Join(err, d.cache.Close())
-		d.cache = nil
+// Forget drops the tokens [from, to) and moves those behind them up: see Reader.Forget.
+func (d *Decoder) Forget(from, to int) error {
+	if err := d.reader.Forget(0, d.n, from, to); err != nil {
+		return err
 	}
-	return err
+	d.n -= to - from
+	return nil
 }
+
+// Close releases the cache.
+func (d *Decoder) Close() error { return errors.Join(d.reader.Close(), d.cache.Close()) }
 
 // Greatest returns the index of the largest logit, the first of equals.
 func Greatest(logits []float32) int32 {

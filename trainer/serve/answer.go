@@ -45,7 +45,7 @@ type sink interface {
 func (s *Server) run(ctx context.Context, job decode.Request, stops []string, to sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	g, err := s.o.Decoder.Submit(ctx, job)
+	all, err := s.o.Decoder.Submit(ctx, job, 1)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *Server) run(ctx context.Context, job decode.Request, stops []string, to
 	a := &answer{s: s, stops: job.Stop, text: newText(s.o.Tokenizer, stops)}
 	a.usage.Prompt = len(job.Prompt)
 	begin := time.Now()
-	reason, err := a.receive(g, to)
+	reason, err := a.receive(all[0], to)
 	s.counts.took(time.Since(begin))
 	if err != nil {
 		return err

@@ -54,10 +54,13 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	write("longlora_generations_finished_total", "counter", "Generations that came to an end.", d.Finished)
 	write("longlora_generations_dropped_total", "counter", "Generations whose client went away.", d.Dropped)
 	write("longlora_generations_failed_total", "counter", "Generations that failed.", d.Failed)
+	write("longlora_generations_suspended_total", "counter",
+		"Times that a generation gave up its memory and read again.", d.Suspended)
+	write("longlora_steps_total", "counter", "Passes over the model.", d.Steps)
 	write("longlora_requests_rejected_total", "counter", "Requests that found the queue full.", d.Rejected)
-	write("longlora_generations_active", "gauge", "Generations that take turns.", d.Active)
+	write("longlora_generations_active", "gauge", "Generations that are computed.", d.Active)
 	write("longlora_generations_waiting", "gauge", "Generations in the queue.", d.Waiting)
-	write("longlora_cache_bytes", "gauge", "Memory of keys and values.", d.CacheBytes)
+	write("longlora_cache_bytes", "gauge", "Memory that keys and values fill.", d.CacheBytes)
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
 	fmt.Fprint(w, "# HELP longlora_requests_total Requests by status.\n",
