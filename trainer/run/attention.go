@@ -6,8 +6,10 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/pattern"
+	"longlora/kernels/plan"
 	"longlora/trainer/attention"
 	"longlora/trainer/data"
+	"longlora/trainer/model"
 )
 
 // validateAttention reports what names no attention.
@@ -103,4 +105,44 @@ func (r *Run) describeAttention() string {
 	c := r.model.Model
 	share := r.attends.TotalCost(c.Layers, r.Config.Context, c.Heads)
 	return fmt.Sprintf("%s: %.1f %% of full attention's operations", r.attends.String(), 100*share)
+}
+
+// operations counts those of a gradient by token, in documents as long as the context, and how many of
+// them are attention's: the mean over the steps. What is computed again does not count.
+func (r *Run) operations() (all, attends float64, err error) {
+	b, o := plan.New(), r.planOptions()
+	o.Again, o.Planner = nil, func() kernels.Backend { return plan.New() }
+	m, err := model.New(b, r.model.Model, o)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, m.Close(), b.Close()) }()
+	steps := r.attends.Phases[len(r.attends.Phases)-1].To
+	for i, phase := range r.attends.Phases {
+		batch := r.like(i)
+		if err := m.ReserveGradient(len(batch.IDs)); err != nil {
+			return 0, 0, err
+		}
+		for t := range batch.Targets {
+			batch.Targets[t] = 0
+		}
+		b.Reset()
+		if _, err := m.Gradient(batch, 1); err != nil {
+			return 0, 0, err
+		}
+		share := float64(phase.To-phase.From+1) / float64(steps) / float64(len(batch.IDs))
+		for _, w := range b.Work() {
+			all += w.FLOPs * share
+			if w.Operator == "Attention" || w.Operator == "AttentionGrad" {
+				attends += w.FLOPs * share
+			}
+		}
+	}
+	return all, attends, nil
+}
+
+// describeOperations says them.
+func (r *Run) describeOperations() (string, error) {
+	all, attends, err := r.operations()
+	return fmt.Sprintf("%.2f MFLOP a token, of which attention %.2f", all/1e6, attends/1e6), err
 }

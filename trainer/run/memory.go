@@ -188,19 +188,24 @@ func (r *Run) Describe(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	operations, err := r.describeOperations()
+	if err != nil {
+		return err
+	}
 	m := r.dataset.Manifest()
 	rows, tokens := r.dataset.Count(r.Config.Split)
 	_, err = fmt.Fprintf(w, `# trainer %s
 %s# shards      %s, %d sequences, %d tokens in split %s
 # rope        %s, factor %g, %d positions (%d before any extension)
 # attention   %s
+# operations  %s
 # parameters  %d, of which %d are trained
 # memory      %s: weights %s, gradients and moments %s, activations %s,
 #             process %s
 # again       %s
 `, r.Command, text, m.Name, rows, tokens, r.Config.Split,
 		r.model.RoPE.Kind, r.model.RoPE.Factor, r.model.RoPE.Max, r.model.RoPE.Original,
-		r.describeAttention(),
+		r.describeAttention(), operations,
 		r.need.Parameters, r.need.Trained, mib(r.need.Total()), mib(r.need.Weights()),
 		mib(r.need.Optimizer), mib(r.need.Activations()), mib(r.need.Tables+r.need.Process),
 		strings.Join(r.describeAgain(), "; "))

@@ -95,7 +95,12 @@ func (r *Run) table(w io.Writer, longest int) error {
 			_, err = fmt.Fprintf(w, "%-22s %14s\n", part.name, mib(part.bytes))
 		}
 	}
-	for _, line := range append(r.describeAgain(), "attention: "+r.describeAttention()) {
+	operations, failed := r.describeOperations()
+	if err == nil {
+		err = failed
+	}
+	for _, line := range append(r.describeAgain(), "attention: "+r.describeAttention(),
+		"operations: "+operations) {
 		if err == nil {
 			_, err = fmt.Fprintln(w, line)
 		}
