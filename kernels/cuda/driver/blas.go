@@ -80,7 +80,7 @@ func (d *Device) Multiply(p Product) {
 		c_stride: C.int64_t(p.C.Stride), workspace: Workspace,
 		a_align: alignment(p.B), b_align: alignment(p.A), c_align: alignment(p.C),
 	}
-	d.start("matrix product", func() error { return d.multiply(shape, p) })
+	d.do(command{product: &product{shape, p}})
 }
 
 // alignment is the greatest power of two, up to 256, that a matrix's address is a multiple of.

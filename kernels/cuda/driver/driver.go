@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -57,6 +58,9 @@ func describe(index int) (Info, error) {
 type Device struct {
 	Info Info
 
+	// Captures and Replays count the lists that became graphs, and the times that one was replayed.
+	Captures, Replays atomic.Int64
+
 	device    cu.Device
 	context   cu.CUContext
 	stream    cu.Stream
@@ -67,6 +71,23 @@ type Device struct {
 	calls chan func()
 	ended chan struct{}
 	err   error // of the calls since the last Sync; only the thread touches it
+
+	list      *list    // that is being made; nil: none
+	retired   []uint64 // memory to be freed when it has been handed over
+	listBytes atomic.Int64
+
+	// What lists need (list.go, graph.go); only the thread touches it.
+	load, in, out C.CUstream // of batches, and of copies aside in either direction
+	stages        [2]stage
+	turn          int // of the stages
+	results       region
+	readbacks     []*readback
+	spare         []*readback // that nobody waits for
+	events        []C.CUevent
+	graphs        map[key]*graph
+	seen          map[key]bool
+	clock         int // of the graphs' use
+	noGraphs      bool
 }
 
 // function is a kernel with the shared memory that it has been allowed.
@@ -93,7 +114,7 @@ func Open(index int) (*Device, error) {
 
 func newDevice() *Device {
 	d := &Device{functions: map[string]function{}, calls: make(chan func(), pending),
-		ended: make(chan struct{})}
+		ended: make(chan struct{}), graphs: map[key]*graph{}, seen: map[key]bool{}}
 	go d.serve()
 	return d
 }
@@ -168,8 +189,14 @@ func (d *Device) enter() (err error) {
 	if err = d.blas.open(); err != nil {
 		return errors.Join(err, d.stream.Destroy())
 	}
+	if err = d.openLists(); err != nil {
+		return errors.Join(err, d.closeLists(), d.blas.close(), d.stream.Destroy())
+	}
 	return nil
 }
+
+// NoGraphs does without graphs: each command of a list is started by itself.
+func (d *Device) NoGraphs() { _ = d.wait(func() error { d.noGraphs = true; return nil }) }
 
 func (d *Device) ask(index int) (err error) {
 	i := &d.Info
@@ -234,60 +261,33 @@ func (d *Device) find(name string, shared int) (f function, err error) {
 // handle returns the driver's own handle, the only field that cu's has.
 func (f *function) handle() C.CUfunction { return *(*C.CUfunction)(unsafe.Pointer(&f.Function)) }
 
-// Launch starts a kernel.
-func (d *Device) Launch(l Launch) {
-	values, offsets := pack(l.Args)
-	d.start(l.Kernel, func() error {
-		f, err := d.find(l.Kernel, l.Shared)
-		if err != nil {
-			return err
-		}
-		return result(C.driver_launch(f.handle(), C.uint(l.Grid[0]), C.uint(l.Grid[1]),
-			C.uint(l.Grid[2]), C.uint(l.Threads), C.uint(l.Shared), d.handle(),
-			unsafe.Pointer(unsafe.SliceData(values)), unsafe.SliceData(offsets), C.int(len(offsets))))
-	})
-}
-
 func (d *Device) handle() C.CUstream { return C.CUstream(unsafe.Pointer(d.stream.C())) }
-
-// pack lays arguments out one after another, each at a multiple of eight bytes.
-func pack(args []any) (values []byte, offsets []C.uint) {
-	for _, a := range args {
-		offsets = append(offsets, C.uint(len(values)))
-		values = appendArgument(values, a)
-		for len(values)%8 != 0 {
-			values = append(values, 0)
-		}
-	}
-	return values, offsets
-}
-
-// Clear zeroes n bytes.
-func (d *Device) Clear(address uint64, n int64) {
-	if n > 0 {
-		d.start("clear memory", func() error {
-			return cu.MemsetD8Async(cu.DevicePtr(address), 0, n, d.stream)
-		})
-	}
-}
 
 // Alloc reserves bytes of the device's memory.
 func (d *Device) Alloc(bytes int64) (address uint64, err error) {
 	err = d.wait(func() error {
-		p, err := cu.MemAlloc(max(bytes, 1))
-		if err != nil {
-			free, all, _ := cu.MemInfo()
-			return fmt.Errorf("reserve %.2f GiB on %s: %w; %.2f of %.2f GiB are free, the rest is in "+
-				"use by this or another process", gib(bytes), d.Info.Name, err, gib(free), gib(all))
-		}
-		address = uint64(p)
-		return nil
+		address, err = d.reserve(bytes)
+		return err
 	})
 	return address, err
 }
 
-// Free gives memory back, after all that was started.
+func (d *Device) reserve(bytes int64) (uint64, error) {
+	p, err := cu.MemAlloc(max(bytes, 1))
+	if err != nil {
+		free, all, _ := cu.MemInfo()
+		return 0, fmt.Errorf("reserve %.2f GiB on %s: %w; %.2f of %.2f GiB are free, the rest is in "+
+			"use by this or another process", gib(bytes), d.Info.Name, err, gib(free), gib(all))
+	}
+	return uint64(p), nil
+}
+
+// Free gives memory back, after all that was started, or with a list that is being made.
 func (d *Device) Free(address uint64) error {
+	if d.list != nil {
+		d.retired = append(d.retired, address)
+		return nil
+	}
 	return d.wait(func() error { return cu.MemFree(cu.DevicePtr(address)) })
 }
 
@@ -295,11 +295,16 @@ func (d *Device) Free(address uint64) error {
 const small = 1 << 20
 
 // Upload copies src to the device. The caller may change src at once: much of it is waited for, little
-// is copied aside.
+// is copied aside. In a list nothing is waited for, if src and to are whole words.
 func (d *Device) Upload(to uint64, src []byte) {
 	if len(src) == 0 {
 		return
 	}
+	if d.list != nil && len(src)%4 == 0 && to%4 == 0 {
+		d.list.commands = append(d.list.commands, d.list.upload(to, src))
+		return
+	}
+	d.flush()
 	large := len(src) > small
 	if !large {
 		src = append([]byte(nil), src...)
@@ -322,6 +327,7 @@ func (d *Device) Download(dst []byte, from uint64) {
 	if len(dst) == 0 {
 		return
 	}
+	d.flush()
 	d.start("copy from the device", func() error {
 		p := unsafe.Pointer(&dst[0])
 		if err := cu.MemcpyDtoHAsync(p, cu.DevicePtr(from), int64(len(dst)), d.stream); err != nil {
@@ -335,6 +341,7 @@ func (d *Device) Download(dst []byte, from uint64) {
 // Sync waits for all that was started and returns the first error since the last Sync. A device
 // that a kernel's failure has lost stays lost.
 func (d *Device) Sync() error {
+	d.flush()
 	return d.wait(func() error {
 		err := d.err
 		d.err = nil
@@ -348,7 +355,7 @@ func (d *Device) Sync() error {
 // Close gives the context back, and with it modules and streams. Memory must have been freed.
 func (d *Device) Close() error {
 	err := d.wait(func() error {
-		err := errors.Join(d.stream.Synchronize(), d.blas.close(), d.stream.Destroy())
+		err := errors.Join(d.stream.Synchronize(), d.closeLists(), d.blas.close(), d.stream.Destroy())
 		for _, m := range d.modules {
 			err = errors.Join(err, m.Unload())
 		}

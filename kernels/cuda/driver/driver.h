@@ -14,6 +14,13 @@ CUresult driver_launch(CUfunction f, unsigned x, unsigned y, unsigned z, unsigne
                        unsigned shared, CUstream stream, void *values, const unsigned *offsets,
                        int n);
 
+// driver_captured is the node of the kernel that was launched last on a stream that captures.
+CUresult driver_captured(CUstream stream, CUgraphNode *node);
+// driver_set_arguments gives a node of a graph other arguments, as driver_launch takes them.
+CUresult driver_set_arguments(CUgraphExec graph, CUgraphNode node, CUfunction f, unsigned x,
+                              unsigned y, unsigned z, unsigned threads, unsigned shared,
+                              void *values, const unsigned *offsets, int n);
+
 // blas_open returns NULL, or why there is no cublasLt.
 const char *blas_open(void **handle);
 void blas_close(void *handle);

@@ -66,3 +66,9 @@ PAIR(bf16, bf16, bf16, bf16)
   }
 ONE(float, f32)
 ONE(bf16, bf16)
+
+// copy_words copies between memory of the device and what passes through it on the way from the host
+// or to it.
+KERNEL(256, copy_words, uint32_t *to, const uint32_t *from, i64 n) {
+  for (i64 i = (i64)blockIdx.x * 256 + threadIdx.x; i < n; i += (i64)gridDim.x * 256) to[i] = from[i];
+}

@@ -29,13 +29,34 @@ struct Block {
 std::map<uint64_t, Block> memory;      // device memory by its address
 std::map<void *, size_t> pinned;       // of the host
 
+// A graph is what was captured: nodes with those that come before them. side says that a node was
+// captured on another stream than the one that began.
+struct Node {
+  std::function<void()> work;
+  std::vector<Node *> before;
+  bool side;
+  const void *function; // of a kernel
+};
+struct Graph {
+  std::vector<std::unique_ptr<Node>> nodes;
+  struct Stream *origin;
+};
+struct Exec {
+  std::vector<Node> nodes;
+  std::map<const Node *, size_t> place; // of the graph's nodes
+};
+
 struct Stream {
   std::deque<std::function<void()>> queue;
   unsigned long done = 0, queued = 0;
+  Graph *capture = nullptr;
+  std::vector<Node *> last; // what the next node comes after
 };
 struct Event {
   Stream *stream = nullptr;
   unsigned long at = 0;
+  Graph *capture = nullptr;
+  std::vector<Node *> last;
 };
 std::map<Stream *, std::unique_ptr<Stream>> streams;
 
@@ -65,11 +86,53 @@ void drain(Stream *s, unsigned long until) {
     if (!lost) work();
   }
 }
-void push(void *stream, std::function<void()> work) {
+void push(void *stream, std::function<void()> work, const void *function = nullptr) {
   auto s = static_cast<Stream *>(stream);
+  if (s->capture != nullptr) {
+    auto node = new Node{std::move(work), s->last, s != s->capture->origin, function};
+    s->capture->nodes.emplace_back(node);
+    s->last = {node};
+    return;
+  }
   s->queue.push_back(std::move(work));
   s->queued++;
 }
+
+// play does a graph's nodes in an order that they allow: copies beside the kernels as late as may be,
+// or, backward, as early.
+void play(const Exec &g) {
+  std::vector<bool> done(g.nodes.size());
+  bool early = emulator::current_order() == emulator::Order::backward;
+  for (size_t left = g.nodes.size(); left > 0 && !lost; left--) {
+    size_t next = g.nodes.size();
+    for (size_t i = 0; i < g.nodes.size(); i++) {
+      if (done[i]) continue;
+      bool ready = true;
+      for (auto b : g.nodes[i].before) ready = ready && done[g.place.at(b)];
+      if (!ready) continue;
+      if (next == g.nodes.size()) next = i;
+      if (g.nodes[i].side == early) {
+        next = i;
+        break;
+      }
+    }
+    done[next] = true;
+    g.nodes[next].work();
+  }
+}
+
+// capturing reports whether a capture forbids what makes the host wait.
+bool capturing() {
+  for (auto &s : streams) {
+    if (s.second->capture != nullptr) return true;
+  }
+  return false;
+}
+
+// BLOCKING counts a call that makes the host wait for the device, or may.
+#define BLOCKING                                                                                   \
+  calls["blocking"]++;                                                                             \
+  if (capturing()) return CAPTURE_UNSUPPORTED
 
 bool is_pinned(const void *p, size_t n) {
   auto at = pinned.upper_bound(const_cast<void *>(p));
@@ -89,6 +152,17 @@ bool on_device(uint64_t p, size_t n) {
 void break_down(int error, const std::string &why) {
   lost = error;
   message = why;
+}
+
+// kernel_work is a kernel's launch, with a copy of its arguments.
+std::function<void()> kernel_work(Function *f, Index grid, Index block, unsigned shared,
+                                  void **arguments) {
+  auto body = f->kernel->bind(arguments);
+  std::string name = f->kernel->name;
+  return [=] {
+    std::string error = emulator::launch(grid, block, shared, body);
+    if (!error.empty()) break_down(LAUNCH_FAILED, name + ": " + error);
+  };
 }
 
 } // namespace
@@ -147,6 +221,7 @@ int cuDevicePrimaryCtxRelease_v2(int) { ENTER; return 0; }
 int cuCtxSetCurrent(void *) { ENTER; return 0; }
 int cuCtxSynchronize(void) {
   ENTER;
+  BLOCKING;
   for (auto &s : streams) drain(s.first, s.second->queued);
   return lost;
 }
@@ -158,6 +233,7 @@ int cuMemGetInfo_v2(size_t *free, size_t *total) {
 }
 int cuMemAlloc_v2(uint64_t *p, size_t bytes) {
   ENTER;
+  BLOCKING;
   if (bytes == 0) return INVALID_VALUE;
   if (bytes > capacity - used) return OUT_OF_MEMORY;
   size_t page = sysconf(_SC_PAGESIZE), size = (bytes + page - 1) / page * page;
@@ -175,6 +251,7 @@ int cuMemAlloc_v2(uint64_t *p, size_t bytes) {
 }
 int cuMemFree_v2(uint64_t p) {
   ENTER;
+  BLOCKING;
   auto at = memory.find(p);
   if (at == memory.end()) return INVALID_VALUE;
   for (auto &s : streams) drain(s.first, s.second->queued);
@@ -185,6 +262,7 @@ int cuMemFree_v2(uint64_t p) {
 }
 int cuMemHostAlloc(void **p, size_t bytes, unsigned) {
   ENTER;
+  BLOCKING;
   *p = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
   if (*p == nullptr) return OUT_OF_MEMORY;
   memset(*p, 0xff, bytes);
@@ -193,7 +271,9 @@ int cuMemHostAlloc(void **p, size_t bytes, unsigned) {
 }
 int cuMemFreeHost(void *p) {
   ENTER;
+  BLOCKING;
   if (pinned.erase(p) == 0) return INVALID_VALUE;
+  for (auto &s : streams) drain(s.first, s.second->queued);
   free(p);
   return 0;
 }
@@ -204,6 +284,7 @@ int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t n, void *stream) 
     push(stream, [=] { memcpy(reinterpret_cast<void *>(to), from, n); });
     return 0;
   }
+  BLOCKING; // memory that is not pinned
   std::vector<char> copy(static_cast<const char *>(from), static_cast<const char *>(from) + n);
   push(stream, [=] { memcpy(reinterpret_cast<void *>(to), copy.data(), n); });
   return 0;
@@ -211,6 +292,9 @@ int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t n, void *stream) 
 int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t n, void *stream) {
   ENTER;
   if (!on_device(from, n)) return INVALID_VALUE;
+  if (!is_pinned(to, n)) {
+    BLOCKING;
+  }
   push(stream, [=] { memcpy(to, reinterpret_cast<void *>(from), n); });
   return 0;
 }
@@ -235,6 +319,7 @@ int cuStreamDestroy_v2(void *stream) {
 }
 int cuStreamSynchronize(void *stream) {
   ENTER;
+  BLOCKING;
   auto s = static_cast<Stream *>(stream);
   drain(s, s->queued);
   return lost;
@@ -244,21 +329,111 @@ int cuEventDestroy_v2(void *event) { ENTER; delete static_cast<Event *>(event); 
 int cuEventRecord(void *event, void *stream) {
   ENTER;
   auto s = static_cast<Stream *>(stream);
-  *static_cast<Event *>(event) = {s, s->queued};
+  *static_cast<Event *>(event) = {s, s->queued, s->capture, s->last};
   return 0;
 }
 int cuEventSynchronize(void *event) {
   ENTER;
   auto e = static_cast<Event *>(event);
-  if (e->stream != nullptr) drain(e->stream, e->at);
+  if (e->capture != nullptr) return CAPTURED_EVENT;
+  if (e->stream != nullptr) {
+    if (e->stream->done < e->at) calls["waiting"]++;
+    drain(e->stream, e->at);
+  }
   return lost;
 }
 int cuStreamWaitEvent(void *stream, void *event, unsigned) {
   ENTER;
   Event e = *static_cast<Event *>(event);
+  auto s = static_cast<Stream *>(stream);
+  if (e.capture == nullptr && s->capture != nullptr) return CAPTURE_ISOLATION;
+  if (e.capture != nullptr) {
+    if (s->capture != nullptr && s->capture != e.capture) return CAPTURE_ISOLATION;
+    s->capture = e.capture;
+    s->last.insert(s->last.end(), e.last.begin(), e.last.end());
+    return 0;
+  }
   if (e.stream != nullptr) push(stream, [=] { drain(e.stream, e.at); });
   return 0;
 }
+
+int cuStreamBeginCapture_v2(void *stream, int) {
+  ENTER;
+  auto s = static_cast<Stream *>(stream);
+  if (s->capture != nullptr) return ILLEGAL_STATE;
+  s->capture = new Graph;
+  s->capture->origin = s;
+  s->last.clear();
+  return 0;
+}
+// All that joined the capture must come before the end of the stream that began.
+int cuStreamEndCapture(void *stream, void **graph) {
+  int error = enter(__func__); // even if it fails, the capture has ended
+  auto s = static_cast<Stream *>(stream);
+  Graph *g = s->capture;
+  if (g == nullptr) return ILLEGAL_STATE;
+  std::map<Node *, bool> joined;
+  std::vector<Node *> open = s->last;
+  while (!open.empty()) {
+    Node *n = open.back();
+    open.pop_back();
+    if (joined[n]) continue;
+    joined[n] = true;
+    open.insert(open.end(), n->before.begin(), n->before.end());
+  }
+  for (auto &other : streams) {
+    if (other.second->capture != g) continue;
+    for (auto n : other.second->last) {
+      if (!joined[n] && !error) error = CAPTURE_UNJOINED;
+    }
+    other.second->capture = nullptr;
+    other.second->last.clear();
+  }
+  *graph = error ? nullptr : g;
+  return error;
+}
+int cuStreamGetCaptureInfo_v2(void *stream, int *status, uint64_t *, void **, void ***last,
+                              size_t *n) {
+  ENTER;
+  auto s = static_cast<Stream *>(stream);
+  *status = s->capture != nullptr;
+  *last = reinterpret_cast<void **>(s->last.data());
+  *n = s->last.size();
+  return 0;
+}
+int cuGraphInstantiateWithFlags(void **exec, void *graph, unsigned long long) {
+  ENTER;
+  auto e = new Exec;
+  for (auto &n : static_cast<Graph *>(graph)->nodes) {
+    e->place[n.get()] = e->nodes.size();
+    e->nodes.push_back(*n);
+  }
+  *exec = e;
+  return 0;
+}
+int cuGraphExecKernelNodeSetParams_v2(void *exec, void *node, const void *parameters) {
+  ENTER;
+  struct Parameters {
+    Function *function;
+    unsigned grid[3], block[3], shared;
+    void **arguments;
+  } const *p = static_cast<const Parameters *>(parameters);
+  auto e = static_cast<Exec *>(exec);
+  auto at = e->place.find(static_cast<Node *>(node));
+  if (at == e->place.end() || e->nodes[at->second].function != p->function) return INVALID_VALUE;
+  e->nodes[at->second].work = kernel_work(p->function, {p->grid[0], p->grid[1], p->grid[2]},
+                                          {p->block[0], p->block[1], p->block[2]}, p->shared,
+                                          p->arguments);
+  return 0;
+}
+// A launch has the arguments that the nodes have now.
+int cuGraphLaunch(void *exec, void *stream) {
+  ENTER;
+  push(stream, [e = *static_cast<Exec *>(exec)] { play(e); });
+  return 0;
+}
+int cuGraphExecDestroy(void *exec) { ENTER; delete static_cast<Exec *>(exec); return 0; }
+int cuGraphDestroy(void *graph) { ENTER; delete static_cast<Graph *>(graph); return 0; }
 int cuEventElapsedTime(float *ms, void *, void *) { ENTER; *ms = 0; return 0; }
 
 // A module is PTX: what its text lacks cannot be launched, whatever the emulator has.
@@ -302,12 +477,7 @@ int cuLaunchKernel(void *function, unsigned gx, unsigned gy, unsigned gz, unsign
     return INVALID_VALUE;
   }
   if (bx * by * bz > f->kernel->threads || int(shared) > f->shared) return INVALID_VALUE;
-  auto body = f->kernel->bind(arguments);
-  std::string name = f->kernel->name;
-  push(stream, [=] {
-    std::string error = emulator::launch({gx, gy, gz}, {bx, by, bz}, shared, body);
-    if (!error.empty()) break_down(LAUNCH_FAILED, name + ": " + error);
-  });
+  push(stream, kernel_work(f, {gx, gy, gz}, {bx, by, bz}, shared, arguments), f);
   return 0;
 }
 

@@ -269,6 +269,7 @@ std::map<std::string, Kernel> &registry() {
 } // namespace
 
 void set_order(Order o) { order = o; }
+Order current_order() { return order; }
 void skip_barrier(const std::string &place) { skipped = place; }
 
 std::vector<std::string> barriers() {

@@ -29,6 +29,7 @@ std::string launch(Index grid, Index block, size_t shared, const std::function<v
 // arrive at once, else when they are awaited.
 enum class Order { forward, backward, shuffled };
 void set_order(Order);
+Order current_order();
 
 // A barrier of this file's name and line is skipped; "": none.
 void skip_barrier(const std::string &place);

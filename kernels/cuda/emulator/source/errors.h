@@ -8,8 +8,13 @@ enum {
   INVALID_SOURCE = 300,
   NO_BINARY_FOR_GPU = 209,
   INVALID_PTX = 218,
+  ILLEGAL_STATE = 401,
   NOT_FOUND = 500,
   LAUNCH_FAILED = 719,
+  CAPTURE_UNSUPPORTED = 900,
+  CAPTURE_UNJOINED = 904,
+  CAPTURE_ISOLATION = 905,
+  CAPTURED_EVENT = 907,
 };
 
 static const struct {
@@ -26,5 +31,8 @@ static const struct {
     {214, "uncorrectable ECC error encountered"},
     {700, "an illegal memory access was encountered"},
     {LAUNCH_FAILED, "unspecified launch failure"},
+    {CAPTURE_UNSUPPORTED, "operation not permitted when stream is capturing"},
+    {CAPTURE_UNJOINED, "capturing stream has unjoined work"},
+    {CAPTURE_ISOLATION, "dependency created on uncaptured work in another stream"},
     {222, "the provided PTX was compiled with an unsupported toolchain"},
 };
