@@ -187,4 +187,7 @@ type AdamWStep struct {
 	GradScale                          float32
 	// Step counts from 1.
 	Step int
+	// Gate scales by what Later.Clip left at the gate, beside GradScale, and leaves everything as it
+	// is while the gate is closed. Only a Later backend knows it.
+	Gate bool
 }
