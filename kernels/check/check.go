@@ -75,3 +75,10 @@ func Targets(v []int32, n int) {
 		}
 	}
 }
+
+// Later checks what a backend is to read or watch without being waited for.
+func Later(name string, t kernels.Tensor) {
+	if t.IsZero() || t.DType() != kernels.F32 || !t.Contiguous() {
+		operator(name).fail("%v, want floats without gaps", t)
+	}
+}

@@ -170,7 +170,7 @@ func (b *Backend) brains(in, out []kernels.Tensor, extra int64) *brains {
 		return nil
 	}
 	r := &brains{extra: at}
-	m := &block{at, n}
+	m := &block{address: at, bytes: n}
 	used := extra
 	take := func(t kernels.Tensor) kernels.Tensor {
 		c := kernels.NewTensor(m, int(used/2), kernels.BF16, t.Shape()...)
@@ -211,36 +211,61 @@ type tables struct {
 	first, last, group uint64
 }
 
-// maxTables is the number of segments whose tables are kept: a micro-batch has one pattern, and the
-// validation another.
+// maxTables is the number of segments whose tables are kept: a micro-batch has one pattern or a few,
+// and the validation another.
 const maxTables = 4
 
-// tablesOf returns the tables of s, those of an earlier call if it had the same segments.
+// tableBytes is the size of the tables of segments.
+func tableBytes(keys, groups, heads int) int64 { return 4 * int64(2*keys*groups+heads) }
+
+// tablesOf returns the tables of s, those of an earlier call if it had the same segments. Otherwise
+// they take the memory of those that were used first.
 func (b *Backend) tablesOf(s kernels.Segments, keys, heads int) *tables {
 	for i := range b.tables {
 		if t := &b.tables[i]; t.keys == keys && t.heads == heads && equal(t.of, s) {
 			return t
 		}
 	}
-	values := tableValues(s, keys, heads)
+	need := tableBytes(keys, len(s.Groups), heads)
+	var room block
 	if len(b.tables) == maxTables {
-		if err := b.drop(&b.tables[0].block); err != nil && b.failed == nil {
-			b.failed = err
-		}
+		room = b.tables[0].block
 		b.tables = slices.Delete(b.tables, 0, 1)
-	}
-	m, err := b.reserve(4 * int64(len(values)))
-	if err != nil {
-		if b.failed == nil {
-			b.failed = err
+		if room.bytes < need {
+			b.fail(b.drop(&room))
 		}
-		return &tables{}
 	}
-	b.d.Upload(m.address, bytesOf(values))
+	if room.address == 0 {
+		var err error
+		if room, err = b.reserve(need); err != nil {
+			b.fail(err)
+			return &tables{}
+		}
+	}
+	b.d.Upload(room.address, bytesOf(tableValues(s, keys, heads)))
 	part := uint64(4 * keys * len(s.Groups))
-	b.tables = append(b.tables, tables{block: m, of: clone(s), keys: keys, heads: heads,
-		first: m.address, last: m.address + part, group: m.address + 2*part})
+	b.tables = append(b.tables, tables{block: room, of: clone(s), keys: keys, heads: heads,
+		first: room.address, last: room.address + part, group: room.address + 2*part})
 	return &b.tables[len(b.tables)-1]
+}
+
+// reserveTables makes room for maxTables tables of so many bytes.
+func (b *Backend) reserveTables(bytes int64) error {
+	for bytes > 0 && len(b.tables) < maxTables {
+		room, err := b.reserve(bytes)
+		if err != nil {
+			return err
+		}
+		b.tables = append(b.tables, tables{block: room})
+	}
+	return nil
+}
+
+// fail keeps an error of a reservation within an operator for Sync.
+func (b *Backend) fail(err error) {
+	if b.failed == nil {
+		b.failed = err
+	}
 }
 
 // tableValues returns, for each group of heads, the first key that a query at each position sees;

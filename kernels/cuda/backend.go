@@ -14,6 +14,8 @@ type Options struct {
 	Device int
 	// Memory is the most memory that may be reserved, in bytes; 0: what there is.
 	Memory int64
+	// NoGraphs starts each kernel by itself, also those of steps that come again.
+	NoGraphs bool
 }
 
 // Backend implements kernels.Backend.
@@ -24,6 +26,7 @@ type Backend struct {
 	reserved int64
 	peak     int64
 	scratch  block
+	gate     block
 	ints     []written // what I32 tensors hold
 	tables   []tables  // of the segments that were used last
 	failed   error     // of a reservation within an operator; Sync returns it
@@ -46,8 +49,15 @@ func Open(o Options) (*Backend, error) {
 			}
 		}
 	}
+	if err == nil {
+		b.gate, err = b.reserve(gateBytes)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cuda: %s: %w", d.Info.Name, err), d.Close())
+	}
+	b.OpenGate()
+	if o.NoGraphs {
+		d.NoGraphs()
 	}
 	return b, nil
 }
@@ -67,8 +77,8 @@ func (b *Backend) Name() string { return "cuda/" + b.arch }
 func (b *Backend) Info() driver.Info { return b.d.Info }
 
 // Peak returns the most memory that was reserved at a time, in bytes: arenas, working memory of the
-// operators, and that of cublasLt. The driver's own is not in it.
-func (b *Backend) Peak() int64 { return b.peak + Workspace }
+// operators, what steps' data passes through, and that of cublasLt. The driver's own is not in it.
+func (b *Backend) Peak() int64 { return b.peak + b.d.ListBytes() + Workspace }
 
 // Workspace is the memory that cublasLt's products may use, in bytes.
 const Workspace = 32 << 20
@@ -88,7 +98,7 @@ func (b *Backend) Sync() error {
 
 // Close gives the device back. Arenas are closed before.
 func (b *Backend) Close() error {
-	err := b.drop(&b.scratch)
+	err := errors.Join(b.drop(&b.scratch), b.drop(&b.gate))
 	for i := range b.tables {
 		err = errors.Join(err, b.drop(&b.tables[i].block))
 	}

@@ -2,18 +2,24 @@ package cuda
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"unsafe"
 
 	"longlora/kernels"
 	"longlora/kernels/bf16"
 	"longlora/kernels/check"
+	"longlora/kernels/cuda/driver"
 )
 
 // Write implements kernels.Backend.
 func (b *Backend) Write(dst kernels.Tensor, src []float32) {
 	check.Floats("Write", dst, len(src))
 	if len(src) == 0 {
+		return
+	}
+	if hosted(dst) {
+		b.touch(dst, func(memory []byte) { copy(memory, encoded(dst.DType(), src)) })
 		return
 	}
 	to, direct := address(dst), dst.Contiguous()
@@ -25,6 +31,21 @@ func (b *Backend) Write(dst kernels.Tensor, src []float32) {
 	b.d.Upload(to, encoded(dst.DType(), src))
 	if !direct {
 		b.copyFlat(dst, to, true)
+	}
+}
+
+// touch gives f the bytes of a contiguous tensor in the host's memory, when the device has done with
+// it. An error of the device is left to Sync.
+func (b *Backend) touch(t kernels.Tensor, f func(memory []byte)) {
+	if !t.Contiguous() {
+		panic(fmt.Sprintf("cuda: %v in the host's memory has gaps", t))
+	}
+	err := b.d.Sync()
+	if err == nil {
+		f(driver.Bytes(address(t), int64(t.Len())*t.DType().Size()))
+	}
+	if b.failed == nil {
+		b.failed = err
 	}
 }
 
@@ -72,6 +93,12 @@ func (b *Backend) Read(dst []float32, src kernels.Tensor) {
 	if len(dst) == 0 {
 		return
 	}
+	raw := make([]byte, int64(len(dst))*src.DType().Size())
+	if hosted(src) {
+		b.touch(src, func(memory []byte) { copy(raw, memory) })
+		decode(dst, src.DType(), raw)
+		return
+	}
 	from := address(src)
 	if !src.Contiguous() {
 		if from = b.grow(int64(len(dst)) * src.DType().Size()); from == 0 {
@@ -79,10 +106,14 @@ func (b *Backend) Read(dst []float32, src kernels.Tensor) {
 		}
 		b.copyFlat(src, from, false)
 	}
-	raw := make([]byte, int64(len(dst))*src.DType().Size())
 	b.d.Download(raw, from)
+	decode(dst, src.DType(), raw)
+}
+
+// decode is the opposite of encoded.
+func decode(dst []float32, d kernels.DType, raw []byte) {
 	for i := range dst {
-		if src.DType() == kernels.BF16 {
+		if d == kernels.BF16 {
 			dst[i] = bf16.Float(binary.LittleEndian.Uint16(raw[2*i:]))
 		} else {
 			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
@@ -96,7 +127,7 @@ func (b *Backend) Zero(t kernels.Tensor) {
 		b.WriteInts(t, make([]int32, t.Len()))
 		return
 	}
-	if t.Contiguous() {
+	if t.Contiguous() && !hosted(t) {
 		if b.failed == nil {
 			b.d.Clear(address(t), int64(t.Len())*t.DType().Size())
 		}

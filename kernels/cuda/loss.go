@@ -106,6 +106,26 @@ const squareChunk = 1 << 16
 // SumSquares implements kernels.Backend.
 func (b *Backend) SumSquares(ts ...kernels.Tensor) float64 {
 	check.SumSquares(ts)
+	at := b.squares(ts)
+	if at == 0 {
+		return b.nothing()
+	}
+	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(math.NaN())) // after an error
+	b.d.Download(raw, at)
+	return math.Float64frombits(binary.LittleEndian.Uint64(raw))
+}
+
+// nothing is the sum of no elements, or NaN after an error.
+func (b *Backend) nothing() float64 {
+	if b.failed != nil {
+		return math.NaN()
+	}
+	return 0
+}
+
+// squares leaves the sum of all squares in working memory and returns where: 0 if there are none, or no
+// memory.
+func (b *Backend) squares(ts []kernels.Tensor) uint64 {
 	var all []matrix
 	n := 0
 	for _, t := range ts {
@@ -126,13 +146,10 @@ func (b *Backend) SumSquares(ts ...kernels.Tensor) float64 {
 		at += uint64(8 * parts)
 	}
 	if b.failed != nil {
-		return math.NaN()
+		return 0
 	}
-	b.d.Launch(driver.Launch{Kernel: "sum_partials", Grid: [3]int{1, 1, 1}, Threads: 32,
-		Args: []any{sum, sum + 8, n}})
-	raw := binary.LittleEndian.AppendUint64(nil, math.Float64bits(math.NaN())) // after an error
-	b.d.Download(raw, sum)
-	return math.Float64frombits(binary.LittleEndian.Uint64(raw))
+	b.launch("sum_partials", 1, 1, 1, sumScratch, sum, sum+8, n)
+	return sum
 }
 
 // AdamW implements kernels.Backend.
@@ -146,7 +163,7 @@ func (b *Backend) AdamW(p, g, m, v kernels.Tensor, s kernels.AdamWStep) {
 			at := func(i int) uint64 { return x[i].part(row, row+1).address }
 			b.launch("adamw", blocks(int64(x[0].width)), 1, 1, 0, at(0), at(1), at(2), at(3),
 				x[0].width, s.LR, s.Beta1, s.Beta2, s.Eps, s.WeightDecay, s.GradScale,
-				correct(s.Beta1), correct(s.Beta2))
+				correct(s.Beta1), correct(s.Beta2), b.gateOf(s))
 		}
 	}, p, g, m, v)
 }

@@ -12,6 +12,7 @@ import (
 type block struct {
 	address uint64
 	bytes   int64
+	host    bool // it is the host's, which kernels reach slowly
 }
 
 // reserve takes memory of the device.
@@ -26,7 +27,7 @@ func (b *Backend) reserve(bytes int64) (block, error) {
 	}
 	b.reserved += bytes
 	b.peak = max(b.peak, b.reserved)
-	return block{address, bytes}, nil
+	return block{address: address, bytes: bytes}, nil
 }
 
 // drop gives memory back. It does nothing with a block that has none.
@@ -34,10 +35,13 @@ func (b *Backend) drop(m *block) error {
 	if m.address == 0 {
 		return nil
 	}
-	address := m.address
-	b.reserved -= m.bytes
+	old := *m
 	*m = block{}
-	return b.d.Free(address)
+	if old.host {
+		return b.d.FreeHost(old.address)
+	}
+	b.reserved -= old.bytes
+	return b.d.Free(old.address)
 }
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }
@@ -50,12 +54,15 @@ type arena struct {
 }
 
 // NewArena reserves size bytes.
-func (b *Backend) NewArena(size int64) (kernels.Arena, error) {
+func (b *Backend) NewArena(size int64) (kernels.Arena, error) { return b.newArena(size, b.reserve) }
+
+func (b *Backend) newArena(size int64,
+	reserve func(bytes int64) (block, error)) (kernels.Arena, error) {
 	s, err := stack.New(size)
 	if err != nil {
 		return nil, err
 	}
-	m, err := b.reserve((size + stack.Alignment - 1) / stack.Alignment * stack.Alignment)
+	m, err := reserve((size + stack.Alignment - 1) / stack.Alignment * stack.Alignment)
 	if err != nil {
 		return nil, err
 	}
@@ -112,10 +119,15 @@ func (b *Backend) grow(n int64) uint64 {
 	return b.scratch.address
 }
 
-// Reserve makes the operators' working memory as large as a plan says that it must be, so that it
-// does not grow in a step.
-func (b *Backend) Reserve(n int64) error {
-	b.grow(n)
+// Reserve takes the working memory that a plan says will be needed, so that no step waits for any.
+func (b *Backend) Reserve(w Working) error {
+	b.grow(w.Scratch)
+	if err := b.reserveTables(w.Table); err != nil {
+		return err
+	}
+	if err := b.d.ReserveLists(w.Uploads, w.Results); err != nil {
+		return fmt.Errorf("cuda: %w", err)
+	}
 	return b.Sync()
 }
 

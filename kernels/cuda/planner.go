@@ -9,38 +9,151 @@ import (
 // Rates are a device's, in operations and bytes a second.
 type Rates struct {
 	// Products is that of large products of brain floats; Attention and AttentionGrad count four and
-	// ten operations for a pair of query and key and an element of a head; Memory is that of its memory.
-	Products, Attention, AttentionGrad, Memory float64
+	// ten operations for a pair of query and key and an element of a head; Memory is that of its memory,
+	// Host that of copies from the host or to it.
+	Products, Attention, AttentionGrad, Memory, Host float64
 }
 
 // Assumed are rates of one H200 that kernels of this kind should reach. They were not measured: what is
 // computed with them is a guess.
 func Assumed() Rates {
-	return Rates{Products: 600e12, Attention: 250e12, AttentionGrad: 170e12, Memory: 3.5e12}
+	return Rates{Products: 600e12, Attention: 250e12, AttentionGrad: 170e12, Memory: 3.5e12,
+		Host: 45e9}
 }
 
 // Planner counts as plan.Backend does, and beside it the working memory of this backend's operators,
 // and the time that they would take at some rates: each the longer of its arithmetic and its memory
-// traffic, one after another.
+// traffic, one after another; copies aside take none unless all of them take longer than the rest.
 type Planner struct {
 	*plan.Backend
 	rates   Rates
-	scratch int64
-	tables  int64
+	work    Working
+	listing Working // of the list that is being made
+	tables  []kernels.Segments
+	host    *plan.Backend
 	seconds float64
+	aside   int64 // bytes
 }
 
-var _ kernels.Backend = (*Planner)(nil)
+var (
+	_ kernels.Later = (*Planner)(nil)
+	_ kernels.Aside = (*Planner)(nil)
+)
 
 // NewPlanner returns a Planner that has counted nothing.
-func NewPlanner(r Rates) *Planner { return &Planner{Backend: plan.New(), rates: r} }
+func NewPlanner(r Rates) *Planner {
+	return &Planner{Backend: plan.New(), rates: r, host: plan.New()}
+}
 
-// Scratch returns the working memory of the operators, with cublasLt's and the tables of segments, in
-// bytes.
-func (p *Planner) Scratch() int64 { return p.scratch + p.tables + Workspace }
+// Working is the working memory of operators and steps, in bytes.
+type Working struct {
+	// Scratch is that of operators, Table that of the tables of one call's segments.
+	Scratch, Table int64
+	// Uploads and Results are what a step brings to the device and reads from it.
+	Uploads, Results int64
+}
+
+// Device returns what that is of the device's memory, with cublasLt's.
+func (w Working) Device() int64 {
+	return w.Scratch + maxTables*w.Table + 2*w.Uploads + w.Results + gateBytes + Workspace
+}
+
+// Host returns what it is of the host's.
+func (w Working) Host() int64 { return 2*w.Uploads + 3*w.Results }
+
+// Most returns the greater of each.
+func (w Working) Most(v Working) Working {
+	return Working{max(w.Scratch, v.Scratch), max(w.Table, v.Table), max(w.Uploads, v.Uploads),
+		max(w.Results, v.Results)}
+}
+
+// Working returns the greatest that was needed.
+func (p *Planner) Working() Working { return p.work }
 
 // Seconds returns the time of all operators.
-func (p *Planner) Seconds() float64 { return p.seconds }
+func (p *Planner) Seconds() float64 {
+	if p.aside == 0 {
+		return p.seconds
+	}
+	return max(p.seconds, float64(p.aside)/p.rates.Host)
+}
+
+// Group counts what a list uploads and reads.
+func (p *Planner) Group(f func() error) error {
+	p.listing, p.tables = Working{}, nil
+	err := f()
+	p.work = p.work.Most(p.listing)
+	return err
+}
+
+func (p *Planner) upload(bytes int64) { p.listing.Uploads += aligned(bytes) }
+
+// WriteInts counts.
+func (p *Planner) WriteInts(dst kernels.Tensor, src []int32) {
+	p.upload(4 * int64(len(src)))
+	p.Backend.WriteInts(dst, src)
+}
+
+// Write counts.
+func (p *Planner) Write(dst kernels.Tensor, src []float32) {
+	p.upload(int64(len(src)) * dst.DType().Size())
+	p.Backend.Write(dst, src)
+}
+
+// zeros are read of a Planner.
+type zeros struct{}
+
+// Wait clears dst.
+func (zeros) Wait(dst []float32) error {
+	clear(dst)
+	return nil
+}
+
+// ReadLater counts.
+func (p *Planner) ReadLater(src kernels.Tensor) kernels.Reading {
+	p.listing.Results += aligned(sizeOf(src))
+	return zeros{}
+}
+
+// Watch counts.
+func (p *Planner) Watch(t kernels.Tensor) { p.count(0, 0, sizeOf(t), func() {}) }
+
+// Clip counts.
+func (p *Planner) Clip(_ float64, ts ...kernels.Tensor) kernels.Reading {
+	p.SumSquares(ts...)
+	p.listing.Results += aligned(4)
+	return zeros{}
+}
+
+// OpenGate does nothing.
+func (p *Planner) OpenGate() {}
+
+// hostMemory marks tensors of the host.
+type hostMemory struct{}
+
+type hostArena struct{ kernels.Arena }
+
+// Alloc cuts a tensor of the host.
+func (a hostArena) Alloc(d kernels.DType, shape ...int) kernels.Tensor {
+	a.Arena.Alloc(d, shape...)
+	return kernels.NewTensor(hostMemory{}, 0, d, shape...)
+}
+
+// NewHostArena accepts any size.
+func (p *Planner) NewHostArena(size int64) (kernels.Arena, error) {
+	a, err := p.host.NewArena(size)
+	return hostArena{a}, err
+}
+
+// CopyAside counts.
+func (p *Planner) CopyAside(dst, src kernels.Tensor) kernels.Copying {
+	p.Backend.Copy(dst, src)
+	p.aside += sizeOf(src)
+	return 1
+}
+
+// Await does nothing.
+func (p *Planner) Await(kernels.Copying) {}
 
 // count runs an operator of the plan, and adds its time and working memory.
 func (p *Planner) count(rate float64, scratch, bytes int64, run func()) {
@@ -51,7 +164,7 @@ func (p *Planner) count(rate float64, scratch, bytes int64, run func()) {
 		arithmetic = (p.FLOPs() - before) / rate
 	}
 	p.seconds += max(arithmetic, float64(bytes)/p.rates.Memory)
-	p.scratch = max(p.scratch, scratch)
+	p.work.Scratch = max(p.work.Scratch, scratch)
 }
 
 func sizeOf(ts ...kernels.Tensor) (n int64) {
@@ -102,7 +215,8 @@ func (p *Planner) Embedding(y, table, ids kernels.Tensor) {
 
 // EmbeddingGrad counts. Every token may be another.
 func (p *Planner) EmbeddingGrad(dTable, dy, ids kernels.Tensor) {
-	scratch := 4 * (3*int64(ids.Len()) + 1)
+	scratch := occurrenceBytes(ids.Len())
+	p.upload(scratch)
 	p.count(0, scratch, sizeOf(dy)*3, func() { p.Backend.EmbeddingGrad(dTable, dy, ids) })
 }
 
@@ -172,9 +286,20 @@ func (p *Planner) AttentionGrad(dq, dk, dv, do, o, lse, q, k, v kernels.Tensor,
 		})
 }
 
-// attend counts the tables of a call's segments.
+// attend counts the tables of a call's segments, which are uploaded when they are new.
 func (p *Planner) attend(s kernels.Segments, keys, heads int) {
-	p.tables = max(p.tables, int64(4*(2*keys*len(s.Groups)+heads)))
+	bytes := tableBytes(keys, len(s.Groups), heads)
+	p.work.Table = max(p.work.Table, bytes)
+	for _, t := range p.tables {
+		if equal(t, s) {
+			return
+		}
+	}
+	if len(p.tables) == maxTables {
+		p.tables = p.tables[1:]
+	}
+	p.tables = append(p.tables, s)
+	p.upload(bytes)
 }
 
 // SwiGLU counts.
@@ -211,7 +336,10 @@ func (p *Planner) SumSquares(ts ...kernels.Tensor) (sum float64) {
 	return sum
 }
 
-// AdamW counts.
+// AdamW counts. Moments of the host's memory come from there and go back.
 func (p *Planner) AdamW(q, g, m, v kernels.Tensor, s kernels.AdamWStep) {
 	p.count(0, 0, sizeOf(q, q, g, m, m, v, v), func() { p.Backend.AdamW(q, g, m, v, s) })
+	if _, ok := m.Memory().(hostMemory); ok {
+		p.seconds += float64(sizeOf(m, v)) / p.rates.Host // each way at once
+	}
 }

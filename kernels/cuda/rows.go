@@ -132,6 +132,13 @@ func (b *Backend) launch(kernel string, x, y, z, shared int, args ...any) {
 		Args: args})
 }
 
+// launchThreads starts a kernel of one block.
+func (b *Backend) launchThreads(kernel string, n int, args ...any) {
+	if b.failed == nil {
+		b.d.Launch(driver.Launch{Kernel: kernel, Grid: [3]int{1, 1, 1}, Threads: n, Args: args})
+	}
+}
+
 // multiply starts a product, unless an operator before it had no memory.
 func (b *Backend) multiply(p driver.Product) {
 	if b.failed == nil {

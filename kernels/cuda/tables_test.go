@@ -91,7 +91,8 @@ func TestPlanner(t *testing.T) {
 	x, y := a.Alloc(kernels.BF16, 1000, 500), a.Alloc(kernels.BF16, 1000, 400)
 	w := kernels.Linear{W: kernels.Dense{Tensor: a.Alloc(kernels.F32, 400, 500)}}
 	p.Linear(y, x, w, kernels.Tensor{}, false)
-	if got, want := p.Scratch(), int64(Workspace+2*400*500+128); got != want { // to 256 bytes
+	want := int64(Workspace + gateBytes + 2*400*500 + 128) // to 256 bytes
+	if got := p.Working().Device(); got != want {
 		t.Errorf("working memory is %d bytes, want %d", got, want)
 	}
 	if got, want := p.Seconds(), 2.0*1000*400*500/2e9; got != want {

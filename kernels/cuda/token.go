@@ -26,17 +26,26 @@ func (b *Backend) EmbeddingGrad(dTable, dy, ids kernels.Tensor) {
 	if len(values) == 0 {
 		return
 	}
-	id, start, order := occurrences(values)
-	at := b.grow(4 * int64(len(id)+len(start)+len(order)))
+	n := len(values)
+	at := b.grow(occurrenceBytes(n))
 	if at == 0 {
 		return
 	}
-	b.d.Upload(at, bytesOf(slices.Concat(id, start, order)))
-	starts := at + 4*uint64(len(id))
-	b.launch("embedding_grad_"+to.dtype.String()+"_"+from.dtype.String(), len(id), 1, 1, 0,
-		to.address, from.address, at, starts, starts+4*uint64(len(start)), to.width, to.stride,
+	// Each list has room for n, so that steps are alike whatever ids they have.
+	id, start, order := occurrences(values)
+	lists := make([]int32, 3*n+1)
+	copy(lists, id)
+	copy(lists[n:], start)
+	copy(lists[2*n+1:], order)
+	b.d.Upload(at, bytesOf(lists))
+	starts := at + 4*uint64(n)
+	b.launch("embedding_grad_"+to.dtype.String()+"_"+from.dtype.String(), n, 1, 1, 0,
+		to.address, from.address, at, starts, starts+4*uint64(n+1), len(id), to.width, to.stride,
 		from.stride)
 }
+
+// occurrenceBytes is the size of the lists of EmbeddingGrad for n ids.
+func occurrenceBytes(n int) int64 { return 4 * (3*int64(n) + 1) }
 
 // occurrences returns the different ids, and for each, order[start[i]:start[i+1]]: where it stands.
 func occurrences(ids []int32) (id, start, order []int32) {

@@ -14,18 +14,19 @@ DEVICE void gather(Y *y, const T *table, const int *ids, i64 width, i64 y_stride
 }
 
 // scatter adds the rows order[start[b]], ..., order[start[b+1]-1] of dy to row id[b] of the table,
-// in this order.
+// in this order, for each b below n.
 template <class T, class Y>
-DEVICE void scatter(T *table, const Y *dy, const int *id, const int *start, const int *order,
+DEVICE void scatter(T *table, const Y *dy, const int *id, const int *start, const int *order, i64 n,
                     i64 width, i64 t_stride, i64 y_stride) {
+  if (blockIdx.x >= n) return;
   T *to = table + id[blockIdx.x] * t_stride;
   int from = start[blockIdx.x], end = start[blockIdx.x + 1];
   for (i64 i = (i64)threadIdx.x * 8; i < width; i += 256 * 8) {
     float sum[8];
     get(sum, to + i, width - i);
-    for (int n = from; n < end; n++) {
+    for (int at = from; at < end; at++) {
       float v[8];
-      get(v, dy + order[n] * y_stride + i, width - i);
+      get(v, dy + order[at] * y_stride + i, width - i);
       UNROLL for (int e = 0; e < 8; e++) sum[e] += v[e];
     }
     put_all(to + i, sum, width - i);
@@ -38,8 +39,8 @@ DEVICE void scatter(T *table, const Y *dy, const int *id, const int *start, cons
     gather(y, table, ids, width, ys, ts);                                                          \
   }                                                                                                \
   KERNEL(256, embedding_grad_##t##_##a, T *table, const A *dy, const int *id, const int *start,    \
-         const int *order, i64 width, i64 ts, i64 ys) {                                            \
-    scatter(table, dy, id, start, order, width, ts, ys);                                           \
+         const int *order, i64 n, i64 width, i64 ts, i64 ys) {                                     \
+    scatter(table, dy, id, start, order, n, width, ts, ys);                                        \
   }
 KERNELS(float, float, f32, f32)
 KERNELS(bf16, float, bf16, f32)

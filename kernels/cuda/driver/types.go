@@ -1,6 +1,9 @@
 package driver
 
-import "fmt"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // Info describes a device.
 type Info struct {
@@ -52,4 +55,9 @@ type Product struct {
 	A, B, C      Matrix
 	TurnA, TurnB bool
 	Alpha, Beta  float32
+}
+
+// Bytes are n bytes of pinned memory at an address of AllocHost's.
+func Bytes(address uint64, n int64) []byte {
+	return unsafe.Slice(*(**byte)(unsafe.Pointer(&address)), n)
 }

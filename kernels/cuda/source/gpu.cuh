@@ -49,6 +49,7 @@ DEVICE float logarithm2(float x) {
   return r;
 }
 DEVICE float square_root(float x) { return __nvvm_sqrt_rn_f(x); }
+DEVICE double square_root(double x) { return __nvvm_sqrt_rn_d(x); }
 DEVICE float larger(float a, float b) { return __nvvm_fmax_f(a, b); }
 DEVICE bool finite(float x) {
   return (__builtin_bit_cast(uint32_t, x) & 0x7f800000u) != 0x7f800000u;

@@ -121,6 +121,7 @@ DEVICE uint16_t round_bf16(float f) {
 DEVICE float power2(float x) { return exp2f(x); }
 DEVICE float logarithm2(float x) { return log2f(x); }
 DEVICE float square_root(float x) { return sqrtf(x); }
+DEVICE double square_root(double x) { return sqrt(x); }
 DEVICE float larger(float a, float b) { return fmaxf(a, b); }
 DEVICE bool finite(float x) { return (to_bits(x) & 0x7f800000u) != 0x7f800000u; }
 
