@@ -162,7 +162,7 @@ func (k *counter) count(again []Again) (c Choice, err error) {
 		return c, err
 	}
 	before, begun := k.operations(), k.seconds()
-	if err := k.twin.gradient(k.batch, 1, nil); err != nil {
+	if err := k.twin.planned(k.batch); err != nil {
 		return c, err
 	}
 	c = Choice{

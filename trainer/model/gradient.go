@@ -10,15 +10,26 @@ import (
 // scale·Σ Weights[t]·loss[t] to every trained parameter's Grad. It returns Σ Weights[t]·loss[t],
 // summed in order of t, so that it does not depend on the number of threads.
 func (m *Model) Gradient(b *Batch, scale float32) (float64, error) {
-	if err := m.Check(b); err != nil {
+	p, err := m.GradientLater(b, scale)
+	if err != nil {
 		return 0, err
+	}
+	return p.Loss()
+}
+
+// readyFor checks a batch and makes room for its gradient.
+func (m *Model) readyFor(b *Batch) error {
+	if err := m.Check(b); err != nil {
+		return err
 	}
 	if !m.options.Training {
-		return 0, fmt.Errorf("model: gradients of a model that was not made for training")
+		return fmt.Errorf("model: gradients of a model that was not made for training")
 	}
-	if err := m.reserve(useGradient, len(b.IDs)); err != nil {
-		return 0, err
-	}
+	return m.reserve(useGradient, len(b.IDs))
+}
+
+// gradientNow is Gradient with everything checked and reserved.
+func (m *Model) gradientNow(b *Batch, scale float32) (float64, error) {
 	losses := grow(&m.work.losses, len(b.IDs))
 	clear(losses)
 	if err := m.gradient(b, scale, losses); err != nil {
@@ -75,8 +86,7 @@ func (m *Model) begin(b *Batch, seed uint64) pass {
 	return p
 }
 
-// gradient is Gradient with everything checked and reserved. losses nil: not wanted. What is kept
-// of a layer lies on the arena above that of those before it, and is given back as soon as the
+// gradient computes gradients and losses (nil: not wanted, or pending). What is kept of a layer lies on the arena above that of those before it, and is given back as soon as the
 // layer is derived.
 func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
@@ -111,6 +121,9 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 		arena.Release(m.work.layers[l].below)
 	}
 	m.deriveEmbedding(dx, &p)
+	if m.work.pending != nil {
+		return nil
+	}
 	return m.b.Sync()
 }
 

@@ -5,10 +5,16 @@ import "longlora/kernels"
 // logitRows is the number of rows of logits that are computed at a time.
 const logitRows = 64
 
-// scored are the rows of a batch that have a target.
+// padRows is what the number of scored rows is rounded up to for a backend that replays steps that
+// are alike: packed sequences differ in it by the number of their documents.
+const padRows = 256
+
+// scored are the rows of a batch that have a target: the first n; the others are the last of them
+// again, without a target.
 type scored struct {
 	rows, targets []int32
 	weights       []float32
+	n             int
 }
 
 // read collects the rows of b in s's memory.
@@ -20,6 +26,15 @@ func (s *scored) read(b *Batch) {
 			s.targets = append(s.targets, target)
 			s.weights = append(s.weights, b.Weights[t])
 		}
+	}
+	s.n = len(s.rows)
+}
+
+// pad rounds the number of rows up to a multiple of padRows, but to most at most.
+func (s *scored) pad(most int) {
+	for s.n > 0 && len(s.rows) < most && len(s.rows)%padRows != 0 {
+		s.rows = append(s.rows, s.rows[s.n-1])
+		s.targets, s.weights = append(s.targets, -1), append(s.weights, 0)
 	}
 }
 
@@ -35,6 +50,9 @@ type head struct {
 func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
 	s := &m.work.scored
 	s.read(b)
+	if m.work.pending != nil {
+		s.pad(len(b.IDs))
+	}
 	n := len(s.rows)
 	if n == 0 {
 		return h, false
@@ -64,6 +82,9 @@ func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 	dh := m.act(n, m.config.Hidden)
 	m.lossGradient(&h, dh, scale, b.Seed)
 	m.readLosses(h.losses, losses)
+	if m.work.pending != nil {
+		m.work.pending.begin(&m.work.scored, h.losses)
+	}
 	gathered := m.cleared(n, m.config.Hidden)
 	m.b.RMSNormGrad(gathered, m.norm.Grad, dh, h.x, m.norm.Value, h.rstd)
 	m.b.EmbeddingGrad(dx, gathered, h.rows) // a scatter of rows

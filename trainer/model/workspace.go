@@ -25,6 +25,7 @@ type workspace struct {
 	kept    int64 // height after the last forward pass
 	tokens  [uses]int
 	offload offload
+	pending *Pending // of the gradient that is handed over; nil: none is
 
 	// What a call needs beside, kept for the next.
 	layers                  []activations
@@ -122,7 +123,7 @@ func (m *Model) resize(need int64) error {
 // it, and how much of that the forward pass keeps for the gradient.
 func (m *Model) GradientBytes(tokens int) (all, kept int64, err error) {
 	all, err = m.count(func(t *Model) error {
-		err := t.gradient(blank(tokens, t), 1, nil)
+		err := t.planned(blank(tokens, t))
 		kept = t.work.kept
 		return err
 	})
@@ -134,7 +135,7 @@ func (m *Model) workBytes(u use, tokens int) (int64, error) {
 		b := blank(tokens, t)
 		switch u {
 		case useGradient:
-			return t.gradient(b, 1, nil)
+			return t.planned(b)
 		case useLogits:
 			return t.logits(b, discard)
 		}

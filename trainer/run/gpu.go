@@ -103,7 +103,7 @@ func (r *Run) openDevice() (kernels.Backend, error) {
 		return nil, err
 	}
 	if g, ok := b.(*cuda.Backend); ok {
-		err = g.Reserve(r.need.Operators - cuda.Workspace)
+		err = g.Reserve(r.gpu.working())
 	}
 	if err != nil {
 		return nil, errors.Join(err, b.Close())
@@ -129,6 +129,14 @@ func (r *Run) newPlanner() kernels.Backend {
 	return p
 }
 
+// working is the working memory that the planners have counted.
+func (g *gpu) working() (w cuda.Working) {
+	for _, p := range g.planners {
+		w = w.Most(p.Working())
+	}
+	return w
+}
+
 // countDevice adds to the need what a GPU takes beside tensors, and puts the process's share where it
 // is: on the host.
 func (r *Run) countDevice() {
@@ -137,9 +145,9 @@ func (r *Run) countDevice() {
 	}
 	n := &r.need
 	n.Host, n.Process, n.Operators = n.Process, 0, 0
-	for _, p := range r.gpu.planners {
-		n.Operators = max(n.Operators, p.Scratch())
-	}
+	w := r.gpu.working()
+	n.Operators = w.Device()
+	n.Host += w.Host()
 	n.Driver = contextBytes
 }
 

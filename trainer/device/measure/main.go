@@ -41,6 +41,7 @@ type options struct {
 	context, steps      int
 	memory              int64
 	planned, peak       int64
+	working             cuda.Working
 	seconds, prediction float64
 	again               []model.Again
 }
@@ -127,11 +128,10 @@ func (o *options) plan(c model.Config, limit int64) (mo model.Options, b *model.
 	if err != nil {
 		return mo, nil, err
 	}
-	var scratch int64
 	for _, p := range all {
-		scratch = max(scratch, p.Scratch())
+		o.working = o.working.Most(p.Working())
 	}
-	o.planned = fixed + choice.Bytes + scratch
+	o.planned = fixed + choice.Bytes + o.working.Device()
 	mo.Again, o.again = choice.Again, choice.Again
 	if o.planned > limit {
 		return mo, nil, fmt.Errorf("context %d takes %.1f GiB of %.1f", o.context, gib(o.planned),
