@@ -17,6 +17,8 @@ const (
 // engine computes the gradients of a model.
 type engine struct {
 	gradient func(b *model.Batch, scale float32) (float64, error)
+	// later is gradient that waits for nothing; nil: there is none.
+	later func(b *model.Batch, scale float32) (model.Pending, error)
 	// reserve makes room for micro-batches of up to so many tokens.
 	reserve func(tokens int) error
 	close   func() error
@@ -29,9 +31,9 @@ func (c *Config) openEngine(m *model.Model) (engine, error) {
 		if err != nil {
 			return engine{}, err
 		}
-		return engine{e.Gradient, e.Reserve, e.Close}, nil
+		return engine{e.Gradient, nil, e.Reserve, e.Close}, nil
 	}
-	return engine{m.Gradient, m.ReserveGradient, func() error { return nil }}, nil
+	return engine{m.Gradient, m.GradientLater, m.ReserveGradient, func() error { return nil }}, nil
 }
 
 // stepBytes counts a step's working memory, and how much of that its forward pass keeps.

@@ -141,7 +141,7 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	l := &train.Loop{
 		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream,
 		Attention: func(step int) data.Layout { return layouts[r.attends.Phase(step)] },
-		State:     state, Gradient: e.gradient,
+		State:     state, Gradient: e.gradient, Later: e.later,
 		Observe: func(x train.Metrics) error {
 			_, err := fmt.Fprintln(o.Progress, x.Line(c.Steps))
 			return errors.Join(err, log.Write(x))

@@ -49,7 +49,7 @@ func checkAllocations(t *testing.T, precision kernels.DType, threads int, again 
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.apply(Metrics{LR: 1e-3, GradNorm: norm})
+		l.apply(Metrics{LR: 1e-3, GradNorm: norm}, false)
 		l.State.Step++
 	}
 	step()

@@ -32,6 +32,8 @@ type Loop struct {
 	// Gradient adds the gradient of scale·Σ weights·losses to the parameters' and returns the sum
 	// without scale; nil: the model's own.
 	Gradient func(b *model.Batch, scale float32) (float64, error)
+	// Later is Gradient that waits for nothing; nil: every step is waited for.
+	Later func(b *model.Batch, scale float32) (model.Pending, error)
 	// State is where the run starts: zero but for Backend and Config, or a checkpoint's.
 	State checkpoint.State
 	// Validate returns the validation loss; nil: there is none.
@@ -44,6 +46,11 @@ type Loop struct {
 	grads []kernels.Tensor // of what is trained
 	saved int              // step of the last checkpoint, -1: none
 	pace  pace
+
+	reached data.Position // by the step under way
+	begun   *begun        // the step after it, if it was handed over already
+	before  *begun        // the step under way, while the one after it is handed over
+	ahead   int           // 1 meanwhile
 }
 
 // Run trains from State.Step to Steps, saves the end and returns nil, or ErrInterrupted.
@@ -55,11 +62,12 @@ func (l *Loop) Run(ctx context.Context) error {
 	if l.State.Step > 0 {
 		l.saved = l.State.Step
 	}
+	l.reached = l.State.Position
 	for l.State.Step < l.Steps {
-		if err := l.step(); err != nil {
+		if err := l.step(ctx); err != nil {
 			return err
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && l.begun == nil {
 			return l.interrupted()
 		}
 	}
@@ -74,14 +82,14 @@ func (l *Loop) interrupted() error {
 }
 
 // step runs one step with all that is due after it.
-func (l *Loop) step() error {
+func (l *Loop) step(ctx context.Context) error {
 	begun, before := time.Now(), l.State.Tokens
-	m, err := l.update()
+	m, err := l.update(ctx)
 	if err != nil {
 		return fmt.Errorf("step %d: %w%s", l.State.Step+1, err, l.lastGood(err))
 	}
 	l.State.Step++
-	l.State.Position = l.Data.At()
+	l.State.Position = l.reached
 	l.pace.add(time.Since(begun))
 	m.Step, m.Tokens = l.State.Step, l.State.Tokens
 	m.Seconds = time.Since(begun).Seconds()
@@ -123,27 +131,17 @@ func (l *Loop) lastGood(err error) string {
 }
 
 // update computes the gradient of a step and applies it.
-func (l *Loop) update() (Metrics, error) {
-	rows, err := l.read()
+func (l *Loop) update(ctx context.Context) (Metrics, error) {
+	if b, ok := l.later(); ok {
+		return l.behind(ctx, b)
+	}
+	rows, s, err := l.take()
+	m := s.metrics
 	if err != nil {
-		return Metrics{}, err
-	}
-	m := Metrics{LR: l.At(l.State.Step + 1), Epoch: l.State.Position.Epoch,
-		Attention: l.layout().Name}
-	var weight float64
-	for _, r := range rows {
-		weight += r.Weight()
-		m.Targets += int64(r.Scored())
-		l.State.Tokens += int64(len(r.IDs))
-	}
-	if weight, err = l.World.AllReduceScalar(weight); err != nil {
 		return m, err
 	}
-	if !(weight > 0) {
-		return m, fmt.Errorf("the %d sequences from %v on have no target with a weight: "+
-			"check the shards' loss spans", l.Batch, l.State.Position)
-	}
-	if m.Loss, err = l.gradient(rows, weight); err != nil {
+	l.State.Tokens, l.reached = s.tokens, s.reached
+	if m.Loss, err = l.gradient(rows, s.weight); err != nil {
 		return m, err
 	}
 	if m.GradNorm, err = l.norm(); err != nil {
@@ -152,9 +150,41 @@ func (l *Loop) update() (Metrics, error) {
 	if !finite(m.Loss) || !finite(m.GradNorm) {
 		return m, fmt.Errorf("%w: loss %g, gradient norm %g", ErrDiverged, m.Loss, m.GradNorm)
 	}
-	l.apply(m)
+	l.apply(m, false)
 	return m, l.Model.Backend().Sync()
 }
+
+// take reads the sequences of the step under way.
+func (l *Loop) take() ([]*data.Row, *begun, error) {
+	s := &begun{metrics: Metrics{LR: l.At(l.underway())}}
+	s.metrics.Epoch, s.tokens = l.reached.Epoch, l.State.Tokens
+	if l.ahead > 0 {
+		s.metrics.Epoch, s.tokens = l.before.reached.Epoch, l.before.tokens
+	}
+	s.metrics.Attention = l.layout().Name
+	from := l.Data.At()
+	rows, err := l.read()
+	if err != nil {
+		return nil, s, err
+	}
+	for _, r := range rows {
+		s.weight += r.Weight()
+		s.metrics.Targets += int64(r.Scored())
+		s.tokens += int64(len(r.IDs))
+	}
+	s.reached = l.Data.At()
+	if s.weight, err = l.World.AllReduceScalar(s.weight); err != nil {
+		return nil, s, err
+	}
+	if !(s.weight > 0) {
+		return nil, s, fmt.Errorf("the %d sequences from %v on have no target with a weight: "+
+			"check the shards' loss spans", l.Batch, from)
+	}
+	return rows, s, nil
+}
+
+// underway is the number of the step under way, from 1.
+func (l *Loop) underway() int { return l.State.Step + 1 + l.ahead }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
@@ -201,7 +231,7 @@ func (l *Loop) gradient(rows []*data.Row, weight float64) (float64, error) {
 // layout is that of the step under way.
 func (l *Loop) layout() data.Layout {
 	if l.Attention != nil {
-		return l.Attention(l.State.Step + 1)
+		return l.Attention(l.underway())
 	}
 	return l.Layout
 }
@@ -209,7 +239,7 @@ func (l *Loop) layout() data.Layout {
 // dropoutSeed differs for every micro-batch of every step and rank; it is never 0.
 func (l *Loop) dropoutSeed(micro int) uint64 {
 	x := l.Seed
-	for _, n := range []int{l.State.Step, l.World.Rank(), micro} {
+	for _, n := range []int{l.underway() - 1, l.World.Rank(), micro} {
 		x = (x ^ uint64(n) + 1) * 0x9E3779B97F4A7C15
 		x ^= x >> 29
 	}
@@ -230,10 +260,10 @@ func (l *Loop) norm() (float64, error) {
 	return math.Sqrt(squares), l.Model.Backend().Sync()
 }
 
-// apply updates every trained parameter.
-func (l *Loop) apply(m Metrics) {
+// apply updates every trained parameter; gated, as the backend's gate says (kernels.Later).
+func (l *Loop) apply(m Metrics, gated bool) {
 	scale := 1.0
-	if l.Clip > 0 && m.GradNorm > l.Clip {
+	if !gated && l.Clip > 0 && m.GradNorm > l.Clip {
 		scale = l.Clip / m.GradNorm
 	}
 	for _, p := range l.Model.Params() {
@@ -242,7 +272,7 @@ func (l *Loop) apply(m Metrics) {
 		}
 		s := kernels.AdamWStep{
 			LR: float32(m.LR), Beta1: float32(l.Beta1), Beta2: float32(l.Beta2), Eps: float32(l.Eps),
-			GradScale: float32(scale), Step: l.State.Step + 1,
+			GradScale: float32(scale), Step: l.underway(), Gate: gated,
 		}
 		if p.Group != model.GroupNorm {
 			s.WeightDecay = float32(l.WeightDecay)

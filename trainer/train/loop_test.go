@@ -389,7 +389,7 @@ func TestMicroBatchesDoNotChangeTheStep(t *testing.T) {
 		for _, p := range l.Model.Params().Adapters() { // without dropout, whose masks differ
 			l.Model.Backend().Zero(p.Value)
 		}
-		m, err := l.update()
+		m, err := l.update(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,6 +19,8 @@ func appendArgument(b []byte, a any) []byte {
 		return binary.LittleEndian.AppendUint32(b, uint32(v))
 	case float32:
 		return binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	case float64:
+		return binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
 	case []byte:
 		return append(b, v...)
 	}

@@ -31,8 +31,8 @@ func (i Info) String() string {
 
 func gib(bytes int64) float64 { return float64(bytes) / (1 << 30) }
 
-// Launch is a kernel's launch. Arguments are uint64 (addresses), int (64 bits), int32, float32, or
-// []byte: a struct by value.
+// Launch is a kernel's launch. Arguments are uint64 (addresses), int (64 bits), int32, float32, float64,
+// or []byte: a struct by value.
 type Launch struct {
 	Kernel string
 	Grid   [3]int
