@@ -86,8 +86,8 @@ func (m *Model) begin(b *Batch, seed uint64) pass {
 	return p
 }
 
-// gradient computes gradients and losses (nil: not wanted, or pending). What is kept of a layer lies on the arena above that of those before it, and is given back as soon as the
-// layer is derived.
+// gradient computes gradients and losses (nil: not wanted, or pending). What is kept of a layer lies
+// on the arena above that of those before it, and is given back as soon as the layer is derived.
 func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	arena := m.work.arena
 	defer arena.Release(arena.Mark())
