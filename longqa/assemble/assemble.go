@@ -199,6 +199,7 @@ func (a *assembly) blend(ctx context.Context) (*Result, error) {
 	m, report, err := blend.Run(ctx, blend.Options{
 		Out: a.Build.Out, Name: a.recipe.Name, Overwrite: a.Build.Overwrite, About: a.recipe.About,
 		Long: a.long, Short: a.short, Share: share, Gate: a.Gate, Figures: f, ClosedBook: a.Build.ClosedBook,
+		Evaluation: a.Build.Evaluation,
 	})
 	if err != nil {
 		return nil, err

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"longlora/longqa/heldout"
 	"longlora/longqa/score"
 	"longlora/pipeline/card"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/licence"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -36,8 +36,10 @@ type Options struct {
 	// Seed draws the short rows.
 	Seed string
 	// Gate lets rows through by their licence; nil lets all through.
-	Gate    *licence.Gate
-	Figures *figures.Figures
+	Gate *licence.Gate
+	// Evaluation, if not nil, has the evaluation sets whose text no row for training may hold.
+	Evaluation *decontaminate.Index
+	Figures    *figures.Figures
 	// ClosedBook, if not nil, is what the card says of a model that answered rows of the dataset with
 	// the material and without.
 	ClosedBook *score.Comparison
@@ -47,8 +49,9 @@ type Options struct {
 type Report struct {
 	Long, Short map[string]int64
 	Denied      int64
-	// Leaked are training rows that had text of a held-out question.
-	Leaked int64
+	// Leaked are training rows that had text of a held-out question, Evaluation those that had text of
+	// an evaluation set.
+	Leaked, Evaluation int64
 }
 
 // Run publishes the blend. Too few short rows are an error: a share is kept or not claimed.
@@ -66,15 +69,16 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
 			"licences": o.Gate.Config(), "long": len(o.Long),
 		},
 	}
+	if o.Evaluation != nil {
+		options.Config["evaluation"] = o.Evaluation.Config()
+	}
 	for _, d := range all {
 		m := d.Manifest()
 		options.Parents = append(options.Parents, schemas.Parent{Name: m.Name, Digest: m.Digest})
 	}
-	if options.Tokenizer != nil {
-		var err error
-		if options.TokenizerFile, err = os.ReadFile(all[0].TokenizerPath()); err != nil {
-			return nil, nil, fmt.Errorf("mix: %w", err)
-		}
+	var err error
+	if options.TokenizerFile, err = all[0].TokenizerFile(ctx); err != nil {
+		return nil, nil, fmt.Errorf("mix: %w", err)
 	}
 	b, err := shard.Create(o.Out, options)
 	if err != nil {
@@ -83,6 +87,7 @@ func Run(ctx context.Context, o Options) (*schemas.Manifest, *Report, error) {
 	w := &blender{
 		Options: o, out: b, index: map[string]int{}, ids: map[string]string{},
 		report: &Report{Long: map[string]int64{}, Short: map[string]int64{}}, guard: heldout.New(),
+		sets: heldout.Evaluation{Index: o.Evaluation},
 	}
 	m, err := w.run(ctx)
 	if err != nil {
@@ -131,6 +136,7 @@ type blender struct {
 	ids    map[string]string // the dataset of each id
 	report *Report
 	guard  *heldout.Guard
+	sets   heldout.Evaluation
 	// context is the last one that was compared with what is held out, and hit what was found there.
 	context, hit string
 }
@@ -158,6 +164,7 @@ func (w *blender) run(ctx context.Context) (*schemas.Manifest, error) {
 	w.out.Report("mix", map[string]any{
 		"long": w.report.Long, "short": w.report.Short, "denied": w.report.Denied,
 		"held_out_questions": w.guard.Questions(), "held_out_question_in_row": w.report.Leaked,
+		"evaluation_text": w.report.Evaluation,
 	})
 	if w.ClosedBook != nil {
 		if err := w.ClosedBook.Check(); err != nil {
@@ -257,6 +264,11 @@ func (w *blender) keeps(e *schemas.Example, d *shard.Dataset) (bool, error) {
 		w.out.Reject(e.ID, "held-out-question-in-row", what)
 		return false, nil
 	}
+	if hit := w.sets.HitRow(e); hit != "" {
+		w.report.Evaluation++
+		w.out.Reject(e.ID, heldout.EvaluationText, hit)
+		return false, nil
+	}
 	if before, twice := w.ids[e.ID]; twice {
 		return false, fmt.Errorf("row %s is in %s and %s", e.ID, before, d.Dir())
 	}
@@ -284,7 +296,8 @@ func (w *blender) draw(ctx context.Context) ([]map[string]bool, error) {
 			if err != nil {
 				return nil, err
 			}
-			if slices.Contains(w.Splits, e.Split) && w.Gate.Check(e.Licence) == "" && w.leaks(&e) == "" {
+			if slices.Contains(w.Splits, e.Split) && w.Gate.Check(e.Licence) == "" && w.leaks(&e) == "" &&
+				w.sets.HitRow(&e) == "" {
 				pools[e.Split] = append(pools[e.Split], candidate{i, e.ID})
 			}
 		}
@@ -329,6 +342,7 @@ func (w *blender) card() shard.Card {
 		text += fmt.Sprintf(shortText, names(w.Short), 100*w.Share, w.Splits)
 	}
 	text += fmt.Sprintf(guardText, w.guard.Questions(), w.report.Leaked)
+	text += "\n\n" + w.sets.Text("rows for training")
 	if w.ClosedBook != nil {
 		text += "\n\n" + strings.TrimSpace(w.ClosedBook.Text())
 	}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"longlora/internal/store"
 	"longlora/internal/tokenizer"
 	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
@@ -33,6 +34,8 @@ type Options struct {
 	// Tree is the Go tree of the recipe's goroot material.
 	Tree      *goroot.Tree
 	Tokenizer *tokenizer.Tokenizer
+	// Stores says how the URLs of material are reached.
+	Stores store.Options
 	// Evaluation, if not nil, has the evaluation sets whose text no document may hold. The questions
 	// that the dataset itself holds out are always looked for in what is trained on.
 	Evaluation *decontaminate.Index
@@ -142,7 +145,7 @@ func (b *builder) open(ctx context.Context) error {
 			}
 			continue
 		}
-		c, err := corpus.Open(ctx, m.Material)
+		c, err := corpus.Open(ctx, m.Material, b.Stores)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"longlora/internal/tokenizer"
+	"longlora/longqa/heldout"
 	"longlora/longqa/task"
 	"longlora/pipeline/card"
 	"longlora/schemas"
@@ -133,17 +134,10 @@ func (b *builder) card() shard.Card {
 
 // cleanText says what the material was compared with.
 func (b *builder) cleanText() string {
-	text := fmt.Sprintf("No context for training has 13 words in a row of one of the %d questions of "+
-		"validation and test, or of its answer (%d were left out).\n\n**Evaluation sets.** ",
-		b.guard.Questions(), b.leaked)
-	if b.Evaluation == nil {
-		return text + "The documents were compared with no evaluation set, for none was named " +
-			"(`--decontaminate`)."
-	}
-	all, short := b.Evaluation.Items()
-	return text + fmt.Sprintf("Documents with 13 words in a row of one of %d evaluation items were dropped "+
-		"(%d items are too short to be found); `config.evaluation` in `manifest.json` names the files.", all,
-		short)
+	sets := heldout.Evaluation{Index: b.Evaluation}
+	return fmt.Sprintf("No context for training has 13 words in a row of one of the %d questions of "+
+		"validation and test, or of its answer (%d were left out).\n\n%s", b.guard.Questions(), b.leaked,
+		sets.Text("documents"))
 }
 
 func (b *builder) title() string {

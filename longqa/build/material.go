@@ -10,6 +10,7 @@ import (
 
 	"longlora/longqa/code"
 	"longlora/longqa/corpus"
+	"longlora/longqa/heldout"
 	"longlora/longqa/outline"
 	"longlora/pipeline/licence"
 	"longlora/pipeline/split"
@@ -125,21 +126,25 @@ func (b *builder) scan(ctx context.Context) error {
 	var failed error
 	var all, dropped int64
 	texts := func(yield func(id, text string) bool) {
-		seen := map[string]bool{}
+		names := newNames()
 		for i := range b.Recipe.Material {
 			if b.corpora[i] == nil || failed != nil {
 				continue
 			}
+			if j, again := b.before(i); again {
+				b.spills[i], b.bytes[i] = b.spills[j], b.bytes[j]
+				continue
+			}
+			names.begin()
 			b.spills[i], failed = b.corpora[i].Spilled(ctx, b.out.Scratch(),
 				func(it *corpus.Item) (bool, error) {
-					b.examine(it, seen)
+					b.examine(it, names)
 					all++
 					if it.Reason != "" {
 						dropped++
 						b.out.Reject(it.DocID, it.Reason, it.Detail)
 						return false, nil
 					}
-					seen[it.DocID] = true
 					b.bytes[i] += int64(len(it.Text))
 					if it.Split != "" {
 						given[it.DocID] = it.Split
@@ -166,6 +171,16 @@ func (b *builder) scan(ctx context.Context) error {
 	return err
 }
 
+// before returns the first material before i that names the same documents in the same way.
+func (b *builder) before(i int) (first int, ok bool) {
+	for j, m := range b.Recipe.Material[:i] {
+		if m.Material == b.Recipe.Material[i].Material {
+			return j, true
+		}
+	}
+	return 0, false
+}
+
 // errStop is an error if a reader wants no more.
 func errStop(more bool) error {
 	if more {
@@ -174,20 +189,20 @@ func errStop(more bool) error {
 	return context.Canceled
 }
 
-// examine gives an item a reason if its id is taken, if its licence is not let through, or if it
-// holds text of an evaluation set.
-func (b *builder) examine(it *corpus.Item, seen map[string]bool) {
+// examine gives an item a reason if its licence is not let through, if it holds text of an
+// evaluation set, or if it is a document that is there already; else it gets an id of its own.
+func (b *builder) examine(it *corpus.Item, names *names) {
 	switch {
 	case it.Reason != "":
-	case seen[it.DocID]:
-		it.Reason = "duplicate id"
 	case b.Gate.Check(it.Licence) != "":
 		it.Reason, it.Detail = licence.Reason, b.Gate.Check(it.Licence)
-	case b.Evaluation != nil:
-		if hits := b.Evaluation.Check(it.Text); len(hits) > 0 {
-			it.Reason = "evaluation text"
-			it.Detail = fmt.Sprintf("%q is in %s", hits[0].NGram, hits[0].Item)
+	default:
+		sets := heldout.Evaluation{Index: b.Evaluation}
+		if hit := sets.Hit(it.Text); hit != "" {
+			it.Reason, it.Detail = heldout.EvaluationText, hit
+			return
 		}
+		names.name(it)
 	}
 }
 

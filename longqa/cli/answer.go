@@ -12,7 +12,6 @@ import (
 	"longlora/longqa/answer"
 	"longlora/longqa/endpoint"
 	"longlora/longqa/teacher"
-	"longlora/schemas/shard"
 )
 
 // answerFlags are the flags of longqa answer.
@@ -42,7 +41,7 @@ func newAnswer() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error { return runAnswer(c, f) },
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.dataset, "dataset", "", "example dataset with the questions")
+	fs.StringVar(&f.dataset, "dataset", "", "example dataset with the questions: a path or a URL")
 	fs.StringVar(&f.split, "split", "", "split of the dataset (default: all)")
 	fs.StringVar(&f.model, "model", "", "YAML file with the section teacher: the model that answers")
 	fs.StringVar(&f.out, "out", "", "file of the answers")
@@ -56,7 +55,7 @@ func runAnswer(c *cobra.Command, f answerFlags) (err error) {
 	if f.dataset == "" || f.model == "" || f.out == "" || f.limit < 0 {
 		return command.Usagef("answer needs --dataset, --model and --out, and no negative --limit")
 	}
-	d, err := shard.Open(f.dataset)
+	d, err := openDataset(c.Context(), f.dataset)
 	if err != nil {
 		return fmt.Errorf("answer: %w", err)
 	}

@@ -67,7 +67,7 @@ func newBuild() *cobra.Command {
 	fs.StringVar(&f.recipe, "recipe", "default",
 		"what to build: "+strings.Join(build.Recipes(), ", ")+", or a file")
 	fs.StringArrayVar(&f.documents, "documents", nil,
-		"document dataset to ask about, made by pipeline ingest; may be given again")
+		"document dataset to ask about, made by pipeline ingest: a path or a URL; may be given again")
 	fs.StringVar(&f.source, "source", "", "what to read from the path, as pipeline ingest does: "+
 		strings.Join(sourceKinds(), ", "))
 	fs.StringVar(&f.licence, "licence", "", "SPDX expression for documents that name none")
@@ -183,7 +183,8 @@ func renameCode(r *build.Recipe, f buildFlags) error {
 func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 	o := build.Options{
 		Out: f.out, Overwrite: f.overwrite, Limit: f.limit, MaxDropped: f.maxDropped,
-		Step: func(name string) { fmt.Fprintf(c.ErrOrStderr(), "build: %s\n", name) },
+		Stores: stores(),
+		Step:   func(name string) { fmt.Fprintf(c.ErrOrStderr(), "build: %s\n", name) },
 	}
 	if o.Recipe, err = recipeOf(f, args); err != nil {
 		return err

@@ -13,23 +13,25 @@ import (
 const noSet = "none"
 
 const evaluationUsage = "evaluation set that material must not hold text of: JSON lines, JSON, Parquet, " +
-	"text, or a folder of such; may be given again; none: say that there is none"
+	"text, or a folder of such, by path or URL; may be given again; none: say that there is none"
 
-// evaluation reads the evaluation sets of a recipe and of flags. That there is none is said, unless
+// evaluation reads the evaluation sets of flags, else those of a recipe. That there is none is said, unless
 // the caller said so.
 func evaluation(c *cobra.Command, stage string,
 	ofRecipe, ofFlags []string) (*decontaminate.Index, error) {
-	paths := append(append([]string{}, ofRecipe...), ofFlags...)
+	paths := ofRecipe
+	if len(ofFlags) > 0 {
+		paths = ofFlags
+	}
 	if len(paths) == 1 && paths[0] == noSet {
 		return nil, nil
 	}
 	if len(paths) == 0 {
-		_, err := fmt.Fprintf(c.ErrOrStderr(), "%s: no evaluation set is named, so the material is compared "+
-			"with none but the dataset's own held-out questions; name yours with --decontaminate FILE or "+
-			"evaluation: in the recipe, or say --decontaminate none\n", stage)
+		_, err := fmt.Fprintf(c.ErrOrStderr(), "%s: no evaluation set is named, so nothing is compared "+
+			"with one; name yours with --decontaminate FILE, or say --decontaminate none\n", stage)
 		return nil, err
 	}
-	x, err := decontaminate.Load(c.Context(), paths, decontaminate.Options{})
+	x, err := decontaminate.Load(c.Context(), paths, decontaminate.Options{Stores: stores()})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ type importFlags struct {
 	importer.Options
 	source, format, tokenizer string
 	own                       importer.Own
-	allow, deny               []string
+	allow, deny, evaluation   []string
 }
 
 func newImport() *cobra.Command {
@@ -60,6 +60,7 @@ func newImport() *cobra.Command {
 	fs.StringVar(&f.tokenizer, "tokenizer", defaultTokenizer, tokenizerUsage)
 	fs.IntVar(&f.MaxTokens, "max-tokens", 128000, "most tokens of a context; 0: no bound")
 	fs.Var(&f.MaxDropped, "max-dropped", "rows that may be dropped before the import fails")
+	fs.StringArrayVar(&f.evaluation, "decontaminate", nil, evaluationUsage)
 	fs.StringSliceVar(&f.allow, "allow-licence", nil,
 		"SPDX identifiers or patterns to let through only")
 	fs.StringSliceVar(&f.deny, "deny-licence", nil, "SPDX identifiers or patterns to drop")
@@ -108,6 +109,9 @@ func runImport(c *cobra.Command, f importFlags, path string) (err error) {
 		return command.Usagef("import: %w", err)
 	}
 	if f.Tokenizer, err = openTokenizer(f.tokenizer); err != nil {
+		return fmt.Errorf("import: %w", err)
+	}
+	if f.Evaluation, err = evaluation(c, "import", nil, f.evaluation); err != nil {
 		return fmt.Errorf("import: %w", err)
 	}
 	recipe := build.Default()

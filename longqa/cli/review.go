@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"longlora/internal/command"
+	"longlora/internal/store"
 	"longlora/longqa/review"
 	"longlora/schemas/shard"
 )
@@ -35,7 +36,7 @@ func newReview() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return runReview(c, f, args[0]) },
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.decisions, "decisions", "", "file of decisions (default: DIR.review.jsonl)")
+	fs.StringVar(&f.decisions, "decisions", "", "file of decisions (default: DIR.review.jsonl, of a URL NAME.review.jsonl in this folder)")
 	fs.StringVar(&f.Split, "split", "", "split to show (default: all)")
 	fs.IntVar(&f.Sample, "sample", 0, "show so many rows of each task, drawn by --seed; 0: all")
 	fs.StringVar(&f.Seed, "seed", "", "word that draws the sample")
@@ -54,12 +55,12 @@ func runReview(c *cobra.Command, f reviewFlags, dir string) error {
 	if f.Sample < 0 {
 		return command.Usagef("--sample is %d, want at least 0", f.Sample)
 	}
-	d, err := shard.Open(dir)
+	d, err := openDataset(c.Context(), dir)
 	if err != nil {
 		return fmt.Errorf("review: %w", err)
 	}
 	if f.decisions == "" {
-		f.decisions = strings.TrimRight(dir, "/") + ".review.jsonl"
+		f.decisions = decisionsOf(d, dir)
 	}
 	if f.apply {
 		return applyReview(c, f, d)
@@ -69,6 +70,15 @@ func runReview(c *cobra.Command, f reviewFlags, dir string) error {
 		return command.Usagef("--listen %s is no loopback address, as 127.0.0.1:8000", f.address)
 	}
 	return serveReview(c, f, d)
+}
+
+// decisionsOf is the file of decisions of a dataset: beside it, or here if it is in an object store.
+func decisionsOf(d *shard.Dataset, location string) string {
+	beside := d.Manifest().Name
+	if _, local := store.Local(location); local {
+		beside = strings.TrimRight(d.Dir(), "/")
+	}
+	return beside + ".review.jsonl"
 }
 
 func serveReview(c *cobra.Command, f reviewFlags, d *shard.Dataset) (err error) {

@@ -17,7 +17,6 @@ import (
 	"longlora/longqa/jieba"
 	"longlora/longqa/score"
 	"longlora/longqa/teacher"
-	"longlora/schemas/shard"
 )
 
 // scoreFlags are the flags of longqa score.
@@ -45,7 +44,7 @@ func newScore() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.predictions, "predictions", "", "JSON lines of predictions")
-	fs.StringVar(&f.dataset, "dataset", "", "example dataset with the answers")
+	fs.StringVar(&f.dataset, "dataset", "", "example dataset with the answers: a path or a URL")
 	fs.StringVar(&f.split, "split", "", "split of the dataset (default: all)")
 	fs.StringVar(&f.closed, "closed-book", "", "predictions made without the material, to compare with")
 	fs.StringSliceVar(&f.metrics, "metric", nil,
@@ -90,7 +89,7 @@ func runScore(c *cobra.Command, f scoreFlags) (err error) {
 	}
 	var items []score.Item
 	if f.dataset != "" {
-		d, err := shard.Open(f.dataset)
+		d, err := openDataset(c.Context(), f.dataset)
 		if err != nil {
 			return fmt.Errorf("score: %w", err)
 		}

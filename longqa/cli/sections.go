@@ -172,8 +172,9 @@ func keyOf(t teacher.Recipe, partial bool) (string, error) {
 
 func printAssembled(w io.Writer, dir string, r *assemble.Result) error {
 	_, err := fmt.Fprintf(w, "%s\n%s: %d long rows, %d short, %d left out by licence, %d with text of "+
-		"held-out questions, %d tokens, digest %s\n", r.Figures.Table(), dir, sumOf(r.Report.Long),
-		sumOf(r.Report.Short), r.Report.Denied, r.Report.Leaked, r.Figures.Tokens, r.Manifest.Digest)
+		"held-out questions, %d with text of evaluation sets, %d tokens, digest %s\n", r.Figures.Table(), dir,
+		sumOf(r.Report.Long), sumOf(r.Report.Short), r.Report.Denied, r.Report.Leaked, r.Report.Evaluation,
+		r.Figures.Tokens, r.Manifest.Digest)
 	return err
 }
 

@@ -25,6 +25,7 @@ import (
 // teachFlags are the flags of longqa teach.
 type teachFlags struct {
 	recipe, contexts, documents, out, journal, tokenizer, genre string
+	evaluation                                                  []string
 	overwrite, partial                                          bool
 	limit, maxTokens                                            int
 	maxRejected                                                 limit.Limit
@@ -49,8 +50,8 @@ func newTeach() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.recipe, "recipe", "", "YAML file with the section teacher")
-	fs.StringVar(&f.contexts, "contexts", "", "example dataset whose contexts are asked about")
-	fs.StringVar(&f.documents, "documents", "", "document dataset to ask about")
+	fs.StringVar(&f.contexts, "contexts", "", "example dataset whose contexts are asked about: a path or a URL")
+	fs.StringVar(&f.documents, "documents", "", "document dataset to ask about: a path or a URL")
 	fs.StringVar(&f.genre, "genre", "", "with --documents: genre of all (default: found out)")
 	fs.IntVar(&f.maxTokens, "max-tokens", 64000,
 		"with --documents: most tokens of a context; longer documents are asked about in parts")
@@ -59,6 +60,7 @@ func newTeach() *cobra.Command {
 	fs.BoolVar(&f.overwrite, "overwrite", false, "replace the dataset that is there")
 	fs.StringVar(&f.journal, "journal", "", "folder that keeps all calls (default: OUT.calls)")
 	fs.BoolVar(&f.partial, "partial", false, "make no call; publish what answered calls give")
+	fs.StringArrayVar(&f.evaluation, "decontaminate", nil, evaluationUsage)
 	fs.IntVar(&f.limit, "limit", 0, "most contexts to ask about; 0: the recipe's, or all")
 	fs.Var(&f.maxRejected, "max-rejected", "questions that may be rejected before this fails")
 	return c
@@ -88,6 +90,9 @@ func runTeach(c *cobra.Command, f teachFlags) (err error) {
 	}
 	o, rows, err := f.material(c.Context(), recipe)
 	if err != nil {
+		return fmt.Errorf("teach: %w", err)
+	}
+	if o.Evaluation, err = evaluation(c, "teach", nil, f.evaluation); err != nil {
 		return fmt.Errorf("teach: %w", err)
 	}
 	client, err := endpoint.Open(f.journal, recipe.Options, key)
@@ -147,7 +152,7 @@ func (f teachFlags) material(ctx context.Context,
 		return o, 0, err
 	}
 	c, err := corpus.Open(ctx, corpus.Material{Source: corpus.Documents, Path: f.documents,
-		Genre: f.genre})
+		Genre: f.genre}, stores())
 	if err != nil {
 		return o, 0, err
 	}
@@ -170,7 +175,7 @@ func (f teachFlags) material(ctx context.Context,
 // examples asks about the contexts of an example dataset, whose tokenizer the rows keep.
 func (f teachFlags) examples(ctx context.Context,
 	o teacher.Options) (teacher.Options, int64, error) {
-	d, err := shard.Open(f.contexts)
+	d, err := openDataset(ctx, f.contexts)
 	if err != nil {
 		return o, 0, err
 	}

@@ -74,7 +74,7 @@ func TestTeachSurvivesKill(t *testing.T) {
 	for range atOnce { // every worker waits, so all replies before are in the journal
 		select {
 		case <-blocked:
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * time.Minute):
 			_ = first.Process.Kill() // it hangs
 			_ = first.Wait()         // so that it prints no more
 			t.Fatalf("the first run does not come so far (%d calls):\n%s", s.Calls(), &printed)

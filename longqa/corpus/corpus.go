@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"longlora/internal/store"
+	"longlora/internal/store/cloud/dataset"
 	"longlora/pipeline/source"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -20,7 +22,8 @@ import (
 type Material struct {
 	// Source is "documents" for a document dataset, or a source of package pipeline/source.
 	Source string `yaml:"source" json:"source"`
-	Path   string `yaml:"path" json:"-"`
+	// Path is a path or a URL; of a document dataset it may be pinned by @sha256:DIGEST.
+	Path string `yaml:"path" json:"-"`
 	// Licence and Language are those of documents that name none.
 	Licence  string `yaml:"licence" json:"licence,omitempty"`
 	Language string `yaml:"language" json:"language,omitempty"`
@@ -54,13 +57,13 @@ type Corpus struct {
 	each func(ctx context.Context) iter.Seq2[Item, error]
 }
 
-// Open opens material.
-func Open(ctx context.Context, m Material) (*Corpus, error) {
+// Open opens material; stores says how URLs are reached.
+func Open(ctx context.Context, m Material, stores store.Options) (*Corpus, error) {
 	if m.Source == Documents && m.Encoding != "" {
 		return nil, errors.New("material: documents are Unicode; an encoding is for sources of text files")
 	}
 	if m.Source == Documents {
-		return openDataset(m)
+		return openDataset(ctx, m, stores)
 	}
 	kind, err := source.Find(m.Source)
 	if err != nil {
@@ -71,7 +74,7 @@ func Open(ctx context.Context, m Material) (*Corpus, error) {
 	}
 	s, err := kind.Open(ctx, source.Options{
 		Path: m.Path, Licence: m.Licence, Language: m.Language, Fields: source.DefaultFields(),
-		Encoding: m.Encoding,
+		Encoding: m.Encoding, Stores: stores,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("material: %w", err)
@@ -81,8 +84,8 @@ func Open(ctx context.Context, m Material) (*Corpus, error) {
 	return c, nil
 }
 
-func openDataset(m Material) (*Corpus, error) {
-	d, err := shard.Open(m.Path)
+func openDataset(ctx context.Context, m Material, stores store.Options) (*Corpus, error) {
+	d, err := dataset.Open(ctx, m.Path, dataset.Options{Stores: stores})
 	if err != nil {
 		return nil, fmt.Errorf("material: %w", err)
 	}

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"longlora/internal/store"
 	"longlora/longqa/faketree"
 )
 
 func collect(t *testing.T, m Material) []Item {
 	t.Helper()
-	c, err := Open(t.Context(), m)
+	c, err := Open(t.Context(), m, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestJudge(t *testing.T) {
 			t.Errorf("read as windows-1252: reason %q (%s)", it.Reason, it.Detail)
 		}
 	}
-	if _, err := Open(t.Context(), Material{Source: "pdf", Path: dir, Encoding: "x"}); err == nil {
+	if _, err := Open(t.Context(), Material{Source: "pdf", Path: dir, Encoding: "x"}, store.Options{}); err == nil {
 		t.Error("a source of PDF files takes an encoding")
 	}
 }
@@ -67,7 +68,7 @@ func TestJudge(t *testing.T) {
 func TestGenre(t *testing.T) {
 	want := map[string]string{"novel": "book", "minutes": "meeting", "paper": "paper", "story": "text"}
 	path := faketree.WriteTexts(t, faketree.Texts())
-	c, err := Open(t.Context(), Material{Source: "jsonl", Path: path})
+	c, err := Open(t.Context(), Material{Source: "jsonl", Path: path}, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestGenre(t *testing.T) {
 // A spill gives the kept items again, in order, as often as asked.
 func TestSpill(t *testing.T) {
 	path := faketree.WriteTexts(t, faketree.Texts()[:6])
-	c, err := Open(t.Context(), Material{Source: "jsonl", Path: path})
+	c, err := Open(t.Context(), Material{Source: "jsonl", Path: path}, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestOpenRefuses(t *testing.T) {
 		{Material{Source: "books"}, "unknown"}, {Material{Source: "text", Path: t.TempDir()}, "licence"},
 		{Material{Source: Documents, Path: t.TempDir()}, "manifest.json"},
 	} {
-		if _, err := Open(t.Context(), c.m); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Open(t.Context(), c.m, store.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q in it", c.m, err, c.want)
 		}
 	}

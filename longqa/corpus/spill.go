@@ -16,22 +16,23 @@ const bufferBytes = 1 << 18
 
 // Spilled reads a corpus once and keeps its documents in a file of a folder, so that what costs
 // much to read, as PDF, is read once. each is called for every item, and reports whether a document
-// is kept.
+// is kept; it may give the item another id. No two kept items of a corpus have the same.
 func (c *Corpus) Spilled(ctx context.Context, folder string,
 	each func(*Item) (bool, error)) (*Spill, error) {
 	s := &Spill{corpus: c}
 	if c.Parent != nil { // Parquet is read again as fast as a spill
-		s.kept = map[string]bool{}
+		s.kept = map[string]string{}
 		for it, err := range c.Items(ctx) {
 			if err != nil {
 				return nil, err
 			}
+			id := it.DocID
 			keep, err := each(&it)
 			if err != nil {
 				return nil, err
 			}
 			if keep {
-				s.kept[it.DocID] = true
+				s.kept[id] = it.DocID
 			}
 		}
 		return s, nil
@@ -61,7 +62,7 @@ func (c *Corpus) Spilled(ctx context.Context, folder string,
 type Spill struct {
 	corpus *Corpus
 	name   string
-	kept   map[string]bool
+	kept   map[string]string // ids by those of the corpus
 }
 
 // Items streams the kept documents in the corpus's order.
@@ -89,8 +90,12 @@ func (s *Spill) Items(ctx context.Context) iter.Seq2[Item, error] {
 func (s *Spill) again(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for it, err := range s.corpus.Items(ctx) {
-			if err == nil && (it.Reason != "" || !s.kept[it.DocID]) {
-				continue
+			if err == nil {
+				id, kept := s.kept[it.DocID]
+				if it.Reason != "" || !kept {
+					continue
+				}
+				it.DocID = id
 			}
 			if !yield(it, err) || err != nil {
 				return

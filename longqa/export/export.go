@@ -36,7 +36,7 @@ type Unfit string
 func (u Unfit) Error() string { return string(u) }
 
 // formats is the table.
-var formats = [...]Format{longAlpaca{}, messages{}, shareGPT{}}
+var formats = [...]Format{longAlpaca{}, alpaca{}, messages{}, shareGPT{}}
 
 // Names lists the formats.
 func Names() []string {

@@ -82,6 +82,33 @@ func TestLongAlpaca(t *testing.T) {
 	}
 }
 
+// Question and material stand apart, and a system message in a field of its own.
+func TestAlpaca(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.json")
+	r, err := Write(t.Context(), chats(t), alpaca{}, path, Options{MaxDropped: limit.Share(0.5)})
+	if err != nil || r.Written != 1 || r.Unfit["several-turns"] != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `[` + "\n" + `{"instruction":"R?","input":"","output":"B.","id":"b","answer_source":"gold:y",` +
+		`"licence":"CC-BY-NC-4.0"}` + "\n]\n"
+	if d := cmp.Diff(want, string(got)); d != "" {
+		t.Errorf("rows (-want +got):\n%s", d)
+	}
+	var text strings.Builder
+	err = alpaca{}.Row(&text, 1, &schemas.Example{
+		ID: "c", Licence: "MIT", AnswerSource: "gold:z", Instruction: "Q?", Context: "Text.\n", Output: "A.",
+		QuestionFirst: true, Meta: map[string]string{"system": "Be brief."},
+	})
+	if want := ",\n" + `{"system":"Be brief.","instruction":"Q?","input":"Text.\n","output":"A.",` +
+		`"id":"c","answer_source":"gold:z","licence":"MIT"}`; err != nil || text.String() != want {
+		t.Errorf("got %s, %v, want %s", &text, err, want)
+	}
+}
+
 func TestWriteRefuses(t *testing.T) {
 	f := formats[0]
 	path := filepath.Join(t.TempDir(), "out.json")

@@ -9,17 +9,12 @@ import (
 
 // longAlpaca is the layout of LongAlpaca-12k: one JSON array of objects with instruction, which
 // holds the material too, and output. It holds one turn.
-type longAlpaca struct{}
+type longAlpaca struct{ array }
 
 func (longAlpaca) Name() string { return "longalpaca" }
 
 func (longAlpaca) About() string {
 	return "a JSON array of objects with instruction (question and material) and output"
-}
-
-func (longAlpaca) Begin(w io.Writer) error {
-	_, err := io.WriteString(w, "[")
-	return err
 }
 
 func (longAlpaca) Row(w io.Writer, n int64, e *schemas.Example) error {
@@ -29,21 +24,9 @@ func (longAlpaca) Row(w io.Writer, n int64, e *schemas.Example) error {
 	if e.Meta[chat.MetaSystem] != "" {
 		return Unfit("system-message")
 	}
-	separator := ",\n"
-	if n == 0 {
-		separator = "\n"
-	}
-	if _, err := io.WriteString(w, separator); err != nil {
-		return err
-	}
-	return encode(w, struct {
+	return element(w, n, struct {
 		Instruction string `json:"instruction"`
 		Output      string `json:"output"`
 		origin
 	}{chat.Messages(e, e.Context)[0].Text, e.Output, originOf(e)})
-}
-
-func (longAlpaca) End(w io.Writer) error {
-	_, err := io.WriteString(w, "\n]\n")
-	return err
 }

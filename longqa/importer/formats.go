@@ -112,6 +112,9 @@ func (alpaca) About() string {
 	return "objects with instruction, input, output and, where there were turns before, history"
 }
 
+// material is the field that holds it where it is long.
+func (alpaca) material() string { return "input" }
+
 func (alpaca) Conversation(row map[string]json.RawMessage) ([]prompt.Message, error) {
 	var all []prompt.Message
 	text := map[string]string{}

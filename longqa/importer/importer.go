@@ -16,8 +16,10 @@ import (
 	"longlora/longqa/dice"
 	"longlora/longqa/figures"
 	"longlora/longqa/gold"
+	"longlora/longqa/heldout"
 	"longlora/longqa/material"
 	pictures "longlora/pipeline/card"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/licence"
 	"longlora/pipeline/limit"
 	"longlora/schemas"
@@ -37,6 +39,8 @@ type Options struct {
 	MaxDropped limit.Limit
 	// Gate lets rows through by their licence; nil lets all through.
 	Gate *licence.Gate
+	// Evaluation, if not nil, has the evaluation sets whose text no row for training may hold.
+	Evaluation *decontaminate.Index
 	// ExpectCounts fails if the rows are not as many as the publisher says.
 	ExpectCounts bool
 	// Bands and FarApart are for the figures.
@@ -61,6 +65,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		"stage": "longqa import", "source": o.Source.Name(), "max_tokens": o.MaxTokens,
 		"licences": o.Gate.Config(),
 	}
+	if o.Evaluation != nil {
+		config["evaluation"] = o.Evaluation.Config()
+	}
 	if c, ok := o.Source.(interface{ Config() map[string]any }); ok {
 		maps.Copy(config, c.Config())
 	}
@@ -77,7 +84,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	g := &importer{
 		Options: o, out: out, cutter: cut.New(o.Tokenizer), parts: map[string]int{},
 		files:   map[string]*shard.FileWriter[schemas.Example]{},
-		figures: figures.New(o.Bands, o.FarApart),
+		figures: figures.New(o.Bands, o.FarApart), sets: heldout.Evaluation{Index: o.Evaluation},
 	}
 	m, err := g.run(ctx)
 	if err != nil {
@@ -97,6 +104,7 @@ type importer struct {
 	cutter  *cut.Cutter
 	files   map[string]*shard.FileWriter[schemas.Example]
 	figures *figures.Figures
+	sets    heldout.Evaluation
 	parts   map[string]int // rows by the publisher's part
 	differs string
 	rows    int64
@@ -139,7 +147,7 @@ func (g *importer) run(ctx context.Context) (*schemas.Manifest, error) {
 	if g.differs != "" {
 		g.out.Report("published_counts", g.differs)
 	}
-	g.out.Describe(card(g.Source, g.figures))
+	g.out.Describe(g.card())
 	return g.out.Publish()
 }
 
@@ -204,6 +212,10 @@ func (g *importer) row(row *gold.Row) error {
 		g.out.Reject(e.ID, licence.Reason, problem)
 		return nil
 	}
+	if hit := g.sets.HitRow(&e); hit != "" {
+		g.out.Reject(e.ID, heldout.EvaluationText, hit)
+		return nil
+	}
 	if err := g.fit(&e); err != nil {
 		long, ok := errors.AsType[cut.TooLong](err)
 		if !ok {
@@ -261,14 +273,17 @@ const cardText = `%s
 Made by ` + "`longqa import`" + ` from the files of %s: questions, answers and evidence are theirs, and
 so are the splits. Where a row names no evidence, the whole material is.
 
+%s
+
 ## Figures
 
 %s`
 
-func card(s gold.Source, f *figures.Figures) shard.Card {
+func (g *importer) card() shard.Card {
+	s := g.Source
 	return shard.Card{
 		Title:     "LongQA from " + s.Name(),
-		Text:      fmt.Sprintf(cardText, s.About(), s.Name(), f.Table()),
+		Text:      fmt.Sprintf(cardText, s.About(), s.Name(), g.sets.Text("rows for training"), g.figures.Table()),
 		Languages: languages(s.Name()), Tags: []string{"question-answering", "long-context"},
 	}
 }

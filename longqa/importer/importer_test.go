@@ -121,6 +121,23 @@ func TestShareGPTAndAlpaca(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("alpaca (-want +got):\n%s", d)
 	}
+	// A long input is the context, a short one too where it is named.
+	path = file(t, "c.json", `[{"instruction":"Sum up.","input":"`+strings.Repeat("A line. ", 6)+`",
+ "output":"Lines."}, {"instruction":"Add.","input":"1 2","output":"3"}]`)
+	for _, c := range []struct{ field, second string }{
+		{"", `team-c-2|train|short|"Add.\n\n1 2"|""|"3"|false`},
+		{"input", `team-c-2|train|text|"Add."|"1 2\n"|"3"|false`},
+	} {
+		o := own(t, "alpaca")
+		o.ContextField = c.field
+		want := []string{
+			fmt.Sprintf("team-c-1|train|text|%q|%q|%q|false", "Sum up.",
+				strings.TrimSpace(strings.Repeat("A line. ", 6))+"\n", "Lines."), c.second,
+		}
+		if d := cmp.Diff(want, read(t, o, path)); d != "" {
+			t.Errorf("context field %q (-want +got):\n%s", c.field, d)
+		}
+	}
 }
 
 // Put together again, question and material give the turn.

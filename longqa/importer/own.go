@@ -259,6 +259,10 @@ func (o Own) row(v value) gold.Row {
 	if err := json.Unmarshal(v.data, &fields); err != nil {
 		return problem("malformed", errors.New("the row is no object"))
 	}
+	err := o.takeContext(&row.Example, fields)
+	if err != nil {
+		return problem("malformed", err)
+	}
 	turns, err := o.Format.Conversation(fields)
 	if err != nil {
 		return problem("malformed", err)
@@ -270,6 +274,30 @@ func (o Own) row(v value) gold.Row {
 		return problem("no-licence", errors.New("no field licence; give --licence for rows without"))
 	}
 	return row
+}
+
+// takeContext takes the long context out of a row's fields: that of --context-field, else what the
+// format holds material in, where it is long.
+func (o Own) takeContext(e *schemas.Example, fields map[string]json.RawMessage) error {
+	text, err := textField(fields, o.contextField())
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(text) != "" {
+		e.Context = text
+		delete(fields, o.contextField())
+		return nil
+	}
+	apart, ok := o.Format.(interface{ material() string })
+	if !ok {
+		return nil
+	}
+	if text, err = textField(fields, apart.material()); err == nil &&
+		utf8.RuneCountInString(text) >= o.longTurn() {
+		e.Context = text
+		delete(fields, apart.material())
+	}
+	return err
 }
 
 // fill puts a conversation and a row's own fields into an example.
@@ -298,7 +326,7 @@ func (o Own) fill(e *schemas.Example, fields map[string]json.RawMessage,
 	}{
 		{"licence", "", &e.Licence}, {"license", o.Licence, &e.Licence}, {"genre", o.Genre, &e.Genre},
 		{"split", o.Split, &e.Split}, {"task", "", &e.Task}, {"id", "", &e.ID},
-		{"answer_source", "gold:" + o.Set, &e.AnswerSource}, {o.contextField(), "", &e.Context},
+		{"answer_source", "gold:" + o.Set, &e.AnswerSource},
 	} {
 		text, err := textField(fields, f.name)
 		if err != nil {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -37,11 +36,9 @@ func Apply(ctx context.Context, d *shard.Dataset, decisions map[string]Decision,
 		},
 		Parents: []schemas.Parent{{Name: m.Name, Digest: m.Digest}},
 	}
-	if path := d.TokenizerPath(); path != "" && m.Tokenizer != nil {
-		var err error
-		if o.TokenizerFile, err = os.ReadFile(path); err != nil {
-			return nil, fmt.Errorf("review: %w", err)
-		}
+	var err error
+	if o.TokenizerFile, err = d.TokenizerFile(ctx); err != nil {
+		return nil, fmt.Errorf("review: %w", err)
 	}
 	b, err := shard.Create(out, o)
 	if err != nil {

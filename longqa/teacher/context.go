@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
-	"os"
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -36,7 +35,7 @@ func (o *Options) Over(ctx context.Context, d *shard.Dataset) (err error) {
 	o.Dataset.Parents = []schemas.Parent{{Name: m.Name, Digest: m.Digest}}
 	if m.Tokenizer != nil {
 		o.Dataset.Tokenizer = m.Tokenizer
-		o.Dataset.TokenizerFile, err = os.ReadFile(d.TokenizerPath())
+		o.Dataset.TokenizerFile, err = d.TokenizerFile(ctx)
 	}
 	o.Contexts = func(func(id, reason, detail string)) iter.Seq2[*Context, error] {
 		return ContextsOf(ctx, d)

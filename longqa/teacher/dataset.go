@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"unicode/utf8"
 
 	"longlora/longqa/endpoint"
 	"longlora/longqa/figures"
+	"longlora/longqa/heldout"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -24,6 +27,9 @@ type Options struct {
 	Contexts func(reject func(id, reason, detail string)) iter.Seq2[*Context, error]
 	Limit    int
 	Figures  *figures.Figures
+	// Evaluation, if not nil, has the evaluation sets whose text no context, and no row for training,
+	// may hold.
+	Evaluation *decontaminate.Index
 	// MaxRejected is the greatest part of the questions that may be rejected.
 	MaxRejected limit.Limit
 	// Progress is called with contexts that were asked about; it may be nil.
@@ -48,11 +54,14 @@ func (t *Teacher) Run(ctx context.Context, o Options) (*Result, error) {
 	for k, v := range o.More {
 		d.Config[k] = v
 	}
+	if o.Evaluation != nil {
+		d.Config["evaluation"] = o.Evaluation.Config()
+	}
 	out, err := shard.Create(o.Out, d)
 	if err != nil {
 		return nil, err
 	}
-	w := &rowWriter{out: out, o: o, files: map[string]*fileOf{}}
+	w := &rowWriter{out: out, o: o, files: map[string]*fileOf{}, sets: heldout.Evaluation{Index: o.Evaluation}}
 	r, err := t.run(ctx, w)
 	if err != nil {
 		return nil, errors.Join(t.explain(err), out.Abort())
@@ -71,7 +80,7 @@ func (t *Teacher) explain(err error) error {
 }
 
 func (t *Teacher) run(ctx context.Context, w *rowWriter) (*Result, error) {
-	contexts := w.o.Contexts(w.out.Reject)
+	contexts := w.clean(w.o.Contexts(w.out.Reject))
 	if w.o.Limit > 0 {
 		contexts = first(contexts, w.o.Limit)
 	}
@@ -98,6 +107,24 @@ func (t *Teacher) run(ctx context.Context, w *rowWriter) (*Result, error) {
 	return &Result{Manifest: m, Contexts: w.contexts, Left: w.left}, err
 }
 
+// clean leaves out contexts that hold text of an evaluation set, before a call is made about them.
+func (w *rowWriter) clean(contexts iter.Seq2[*Context, error]) iter.Seq2[*Context, error] {
+	return func(yield func(*Context, error) bool) {
+		sets := w.sets
+		for c, err := range contexts {
+			if err == nil {
+				if hit := sets.Hit(c.Text); hit != "" {
+					w.out.Reject("context:"+c.id(), heldout.EvaluationText, hit)
+					continue
+				}
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
 // first yields the first n values.
 func first[T any](seq iter.Seq2[T, error], n int) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
@@ -117,6 +144,7 @@ type rowWriter struct {
 	out                  *shard.Builder
 	o                    Options
 	files                map[string]*fileOf
+	sets                 heldout.Evaluation
 	contexts, rows, left int64
 	rejected             map[string]int64
 }
@@ -139,6 +167,14 @@ func (w *rowWriter) add(o *Outcome) error {
 	if w.o.Progress != nil {
 		w.o.Progress(1)
 	}
+	o.Rows = slices.DeleteFunc(o.Rows, func(e schemas.Example) bool {
+		hit := w.sets.HitRow(&e)
+		if hit != "" {
+			w.rejected[heldout.EvaluationText]++
+			w.out.Reject(e.ID, heldout.EvaluationText, hit)
+		}
+		return hit != ""
+	})
 	if len(o.Rows) == 0 {
 		return nil
 	}
@@ -203,6 +239,8 @@ of quotation marks apart; %s. What was rejected is counted below.
 Whether answers of this model may train another is a matter of its licence, which the rows' licence, that
 of the material, does not cover.
 
+%s
+
 **Origin.** Each row's ` + "`meta`" + ` has the model as the endpoint named it, the messages (` +
 	"`{context}`" + ` stands for the context) and settings of its call.
 
@@ -218,7 +256,8 @@ func (t *Teacher) card(f *figures.Figures, w *rowWriter) shard.Card {
 	}
 	return shard.Card{
 		Title: "LongQA by " + t.recipe.Model,
-		Text:  fmt.Sprintf(cardText, t.recipe.Model, w.contexts, critic, f.Table()),
-		Tags:  []string{"question-answering", "long-context", "synthetic"},
+		Text: fmt.Sprintf(cardText, t.recipe.Model, w.contexts, critic, w.sets.Text("contexts and rows"),
+			f.Table()),
+		Tags: []string{"question-answering", "long-context", "synthetic"},
 	}
 }

@@ -15,7 +15,9 @@ import (
 	"longlora/longqa/endpoint"
 	"longlora/longqa/faketeacher"
 	"longlora/longqa/figures"
+	"longlora/longqa/heldout"
 	"longlora/longqa/material"
+	"longlora/pipeline/decontaminate"
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
@@ -398,5 +400,49 @@ func TestRecipe(t *testing.T) {
 		if _, err := OpenRecipe(write(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want %q in it", text, err, want)
 		}
+	}
+}
+
+// No call is made about a context that holds text of an evaluation set, and a row that holds some is
+// left out.
+func TestEvaluationText(t *testing.T) {
+	s := faketeacher.New(t)
+	run := func(x *decontaminate.Index) (rows []schemas.Example, calls int, r *Result) {
+		before := s.Calls()
+		o := options(t, 9)
+		o.Evaluation = x
+		r, err := newTeacher(t, recipe(s.URL), t.TempDir(), false).Run(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rowsOf(t, o.Out), s.Calls() - before, r
+	}
+	index := func(text string) *decontaminate.Index {
+		x, err := decontaminate.NewIndex(decontaminate.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		x.Add(decontaminate.Item{ID: "bench:1", Texts: []string{text}})
+		return x
+	}
+	all, calls, _ := run(nil)
+	some, fewer, r := run(index("The 7. keeper of house 4 walked past the old well at dawn."))
+	if r.Manifest.Rejected[heldout.EvaluationText] != 1 || fewer >= calls || len(some) >= len(all) {
+		t.Errorf("rejected %v, %d of %d calls, %d of %d rows", r.Manifest.Rejected, fewer, calls, len(some),
+			len(all))
+	}
+	for _, e := range some {
+		if strings.Contains(e.Context, "house 4 ") {
+			t.Errorf("row %s is about a context with evaluation text", e.ID)
+		}
+	}
+	if r.Manifest.Config["evaluation"] == nil {
+		t.Error("the configuration does not name the evaluation set")
+	}
+	text := all[0].Instruction + " " + all[0].Output // not in a context
+	some, again, r := run(index(text))
+	if n := r.Manifest.Rejected[heldout.EvaluationText]; n == 0 || again != calls ||
+		len(some) != len(all)-int(n) {
+		t.Errorf("%d rejected, %d of %d calls, %d of %d rows", n, again, calls, len(some), len(all))
 	}
 }
