@@ -78,9 +78,16 @@ func (e *Encoder) scanned(text string) {
 const roomSize = 64 << 10
 
 // makeRoom makes room in dst for what the rest of a text, of which done of total bytes are encoded, is
-// likely to take, judged by what has been encoded: a long text's ids are moved once or a few times.
-// It returns where to look again.
+// likely to take, judged by what has been encoded: a long text's ids are moved once or a few times. Ids
+// that are taken as they come make room themselves. It returns where to look again.
 func (e *Encoder) makeRoom(dst []int32, done, total int) (_ []int32, stop int) {
+	if e.take != nil {
+		if len(dst) >= pieceIDs {
+			e.take(dst)
+			dst = dst[:0]
+		}
+		return dst, done + roomSize
+	}
 	if done > 0 {
 		const margin = 1.25 // as append grows long slices
 		rest := float64(len(dst)-len(e.ids)) / float64(done) * float64(total-done)

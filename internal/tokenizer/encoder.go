@@ -15,6 +15,8 @@ type Encoder struct {
 	ids     []int32
 	offsets []Offset
 	track   bool
+	take    func(ids []int32) // takes ids as they come; nil: they stay
+	room    []int32           // of ids that are taken as they come
 }
 
 // NewEncoder returns an Encoder with an empty cache.
@@ -38,6 +40,24 @@ func (e *Encoder) Encode(dst []int32, text string, special bool) []int32 {
 	e.encode(replaceInvalid(text), special)
 	dst, e.ids = e.ids, nil
 	return dst
+}
+
+// pieceIDs is the number of ids from which on EncodePieces hands them over.
+const pieceIDs = 16 << 10
+
+// EncodePieces encodes as Encode does and hands the ids to take piece by piece, each valid during the
+// call only; the last may be empty. A long text needs no room for all its ids, except where the
+// tokenizer's pipeline has no shorter way than through all stages.
+func (e *Encoder) EncodePieces(text string, special bool, take func(ids []int32)) {
+	if e.room == nil {
+		e.room = make([]int32, 0, pieceIDs+roomSize)
+	}
+	e.ids, e.track, e.take = e.room, false, take
+	e.encode(replaceInvalid(text), special)
+	if take(e.ids); cap(e.ids) > cap(e.room) && cap(e.ids) <= 4*cap(e.room) {
+		e.room = e.ids[:0]
+	}
+	e.ids, e.take = nil, nil
 }
 
 // EncodeOffsets is Tokenizer.EncodeOffsets.

@@ -186,3 +186,29 @@ func leastTime(f func()) time.Duration {
 	}
 	return least
 }
+
+// What is handed over piece by piece is what there is at once, and of a long text comes in many pieces.
+func TestPiecesAreTheWhole(t *testing.T) {
+	for name, tok := range smallTokenizers(t) {
+		r := rand.New(rand.NewPCG(11, 12))
+		texts := []string{"", "a", hardText(r, 60)}
+		if name == "gpt2" || name == "llama2" {
+			texts = append(texts, strings.Repeat(hardText(r, 5000), 20))
+		}
+		e := tok.NewEncoder()
+		for _, text := range texts {
+			var got []int32
+			most, pieces := 0, 0
+			e.EncodePieces(text, true, func(ids []int32) {
+				got = append(got, ids...)
+				most, pieces = max(most, len(ids)), pieces+1
+			})
+			if want := tok.Encode(nil, text, true); !slices.Equal(got, want) {
+				t.Fatalf("%s: %.60q: ids piece by piece differ", name, text)
+			}
+			if most > pieceIDs+roomSize || len(got) > 2*(pieceIDs+roomSize) && pieces < 3 {
+				t.Errorf("%s: %d ids in %d pieces, the largest of %d", name, len(got), pieces, most)
+			}
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -276,12 +277,14 @@ func header(b []byte) (id, source, licence string) {
 	return next(), next(), next()
 }
 
-// tokenWriter appends documents to a scratch file.
+// tokenWriter appends documents to a scratch file: begin, ids as often as there are some, end.
 type tokenWriter struct {
 	file   *os.File
 	buffer *bufio.Writer
 	number int
-	at     int64
+	at     int64 // of the document
+	header int   // bytes before its tokens
+	tokens int64
 	record []byte
 }
 
@@ -293,27 +296,35 @@ func newTokenWriter(scratch string, number int) (*tokenWriter, error) {
 	return &tokenWriter{file: f, buffer: bufio.NewWriterSize(f, 1<<20), number: number}, nil
 }
 
-// write appends a document and returns its index record.
-func (w *tokenWriter) write(d *schemas.Document, ids []int32) (index [indexBytes]byte, err error) {
-	w.record = w.record[:0]
+// begin begins a document. An error of writing stays with the buffer until end.
+func (w *tokenWriter) begin(d *schemas.Document) {
+	w.record, w.tokens = w.record[:0], 0
 	for _, s := range []string{d.DocID, d.Source, d.Licence} {
 		w.record = append(binary.AppendUvarint(w.record, uint64(len(s))), s...)
 	}
-	binary.LittleEndian.PutUint64(index[0:], uint64(w.number)<<fileShift|uint64(w.at))
-	binary.LittleEndian.PutUint32(index[8:], uint32(len(ids)))
-	binary.LittleEndian.PutUint32(index[12:], uint32(len(w.record)))
-	w.at += int64(len(w.record)) + 4*int64(len(ids))
-	for len(ids) > 0 {
-		n := min(len(ids), 1<<14)
-		for _, id := range ids[:n] {
-			w.record = binary.LittleEndian.AppendUint32(w.record, uint32(id))
-		}
-		if _, err := w.buffer.Write(w.record); err != nil {
-			return index, err
-		}
-		ids, w.record = ids[n:], w.record[:0]
+	w.header = len(w.record)
+	_, _ = w.buffer.Write(w.record)
+}
+
+// ids appends tokens to the document.
+func (w *tokenWriter) ids(ids []int32) {
+	w.record, w.tokens = w.record[:0], w.tokens+int64(len(ids))
+	for _, id := range ids {
+		w.record = binary.LittleEndian.AppendUint32(w.record, uint32(id))
 	}
-	_, err = w.buffer.Write(w.record)
+	_, _ = w.buffer.Write(w.record)
+}
+
+// end ends the document and returns its index record.
+func (w *tokenWriter) end() (index [indexBytes]byte, err error) {
+	if w.tokens > math.MaxInt32 {
+		return index, fmt.Errorf("a document has %d tokens, more than %d", w.tokens, math.MaxInt32)
+	}
+	binary.LittleEndian.PutUint64(index[0:], uint64(w.number)<<fileShift|uint64(w.at))
+	binary.LittleEndian.PutUint32(index[8:], uint32(w.tokens))
+	binary.LittleEndian.PutUint32(index[12:], uint32(w.header))
+	w.at += int64(w.header) + 4*w.tokens
+	_, err = w.buffer.Write(nil)
 	return index, err
 }
 
@@ -323,7 +334,6 @@ type worker struct {
 	c       *Corpus
 	w       *tokenWriter
 	encoder *tokenizer.Encoder
-	ids     []int32
 }
 
 func (w *worker) unit(ctx context.Context, u unit) error {
@@ -336,13 +346,11 @@ func (w *worker) unit(ctx context.Context, u unit) error {
 		if err != nil {
 			return err
 		}
-		w.ids = w.encode(w.ids[:0], d.Text)
-		record, err := w.w.write(&d, w.ids)
+		w.w.begin(&d)
+		w.encode(d.Text, w.w.ids)
+		record, err := w.w.end()
 		if err != nil {
 			return err
-		}
-		if cap(w.ids) > mostKept {
-			w.ids = nil
 		}
 		index = append(index, record[:]...)
 		if w.o.Progress != nil {
@@ -357,15 +365,16 @@ func (w *worker) unit(ctx context.Context, u unit) error {
 	return err
 }
 
-// mostKept is the greatest buffer, in tokens, that a worker keeps from document to document.
-const mostKept = 1 << 20
-
-// encode tokenizes a text.
-func (w *worker) encode(ids []int32, text string) []int32 {
-	ids = w.encoder.Encode(ids, text, !w.o.NoBOS)
-	eos, ok := w.o.Tokenizer.EOS()
-	if ok && !w.o.NoEOS && (len(ids) == 0 || ids[len(ids)-1] != eos) {
-		ids = append(ids, eos)
+// encode tokenizes a text and hands its tokens to take, piece by piece.
+func (w *worker) encode(text string, take func(ids []int32)) {
+	last := int32(-1)
+	w.encoder.EncodePieces(text, !w.o.NoBOS, func(ids []int32) {
+		if len(ids) > 0 {
+			last = ids[len(ids)-1]
+		}
+		take(ids)
+	})
+	if eos, ok := w.o.Tokenizer.EOS(); ok && !w.o.NoEOS && last != eos {
+		take([]int32{eos})
 	}
-	return ids
 }

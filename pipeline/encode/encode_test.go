@@ -159,7 +159,8 @@ func TestNoDocumentEndsTwice(t *testing.T) {
 	w := worker{o: Tokens{Tokenizer: tok}, encoder: tok.NewEncoder()}
 	eos, _ := tok.EOS()
 	text, _ := tok.Token(eos)
-	ids := w.encode(nil, "some text"+text)
+	var ids []int32
+	w.encode("some text"+text, func(piece []int32) { ids = append(ids, piece...) })
 	if n := len(ids); ids[n-1] != eos || ids[n-2] == eos {
 		t.Errorf("a text that ends in EOS is %v", ids)
 	}
