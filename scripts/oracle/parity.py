@@ -7,6 +7,7 @@ costs: `naive`, from which the tests derive their tolerances.
 """
 
 import json
+import sys
 
 import numpy as np
 import torch
@@ -33,8 +34,14 @@ YARN = {"rope_type": "yarn", "factor": 3.0, "original_max_position_embeddings": 
 LINEAR = {"rope_type": "linear", "factor": 4.0}
 TINY = "TinyStories-656K-hf"
 
+MODULES = {
+    "use_rslora": True, "rank_pattern": {r"layers\.1\.self_attn\.q_proj": 5, "up_proj": 1},
+    "alpha_pattern": {"lm_head": 3, r"self_attn\..*": 4},
+}
+
 # name, model (a folder, or the fields of a config), changes of its config, tokens, group (0: full
-# attention), LoRA targets (none: all parameters are trained), rank
+# attention), LoRA targets (none: all parameters are trained), rank, and where it is not the plain
+# method: further fields of LoraConfig, and what is trained beside
 CASES = [
     ("full-512", TINY, {}, 512, 0, ATTENTION, 8),
     ("s2-512", TINY, {}, 512, 128, ATTENTION, 8),
@@ -42,6 +49,9 @@ CASES = [
      ATTENTION, 8),
     ("small-full-training", SMALL, {}, 77, 0, None, 0),
     ("small-s2-yarn", SMALL, {"rope_scaling": YARN}, 77, 15, EVERYWHERE, 3),
+    ("small-tied-full-training", SMALL, {"tie_word_embeddings": True}, 77, 15, None, 0),
+    ("small-dora", SMALL, {}, 77, 15, EVERYWHERE, 3, {"use_dora": True}, ["embed_tokens"] + NORMS),
+    ("small-modules", SMALL, {}, 77, 0, EVERYWHERE + ["lm_head", "embed_tokens"], 3, MODULES, NORMS),
 ]
 
 
@@ -57,25 +67,33 @@ def own_name(name):
     """The name of a PEFT parameter in the project: that of the plain model."""
     for part in ("base_model.model.", ".modules_to_save.default", ".default", ".base_layer"):
         name = name.replace(part, "")
-    return name
+    return name.replace("lora_magnitude_vector.weight", "lora_magnitude_vector")
+
+
+def own(name, values):
+    """A tensor as the project has it: the embedding's first matrix by tokens."""
+    return np.ascontiguousarray(values.T) if name.endswith("lora_embedding_A") else values
 
 
 def fill(name, p):
     """Gives a parameter its formula's values: norms around 1, LoRA's A in ±1/8 and B in ±1/16, other
     matrices in ±1/4."""
     u = uniform(name, p.numel())
-    if name.endswith("norm.weight"):
+    if name.endswith("norm.weight") or name.endswith("lora_magnitude_vector"):
         u = 1 + u / 8
-    elif "lora_A" in name:
+    elif "lora_A" in name or "lora_embedding_A" in name:
         u = u / 8
-    elif "lora_B" in name:
+    elif "lora_B" in name or "lora_embedding_B" in name:
         u = u / 16
     else:
         u = u / 4
-    p.copy_(torch.from_numpy(u).view_as(p))
+    if name.endswith("lora_embedding_A"):
+        p.copy_(torch.from_numpy(u).view_as(p.T).T)
+    else:
+        p.copy_(torch.from_numpy(u).view_as(p))
 
 
-def build(source, changes, tokens, group, targets, rank, dtype):
+def build(source, changes, tokens, group, targets, rank, fields, beside, dtype):
     """The model of a case, and what is trained of it by name."""
     options = {"attn_implementation": attention.NAME, "dtype": torch.float32}
     changes = json.loads(json.dumps(changes))
@@ -91,7 +109,7 @@ def build(source, changes, tokens, group, targets, rank, dtype):
         tied = m.config.tie_word_embeddings
         m = get_peft_model(m, LoraConfig(
             r=rank, lora_alpha=2 * rank, target_modules=targets, task_type="CAUSAL_LM",
-            modules_to_save=["embed_tokens"] + NORMS, ensure_weight_tying=tied,
+            modules_to_save=beside, ensure_weight_tying=tied, **fields,
         ))
         if tied:
             assert m.get_input_embeddings().weight is m.get_output_embeddings().weight
@@ -110,10 +128,15 @@ def forward(m, ids):
     return logits, loss
 
 
+def whole(case):
+    """A case with all its members."""
+    return case if len(case) > 7 else case + ({}, ["embed_tokens"] + NORMS)
+
+
 def run(case, ids, dtype):
     """Everything that a case computes, as float64 arrays by name."""
     modeling_llama.LlamaRMSNorm.forward = exact_norm if dtype == torch.float64 else ROUNDING_NORM
-    m, trained = build(*case[1:], dtype)
+    m, trained = build(*whole(case)[1:], dtype)
     before = {n: p.detach().clone() for n, p in trained.items()}
     optimizer = torch.optim.AdamW(trained.values(), lr=LR, betas=BETAS, eps=1e-8, weight_decay=0)
     out = {"losses": [], "norms": []}
@@ -123,11 +146,13 @@ def run(case, ids, dtype):
         loss.backward()
         if step == 0:
             out["logits"] = logits.detach().double().numpy()
-            out["gradient"] = {n: p.grad.double().numpy().copy() for n, p in trained.items()}
+            out["gradient"] = {
+                n: own(n, p.grad.double().numpy().copy()) for n, p in trained.items()}
         out["losses"].append(loss.item())
         out["norms"].append(torch.nn.utils.clip_grad_norm_(trained.values(), CLIP).item())
         optimizer.step()
-    out["update"] = {n: (p.detach() - before[n]).double().numpy() for n, p in trained.items()}
+    out["update"] = {
+        n: own(n, (p.detach() - before[n]).double().numpy()) for n, p in trained.items()}
     return out
 
 
@@ -158,10 +183,12 @@ def sample(tokens):
     return ids[:tokens]
 
 
-def main():
-    stories = sample(2048)
+def main(names):
+    stories = sample(2048) if not names else None
     for case in CASES:
-        name, source, changes, tokens, group, targets, rank = case
+        name, source, changes, tokens, group, targets, rank, fields, beside = whole(case)
+        if names and name not in names:
+            continue
         small = not isinstance(source, str)
         ids = token_ids("ids", tokens, source["vocab_size"]) if small else stories[:tokens]
         exact, rounded = run(case, ids, torch.float64), run(case, ids, torch.float32)
@@ -177,11 +204,12 @@ def main():
         save_file(tensors, testdata("trainer/parity", name + ".safetensors"))
         write_json(testdata("trainer/parity", name + ".json"), {
             "model": "" if small else source, "config": {**source, **changes} if small else changes,
-            "group": group, "targets": targets or [], "rank": rank, "ids": ids, "rows": rows,
+            "group": group, "targets": targets or [], "rank": rank,
+            "fields": fields, "beside": beside if targets else [], "ids": ids, "rows": rows,
             "losses": exact["losses"], "norms": exact["norms"], "naive": naive(exact, rounded),
         })
         print(f"{name}: loss {exact['losses'][0]:.4f} -> {exact['losses'][-1]:.4f}",
               naive(exact, rounded))
 
 
-main()
+main(sys.argv[1:])  # names of cases by formula; none: all cases

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"longlora/internal/atomicfile"
 	"longlora/trainer/hf"
@@ -70,7 +71,7 @@ func toVLLM(r Request) (Result, error) {
 		if err := checkTokenizer(os.DirFS(base), c.Config.Model.Vocab); err != nil {
 			return Result{}, err
 		}
-		if err := r.writeAdapter(adapter, c, "../base", model.IsAdapter); err != nil {
+		if err := r.writeAdapter(adapter, c, "../base", isLoRA); err != nil {
 			return Result{}, err
 		}
 		return result(c, dir, fmt.Sprintf("vllm serve %s/base --enable-lora --max-lora-rank %d "+
@@ -86,6 +87,11 @@ func maxRank(rank int) int {
 		}
 	}
 	return rank
+}
+
+// isLoRA reports whether a tensor is part of LoRA alone. Rows of the embedding are the base's part.
+func isLoRA(name string) bool {
+	return model.IsAdapter(name) && !strings.HasSuffix(name, model.TokenRows)
 }
 
 // checkServed refuses adapters that vLLM does not serve, or would serve wrongly.
@@ -140,6 +146,9 @@ func (r Request) writeAdapter(dir string, c *merge.Combined, base string,
 	}
 	sums := map[string]merge.Checksum{}
 	saved := peft.Saved{LoRA: r.Adapter.LoRA, Base: base, Config: c.Config, Notes: c.Notes}
+	if !wanted(model.TokenRows) {
+		saved.LoRA.EmbedTokens, saved.LoRA.HeadTokens = nil, nil
+	}
 	for _, t := range r.Adapter.Tensors() {
 		tied := t.Group == model.GroupHead && c.Config.Model.Tied // written with the embedding
 		if !wanted(t.Name) || tied {

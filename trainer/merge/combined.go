@@ -66,10 +66,10 @@ func (c *Combined) Replaces(name string) bool { return c.adapter != nil && c.ada
 
 // Patched is the source of the base with what the adapter holds in full in its place, without LoRA.
 func (c *Combined) Patched(name string, shape []int) ([]float32, error) {
-	if c.Replaces(name) {
-		return c.adapter.Tensor(name, shape)
+	if c.adapter == nil {
+		return c.base.Tensor(name, shape)
 	}
-	return c.base.Tensor(name, shape)
+	return c.adapter.Over(c.base.Tensor)(name, shape)
 }
 
 // Merged is the source of Patched with LoRA added.

@@ -37,6 +37,9 @@ func (m *Model) refresh() {
 			m.b.AdapterNorms(l.norm, l.plain())
 		}
 	}
+	put := func(own, place kernels.Tensor) { m.b.Copy(place, own) }
+	m.embedRows.each(put)
+	m.headRows.each(put)
 	m.fresh = true
 }
 
@@ -72,7 +75,8 @@ func (e *embedding) up() kernels.Linear {
 
 // deriveEmbedding adds to the gradients of the embedding and of its adapter. dx is the gradient of
 // what lookUp gave.
-func (m *Model) deriveEmbedding(dx kernels.Tensor, p *pass) {
+func (m *Model) deriveEmbedding(dx kernels.Tensor, p *pass, ids []int32) {
+	m.deriveRows(dx, ids)
 	if m.embed.Trainable {
 		m.b.EmbeddingGrad(m.embed.Grad, dx, p.ids)
 	}
@@ -104,11 +108,14 @@ func (u inner) rows(n int) kernels.Tensor {
 // gradient of scale·Σ weights·losses and adds to the head's.
 func (m *Model) lossGradient(h *head, dh kernels.Tensor, scale float32, seed uint64) {
 	if m.headLinear.a == nil {
-		dw := m.head.Grad
+		l := m.headLinear.operand(0, 0)
 		if dh.IsZero() {
-			dw = kernels.Tensor{}
+			m.b.CrossEntropy(h.losses, dh, dh, h.h, l, h.targets, h.weights, scale)
+			return
 		}
-		m.b.CrossEntropy(h.losses, dh, dw, h.h, m.headLinear.operand(0, 0), h.targets, h.weights, scale)
+		dw, done := m.headGradientOf()
+		m.b.CrossEntropy(h.losses, dh, dw, h.h, l, h.targets, h.weights, scale)
+		done()
 		return
 	}
 	if !dh.IsZero() {

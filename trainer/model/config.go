@@ -73,11 +73,14 @@ const (
 	// transposed.
 	EmbedA = ".lora_embedding_A"
 	EmbedB = ".lora_embedding_B"
+	// TokenRows is [n, hidden]: rows of the embedding or the head that are trained alone, whole and not
+	// as differences.
+	TokenRows = ".token_adapter.trainable_tokens_delta"
 )
 
 // IsAdapter reports whether a parameter's name is that of an adapter's.
 func IsAdapter(name string) bool {
-	for _, suffix := range []string{LoRAA, LoRAB, LoRAMagnitude, EmbedA, EmbedB} {
+	for _, suffix := range []string{LoRAA, LoRAB, LoRAMagnitude, EmbedA, EmbedB, TokenRows} {
 		if strings.HasSuffix(name, suffix) {
 			return true
 		}

@@ -120,7 +120,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 		m.deriveLayer(&p, &m.layers[l], &m.work.layers[l], dx)
 		arena.Release(m.work.layers[l].below)
 	}
-	m.deriveEmbedding(dx, &p)
+	m.deriveEmbedding(dx, &p, b.IDs)
 	if m.work.pending != nil {
 		return nil
 	}

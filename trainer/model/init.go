@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+
+	"longlora/kernels"
 )
 
 // initStd is the standard deviation of a new matrix's elements (initializer_range of LlamaConfig).
@@ -35,7 +37,8 @@ func (m *Model) Init(seed uint64) error {
 
 // InitAdapters makes adapters that change nothing yet, as PEFT does: A uniform in ±1/sqrt(in), as a
 // Kaiming initialisation with a = sqrt(5) comes to, and B zero; of the embedding A zero and B normal;
-// DoRA's magnitudes the norms of the rows, for which the base must be there.
+// DoRA's magnitudes the norms of the rows, and rows that are trained alone what they are, for which the
+// base must be there.
 func (m *Model) InitAdapters(seed uint64) error {
 	m.fresh = false
 	for _, p := range m.params.Adapters() {
@@ -50,6 +53,9 @@ func (m *Model) InitAdapters(seed uint64) error {
 			m.b.Write(p.Value, fill(p, func() float64 { return bound * (2*rng.Float64() - 1) }))
 		}
 	}
+	take := func(own, place kernels.Tensor) { m.b.Copy(own, place) }
+	m.embedRows.each(take)
+	m.headRows.each(take)
 	for _, l := range m.magnitudes() {
 		m.b.AdapterNorms(l.m.Value, l.plain())
 	}

@@ -33,6 +33,9 @@ type LoRA struct {
 	// Dropout is the probability of an element of the adapter's input to be zeroed in training. The
 	// embedding's adapter has none.
 	Dropout float64
+	// EmbedTokens and HeadTokens are the tokens whose rows of the embedding and of the head are trained,
+	// alone; a tied head has the embedding's (PEFT's trainable_token_indices).
+	EmbedTokens, HeadTokens []int
 }
 
 // Override is a rank or an alpha of the modules whose name is, or ends with a dot and, what the
@@ -205,7 +208,8 @@ func (c Config) Adapters(l *LoRA) (map[string]Adapter, error) {
 			found[module] = *a
 		}
 	}
-	return found, errors.Join(all.unused(c), c.checkTied(found), checkEmbedding(l, found))
+	return found, errors.Join(all.unused(c), c.checkTied(found), checkEmbedding(l, found),
+		c.checkTokens(l, found))
 }
 
 // unused reports what fits no module.

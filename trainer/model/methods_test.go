@@ -29,6 +29,14 @@ func methods(c Config) map[string]Options {
 		"head and embedding": with(func(l *LoRA) { l.Targets = []string{"q_proj", "lm_head", "embed_tokens"} }),
 		"dora of the head":   with(func(l *LoRA) { l.DoRA, l.Targets = true, []string{"up_proj", "lm_head"} }),
 	}
+	rows := with(func(l *LoRA) { l.EmbedTokens = []int{36, 0, 7, 3, 9, 11, 12} })
+	rows.Train = []string{"norm"}
+	all["tokens"] = rows
+	if !c.Tied {
+		both := with(func(l *LoRA) { l.EmbedTokens, l.HeadTokens = []int{3, 5}, []int{36, 1, 5} })
+		both.Train = nil
+		all["tokens of both"] = both
+	}
 	frozen := all["head and embedding"]
 	frozen.Train = nil
 	all["head and frozen embedding"] = frozen
@@ -39,6 +47,9 @@ func TestMethodsByDifferences(t *testing.T) {
 	for name, o := range methods(small) {
 		t.Run(name, func(t *testing.T) { byDifferences(t, small, o) })
 	}
+	t.Run("tokens, tied", func(t *testing.T) {
+		byDifferences(t, tied(small), methods(tied(small))["tokens"])
+	})
 }
 
 // TestMethodsOnCPU: the CPU's gradients, with dropout, are the reference's. Adapters that dropout hits
@@ -254,6 +265,10 @@ func TestAdaptersRefused(t *testing.T) {
 		{tied(small), LoRA{Targets: []string{"lm_head"}}, "lm_head is tied"},
 		{tied(small), LoRA{Targets: []string{"embed_tokens"}}, "embed_tokens is tied"},
 		{small, LoRA{Targets: []string{"embed_tokens"}, DoRA: true}, "embed_tokens is no linear layer"},
+		{small, LoRA{Targets: []string{"q_proj"}, EmbedTokens: []int{37}}, "37 is outside vocabulary 37"},
+		{small, LoRA{Targets: []string{"q_proj"}, HeadTokens: []int{3, 3}}, "there twice"},
+		{tied(small), LoRA{Targets: []string{"q_proj"}, HeadTokens: []int{3}}, "it is tied"},
+		{small, LoRA{Targets: []string{"lm_head"}, HeadTokens: []int{3}}, "it has an adapter"},
 	} {
 		x.l.Rank, x.l.Alpha = 4, 8
 		if _, err := x.c.Adapters(&x.l); err == nil || !strings.Contains(err.Error(), x.want) {

@@ -21,6 +21,8 @@ type Model struct {
 	// headLinear is head with its adapter, embedding the adapter of embed.
 	headLinear linear
 	embedding  embedding
+	embedRows  tokenRows
+	headRows   tokenRows
 	// norms are those that DoRA's magnitudes are divided by; fresh says that they, and all else that
 	// follows from parameters, are up to date.
 	norms map[*Param]kernels.Tensor
@@ -123,6 +125,10 @@ func (m *Model) connect(found map[string]Adapter) {
 	m.headLinear.w, m.headLinear.own = m.head, m.head.weight()
 	if a, ok := found[embedModule]; ok {
 		m.embedding = embedding{byName[embedModule+EmbedA], byName[embedModule+EmbedB], float32(a.Scale)}
+	}
+	if l := m.options.LoRA; l != nil {
+		m.embedRows = newTokenRows(m.embed, byName[embedModule+TokenRows], l.EmbedTokens)
+		m.headRows = newTokenRows(m.head, byName[headModule+TokenRows], l.HeadTokens)
 	}
 	for l := range m.config.Layers {
 		y := layer{

@@ -102,6 +102,10 @@ func (o Options) Validate() error {
 		if o.trains(GroupLinear) && o.LoRA.DoRA {
 			all = append(all, errors.New("dora: linear layers that are trained in full have no magnitude"))
 		}
+		if len(o.LoRA.EmbedTokens) > 0 && o.trains(GroupEmbed) ||
+			len(o.LoRA.HeadTokens) > 0 && o.trains(GroupHead) {
+			all = append(all, errors.New("tokens: the whole matrix is trained; leave the tokens or the group out"))
+		}
 	}
 	return errors.Join(all...)
 }

@@ -147,6 +147,7 @@ func list(c Config, o Options) Params {
 	base := func(name string, g Group, shape ...int) { add(name, g, o.trains(g), shape...) }
 	base(EmbedName, GroupEmbed, c.Vocab, c.Hidden)
 	adapters.embedding(c.Vocab, c.Hidden)
+	adapters.rows(embedModule, c.Hidden)
 	for l := range c.Layers {
 		base(Module(l, "input_layernorm.weight"), GroupNorm, c.Hidden)
 		for m := range linears {
@@ -163,6 +164,7 @@ func list(c Config, o Options) Params {
 	if !c.Tied {
 		base(HeadName, GroupHead, c.Vocab, c.Hidden)
 		adapters.linear(headModule, c.Vocab, c.Hidden)
+		adapters.rows(headModule, c.Hidden)
 	}
 	return ps
 }
@@ -200,6 +202,20 @@ func (a adapters) embedding(vocab, hidden int) {
 	if shape := a.lora.adapter(embedModule); shape != nil {
 		a.add(embedModule+EmbedA, GroupLoRA, true, vocab, shape.Rank)
 		a.add(embedModule+EmbedB, GroupLoRA, true, hidden, shape.Rank)
+	}
+}
+
+// rows are those of the embedding or the head that are trained alone.
+func (a adapters) rows(module string, hidden int) {
+	if a.lora == nil {
+		return
+	}
+	n := len(a.lora.EmbedTokens)
+	if module == headModule {
+		n = len(a.lora.HeadTokens)
+	}
+	if n > 0 {
+		a.add(module+TokenRows, GroupLoRA, true, n, hidden)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +27,8 @@ type golden struct {
 	Group   int // of S²-Attn, 0: full attention
 	Targets []string
 	Rank    int
+	Fields  fields   // of LoraConfig beside
+	Beside  []string // modules trained in full
 	IDs     []int32
 	Rows    []int // whose logits are stored
 	Losses  []float64
@@ -35,6 +38,29 @@ type golden struct {
 	Naive struct{ Logits, Losses, Gradient, Update float64 }
 
 	file *safetensors.File
+}
+
+// fields are those of PEFT's LoraConfig that make another method of LoRA.
+type fields struct {
+	UseDoRA      bool               `json:"use_dora"`
+	UseRSLoRA    bool               `json:"use_rslora"`
+	RankPattern  map[string]float64 `json:"rank_pattern"`
+	AlphaPattern map[string]float64 `json:"alpha_pattern"`
+}
+
+// lora returns the case's adapters. Its patterns do not overlap, so that their order is no matter.
+func (g *golden) lora() *model.LoRA {
+	list := func(m map[string]float64) (all []model.Override) {
+		for key, value := range m {
+			all = append(all, model.Override{Key: key, Value: value})
+		}
+		return all
+	}
+	return &model.LoRA{
+		Targets: g.Targets, Rank: g.Rank, Alpha: 2 * float64(g.Rank), DoRA: g.Fields.UseDoRA,
+		RootScale: g.Fields.UseRSLoRA, Ranks: list(g.Fields.RankPattern),
+		Alphas: list(g.Fields.AlphaPattern),
+	}
 }
 
 func readGolden(t *testing.T, name string) *golden {
@@ -108,8 +134,10 @@ func (g *golden) model(t *testing.T, b kernels.Backend) *model.Model {
 		Planner: func() kernels.Backend { return plan.New() }, Train: []string{model.TrainAll},
 	}
 	if len(g.Targets) > 0 {
-		o.LoRA = &model.LoRA{Targets: g.Targets, Rank: g.Rank, Alpha: 2 * float64(g.Rank)}
-		o.Train = []string{"embed", "norm"}
+		o.LoRA, o.Train = g.lora(), []string{"embed", "norm"}
+		if len(g.Beside) > 0 && !slices.Contains(g.Beside, "embed_tokens") {
+			o.Train = []string{"norm"}
+		}
 	}
 	m, err := model.New(b, c.Model, o)
 	if err != nil {
@@ -140,7 +168,7 @@ func (g *golden) source(t *testing.T) model.Source {
 		base = f.Tensor
 	}
 	return func(name string, shape []int) ([]float32, error) {
-		if strings.HasSuffix(name, model.LoRAA) || strings.HasSuffix(name, model.LoRAB) {
+		if model.IsAdapter(name) {
 			return byFormula(name, shape)
 		}
 		return base(name, shape)
@@ -156,11 +184,11 @@ func byFormula(name string, shape []int) ([]float32, error) {
 	values := uniform(name, n)
 	for i, u := range values {
 		switch {
-		case strings.HasSuffix(name, "norm.weight"):
+		case strings.HasSuffix(name, "norm.weight"), strings.HasSuffix(name, model.LoRAMagnitude):
 			values[i] = 1 + u/8
-		case strings.HasSuffix(name, model.LoRAA):
+		case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.EmbedA):
 			values[i] = u / 8
-		case strings.HasSuffix(name, model.LoRAB):
+		case strings.HasSuffix(name, model.LoRAB), strings.HasSuffix(name, model.EmbedB):
 			values[i] = u / 16
 		default:
 			values[i] = u / 4

@@ -315,13 +315,18 @@ func (a *Adapter) tensor(name string, shape []int) ([]float32, error) {
 }
 
 // Over returns the source of a base's parameters with the adapter's laid over them: those that the
-// adapter has come from it, all others from base.
+// adapter has, and single rows, come from it, all others from base.
 func (a *Adapter) Over(base model.Source) model.Source {
 	return func(name string, shape []int) ([]float32, error) {
+		source := base
 		if a.Has(name) {
-			return a.Tensor(name, shape)
+			source = a.Tensor
 		}
-		return base(name, shape)
+		values, err := source(name, shape)
+		if err != nil {
+			return nil, err
+		}
+		return a.replaced(name, shape, values)
 	}
 }
 

@@ -36,6 +36,7 @@ type config struct {
 	RankPattern     overrides `json:"rank_pattern"`
 	Targets         targets   `json:"target_modules"`
 	Task            string    `json:"task_type"`
+	Tokens          tokens    `json:"trainable_token_indices,omitzero"`
 	UseDoRA         bool      `json:"use_dora"`
 	UseRSLoRA       bool      `json:"use_rslora"`
 }
@@ -46,7 +47,7 @@ func newConfig(l model.LoRA, base string, modulesToSave []string) config {
 		InferenceMode: true, InitLoRAWeights: true, Layers: l.Layers, Alpha: l.Alpha,
 		Dropout: l.Dropout, Rank: l.Rank, ModulesToSave: modulesToSave,
 		Targets: targets{l.Targets, l.Pattern}, Type: "LORA", Task: "CAUSAL_LM", UseDoRA: l.DoRA,
-		UseRSLoRA: l.RootScale,
+		UseRSLoRA: l.RootScale, Tokens: tokens{l.EmbedTokens, l.HeadTokens},
 	}
 }
 
@@ -56,6 +57,7 @@ func (c config) lora() model.LoRA {
 		Targets: c.Targets.names, Pattern: c.Targets.pattern, Exclude: c.Exclude, Layers: c.Layers,
 		Rank: c.Rank, Alpha: c.Alpha, Ranks: c.RankPattern, Alphas: c.AlphaPattern,
 		RootScale: c.UseRSLoRA, DoRA: c.UseDoRA, Dropout: c.Dropout,
+		EmbedTokens: c.Tokens.embed, HeadTokens: c.Tokens.head,
 	}
 }
 
@@ -76,6 +78,7 @@ var neutral = []string{
 	"eva_config", "corda_config", "lora_ga_config", "qalora_group_size", "runtime_config",
 	"r", "lora_alpha", "lora_dropout", "target_modules", "modules_to_save", "rank_pattern",
 	"alpha_pattern", "layers_to_transform", "exclude_modules", "use_dora", "use_rslora",
+	"trainable_token_indices",
 }
 
 // required are values that a key must have if it is there and not null. Every other key must be
@@ -96,7 +99,7 @@ func parseConfig(data []byte) (config, error) {
 	for key, dst := range map[string]any{"base_model_name_or_path": &c.Base,
 		"lora_dropout": &c.Dropout, "modules_to_save": &c.ModulesToSave, "use_dora": &c.UseDoRA,
 		"use_rslora": &c.UseRSLoRA, "rank_pattern": &c.RankPattern, "alpha_pattern": &c.AlphaPattern,
-		"exclude_modules": &c.Exclude} {
+		"exclude_modules": &c.Exclude, "trainable_token_indices": &c.Tokens} {
 		if !isNull(raw[key]) {
 			all = append(all, get(raw, key, dst))
 		}

@@ -42,10 +42,10 @@ func (c *Config) adoptShape(l model.LoRA) error {
 		given(c.LoRAPattern == l.Pattern, c.LoRAPattern == "") ||
 		given(slices.Equal(c.LoRARanks, texts(l.Ranks)), len(c.LoRARanks) == 0) ||
 		given(slices.Equal(c.LoRAAlphas, texts(l.Alphas)), len(c.LoRAAlphas) == 0) ||
-		given(c.RSLoRA == l.RootScale, !c.RSLoRA) || given(c.DoRA == l.DoRA, !c.DoRA) {
+		len(c.TrainTokens) > 0 || given(c.RSLoRA == l.RootScale, !c.RSLoRA) || given(c.DoRA == l.DoRA, !c.DoRA) {
 		return fmt.Errorf("it has rank %d, alpha %g and targets %s, which cannot be changed: leave the "+
 			"options --lora-rank, --lora-alpha, --lora-targets, --lora-pattern, --lora-ranks, "+
-			"--lora-alphas, --rslora and --dora out", l.Rank, l.Alpha,
+			"--lora-alphas, --rslora, --dora and --train-tokens out", l.Rank, l.Alpha,
 			strings.Join(append(slices.Clone(l.Targets), l.Pattern), ","))
 	}
 	c.LoRARank, c.LoRAAlpha, c.LoRATargets, c.LoRAPattern = l.Rank, l.Alpha, l.Targets, l.Pattern

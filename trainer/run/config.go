@@ -47,7 +47,9 @@ type Config struct {
 
 	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
 	// Train names the groups of base parameters trained beside the adapters.
-	Train       []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
+	Train []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
+	// TrainTokens are tokens, or ranges of them, whose rows of the embedding are trained alone.
+	TrainTokens []string `yaml:"train_tokens,omitempty" usage:"tokens whose rows of the embedding are trained, without the others, as 32000,32002-32010"`
 	LoRATargets []string `yaml:"lora_targets" usage:"modules that get an adapter, by the ends of their names, as 3.mlp.up_proj or lm_head; all-linear"`
 	// LoRAPattern is a regular expression of whole names instead.
 	LoRAPattern string  `yaml:"lora_pattern,omitempty" usage:"regular expression of the whole names of modules that get an adapter, instead of --lora-targets"`

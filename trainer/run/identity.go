@@ -20,7 +20,7 @@ var free = []string{
 }
 
 // newer are the options that came after runs were recorded. At their defaults a run is what it was.
-var newer = []string{"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora",
+var newer = []string{"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora", "train_tokens",
 	"attn_schedule", "attn_layers"}
 
 // anyLength reports whether no step depends on the number of steps.

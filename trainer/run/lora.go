@@ -25,7 +25,8 @@ func (c *Config) lora() (*model.LoRA, error) {
 	if i := slices.Index(l.Targets, allLinear); i >= 0 {
 		l.Targets = slices.Insert(slices.Delete(slices.Clone(l.Targets), i, i+1), 0, model.Targets()...)
 	}
-	var errs [2]error
+	var errs [3]error
+	l.EmbedTokens, errs[2] = tokens(c.TrainTokens)
 	l.Ranks, errs[0] = overrides("lora_ranks", c.LoRARanks)
 	l.Alphas, errs[1] = overrides("lora_alphas", c.LoRAAlphas)
 	return l, errors.Join(errs[:]...)
@@ -41,6 +42,26 @@ func overrides(option string, list []string) (all []model.Override, err error) {
 			continue
 		}
 		all = append(all, model.Override{Key: entry[:at], Value: value})
+	}
+	return all, err
+}
+
+// tokens reads a list of numbers and ranges.
+func tokens(list []string) (all []int, err error) {
+	for _, entry := range list {
+		first, last, ranged := strings.Cut(entry, "-")
+		from, wrong := strconv.Atoi(first)
+		to := from
+		if ranged && wrong == nil {
+			to, wrong = strconv.Atoi(last)
+		}
+		if wrong != nil || to < from || to-from > 1<<20 {
+			err = errors.Join(err, fmt.Errorf("train_tokens: %q is neither a token nor a range of them", entry))
+			continue
+		}
+		for id := from; id <= to; id++ {
+			all = append(all, id)
+		}
 	}
 	return all, err
 }
