@@ -12,33 +12,14 @@ import (
 	"longlora/longqa/faketeacher"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func dataset(t *testing.T, rows ...schemas.Example) *shard.Dataset {
 	t.Helper()
-	dir := t.TempDir() + "/qa"
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "qa"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Example](b, "test", 0)
-	if err == nil {
-		err = w.Write(rows...)
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		_, err = b.Publish()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	o := shard.Options{Kind: schemas.KindExample, Name: "qa"}
+	return shardtest.Write(t, t.TempDir()+"/qa", o,
+		shardtest.File[schemas.Example]{Split: "test", Rows: rows})
 }
 
 // Open book, the material goes along with the question; closed book, the question goes alone. The

@@ -13,6 +13,7 @@ import (
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func defaultTokenizer(t *testing.T) *tokenizer.Tokenizer {
@@ -49,32 +50,18 @@ func example(i, n int) schemas.Example {
 func dataset(t *testing.T, rows ...schemas.Example) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "examples")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "examples"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var files []shardtest.File[schemas.Example]
 	for _, split := range []string{"train", "validation", "test"} {
-		w, err := shard.NewFile[schemas.Example](b, split, 0)
+		file := shardtest.File[schemas.Example]{Split: split}
 		for _, r := range rows {
-			if err == nil && r.Split == split {
-				err = w.Write(r)
+			if r.Split == split {
+				file.Rows = append(file.Rows, r)
 			}
 		}
-		if err == nil {
-			err = w.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	o := shard.Options{Kind: schemas.KindExample, Name: "examples"}
+	return shardtest.Write(t, dir, o, files...)
 }
 
 func options(t *testing.T, d *shard.Dataset) Options {

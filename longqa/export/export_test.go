@@ -13,40 +13,25 @@ import (
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func dataset(t *testing.T) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "examples")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "examples"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var files []shardtest.File[schemas.Example]
 	for _, split := range []string{"test", "train"} {
-		w, err := shard.NewFile[schemas.Example](b, split, 0)
+		file := shardtest.File[schemas.Example]{Split: split}
 		for _, first := range []bool{true, false} {
-			if err == nil {
-				err = w.Write(schemas.Example{
-					ID: split, Licence: "MIT", Split: split, QuestionFirst: first,
-					Instruction: "Is \"a\" < b?", Context: "a & b\n", Output: "Yes, é.",
-				})
-			}
+			file.Rows = append(file.Rows, schemas.Example{
+				ID: split, Licence: "MIT", Split: split, QuestionFirst: first,
+				Instruction: "Is \"a\" < b?", Context: "a & b\n", Output: "Yes, é.",
+			})
 		}
-		if err == nil {
-			err = w.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	o := shard.Options{Kind: schemas.KindExample, Name: "examples"}
+	return shardtest.Write(t, dir, o, files...)
 }
 
 func TestLongAlpaca(t *testing.T) {
@@ -128,36 +113,16 @@ func TestWriteRefuses(t *testing.T) {
 func chats(t *testing.T) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "chats")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "chats"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Example](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = w.Write(schemas.Example{
+	rows := []schemas.Example{{
 		ID: "a", Licence: "CC-BY-4.0", AnswerSource: "gold:x", Split: "train", Instruction: "Q?",
 		Context: "Text.\n", Output: "A.", Turns: []schemas.Turn{{Question: "Sure?", Answer: "Yes."}},
 		Meta: map[string]string{"system": "Be brief."},
-	}, schemas.Example{
+	}, {
 		ID: "b", Licence: "CC-BY-NC-4.0", AnswerSource: "gold:y", Split: "train", Instruction: "R?",
 		Output: "B.",
-	})
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		_, err = b.Publish()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	}}
+	return shardtest.Write(t, dir, shard.Options{Kind: schemas.KindExample, Name: "chats"},
+		shardtest.File[schemas.Example]{Split: "train", Rows: rows})
 }
 
 // Every format that holds conversations writes all turns with their roles, in its own words.

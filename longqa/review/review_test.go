@@ -16,20 +16,14 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // dataset has four rows over two contexts.
 func dataset(t *testing.T, change func(*schemas.Example)) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "qa")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindExample, Name: "qa"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Example](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var rows []schemas.Example
 	for i := range 4 {
 		e := schemas.Example{
 			ID: fmt.Sprint("r", i), DocIDs: []string{"d"}, Genre: "book", Split: "train", Licence: "MIT",
@@ -39,21 +33,10 @@ func dataset(t *testing.T, change func(*schemas.Example)) *shard.Dataset {
 		if change != nil {
 			change(&e)
 		}
-		if err := w.Write(e); err != nil {
-			t.Fatal(err)
-		}
+		rows = append(rows, e)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return shardtest.Write(t, dir, shard.Options{Kind: schemas.KindExample, Name: "qa"},
+		shardtest.File[schemas.Example]{Split: "train", Rows: rows})
 }
 
 func open(t *testing.T, d *shard.Dataset, c Choice, decisions string) *Server {

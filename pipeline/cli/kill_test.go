@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"longlora/schemas/shard/shardtest"
 )
 
 // corpus writes n books of size bytes each, of which every fourth is a copy.
@@ -65,24 +67,6 @@ func run(t *testing.T, after time.Duration, args ...string) time.Duration {
 	return time.Since(begun)
 }
 
-func snapshot(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[rel] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 func mixArgs(t *testing.T, docs, out string) []string {
 	t.Helper()
 	recipe := filepath.Join(filepath.Dir(docs), "recipe.yaml")
@@ -112,7 +96,7 @@ func TestKilledRunStartsAgain(t *testing.T) {
 		{mixed, func(out string) []string { return mixArgs(t, docs, out) }},
 	} {
 		took := run(t, 0, c.args(c.whole)...)
-		want := snapshot(t, c.whole)
+		want := shardtest.Contents(t, c.whole)
 		dir := t.TempDir()
 		for point := range points {
 			out := filepath.Join(dir, fmt.Sprint(point))
@@ -120,7 +104,7 @@ func TestKilledRunStartsAgain(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(out, "manifest.json")); err != nil { // not at its end yet
 				run(t, 0, c.args(out)...)
 			}
-			if got := snapshot(t, out); !reflect.DeepEqual(got, want) {
+			if got := shardtest.Contents(t, out); !reflect.DeepEqual(got, want) {
 				t.Errorf("%s killed at point %d and run again: other bytes", filepath.Base(c.whole), point)
 			}
 			if left, err := filepath.Glob(out + ".*"); err != nil || len(left) > 1 ||

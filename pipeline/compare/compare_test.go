@@ -11,40 +11,25 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // documents writes a dataset of documents, named by their texts, by split.
 func documents(t *testing.T, config map[string]any, splits map[string][]string) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "docs")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "docs", Config: config})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var files []shardtest.File[schemas.Document]
 	for split, texts := range splits {
-		w, err := shard.NewFile[schemas.Document](b, split, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := shardtest.File[schemas.Document]{Split: split}
 		for _, text := range texts {
 			d := schemas.Document{DocID: text, Source: "x", Licence: "MIT", Text: text}
 			d.Seal()
-			if err := w.Write(d); err != nil {
-				t.Fatal(err)
-			}
+			file.Rows = append(file.Rows, d)
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	o := shard.Options{Kind: schemas.KindDocument, Name: "docs", Config: config}
+	return shardtest.Write(t, dir, o, files...)
 }
 
 func run(t *testing.T, a, b *shard.Dataset) *Result {

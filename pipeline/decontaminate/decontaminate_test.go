@@ -15,6 +15,7 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func index(t testing.TB, o Options, items ...Item) *Index {
@@ -247,25 +248,10 @@ func TestLoad(t *testing.T) {
 // TestLoadDataset reads the examples of a dataset of this project, and nothing else of it.
 func TestLoadDataset(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "qa")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "qa"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Document](b, "test", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := schemas.Document{DocID: "d", Licence: "MIT", Text: query}
 	d.Seal()
-	if err := w.Write(d); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	shardtest.Write(t, dir, shard.Options{Kind: schemas.KindDocument, Name: "qa"},
+		shardtest.File[schemas.Document]{Split: "test", Rows: []schemas.Document{d}})
 	x, err := Load(context.Background(), []string{dir}, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -15,42 +15,27 @@ import (
 	"longlora/pipeline/pack"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // documents builds a dataset of documents; every fifth is in the test split.
 func documents(t *testing.T, texts ...string) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "docs")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "docs"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var files []shardtest.File[schemas.Document]
 	for i, text := range texts {
-		name := "train"
+		split := "train"
 		if i%5 == 4 {
-			name = "test"
+			split = "test"
 		}
 		doc := schemas.Document{DocID: fmt.Sprint("doc-", i), Source: "s", Licence: "MIT", Text: text}
 		doc.Seal()
-		w, err := shard.NewFile[schemas.Document](b, name, i)
-		if err == nil {
-			err = w.Write(doc)
-		}
-		if err == nil {
-			err = w.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, shardtest.File[schemas.Document]{
+			Split: split, Rows: []schemas.Document{doc},
+		})
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	o := shard.Options{Kind: schemas.KindDocument, Name: "docs"}
+	return shardtest.Write(t, dir, o, files...)
 }
 
 func texts(n int) (all []string) {
@@ -166,30 +151,12 @@ func TestNoDocumentEndsTwice(t *testing.T) {
 	}
 }
 
-func snapshot(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[rel] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 func TestWorkersDoNotMatter(t *testing.T) {
 	o := options(t, documents(t, texts(40)...))
 	var want map[string]string
 	for _, workers := range []int{1, 2, 5} {
 		o.Workers, o.Overwrite = workers, true
-		if got := snapshot(t, encode(t, o).Dir()); want == nil {
+		if got := shardtest.Contents(t, encode(t, o).Dir()); want == nil {
 			want = got
 		} else if !reflect.DeepEqual(got, want) {
 			t.Errorf("%d workers give other bytes than one", workers)

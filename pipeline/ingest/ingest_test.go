@@ -19,6 +19,7 @@ import (
 	"longlora/pipeline/split"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // memory is a source of documents in memory, a few in a unit.
@@ -201,24 +202,6 @@ func TestSplitsAreThoseOfAssign(t *testing.T) {
 	}
 }
 
-func snapshot(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[rel] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 func TestWorkersDoNotMatter(t *testing.T) {
 	var m memory
 	for i := range int64(50) {
@@ -230,7 +213,7 @@ func TestWorkersDoNotMatter(t *testing.T) {
 		o := options(filepath.Join(root, fmt.Sprint(workers)), m)
 		o.Workers = workers
 		d, _ := ingest(t, o)
-		if got := snapshot(t, d.Dir()); want == nil {
+		if got := shardtest.Contents(t, d.Dir()); want == nil {
 			want = got
 		} else if !reflect.DeepEqual(got, want) {
 			t.Errorf("%d workers give other bytes than one", workers)
@@ -322,7 +305,7 @@ func TestSelection(t *testing.T) {
 		o.Workers, o.Near, o.Passages.Words, o.RepeatedLines = workers, 0.8, 40, 5
 		o.Evaluation, o.SortMemory = x, 1
 		d, docs := ingest(t, o)
-		if got := snapshot(t, d.Dir()); want == nil {
+		if got := shardtest.Contents(t, d.Dir()); want == nil {
 			want = got
 		} else if !reflect.DeepEqual(got, want) {
 			t.Errorf("%d workers give other bytes than one", workers)

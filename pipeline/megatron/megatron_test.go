@@ -12,51 +12,41 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // dataset writes rows of documents of given ids: the second token of each is a target, and all after it.
 func dataset(t *testing.T, vocab int, rows ...[][]int32) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "seq")
-	b, err := shard.Create(dir, shard.Options{
+	o := shard.Options{
 		Kind: schemas.KindSequence, Name: "seq",
 		Tokenizer: &schemas.TokenizerRef{Name: "t", Digest: "d", VocabSize: vocab},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	var files []shardtest.File[schemas.Sequence]
 	for i, split := range []string{"test", "train"} {
-		w, err := shard.NewFile[schemas.Sequence](b, split, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := shardtest.File[schemas.Sequence]{Split: split}
 		for _, docs := range rows[i*len(rows)/2 : (i+1)*len(rows)/2] {
-			var s schemas.Sequence
-			for _, ids := range docs {
-				at := int32(len(s.InputIDs))
-				s.InputIDs = append(s.InputIDs, ids...)
-				s.DocLens = append(s.DocLens, int32(len(ids)))
-				s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: at + 1, End: at + 2})
-				s.Docs = append(s.Docs, schemas.DocRef{SampleID: "s", Source: "x", Licence: "MIT", End: int64(len(ids))})
-				s.LossWeights = append(s.LossWeights, 1)
-			}
-			s.NTokens = int32(len(s.InputIDs))
-			if err := w.Write(s); err != nil {
-				t.Fatal(err)
-			}
+			file.Rows = append(file.Rows, sequence(docs))
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
+	return shardtest.Write(t, dir, o, files...)
+}
+
+func sequence(docs [][]int32) (s schemas.Sequence) {
+	for _, ids := range docs {
+		at := int32(len(s.InputIDs))
+		s.InputIDs = append(s.InputIDs, ids...)
+		s.DocLens = append(s.DocLens, int32(len(ids)))
+		s.LossSpans = append(s.LossSpans, schemas.LossSpan{Start: at + 1, End: at + 2})
+		s.Docs = append(s.Docs, schemas.DocRef{
+			SampleID: "s", Source: "x", Licence: "MIT", End: int64(len(ids)),
+		})
+		s.LossWeights = append(s.LossWeights, 1)
 	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	s.NTokens = int32(len(s.InputIDs))
+	return s
 }
 
 func export(t *testing.T, d *shard.Dataset, split string) (bin, idx []byte, r Result) {

@@ -17,6 +17,7 @@ import (
 	"longlora/pipeline/limit"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // documents builds a dataset of n documents of random lengths, of mean words.
@@ -24,33 +25,15 @@ func documents(t *testing.T, name string, n, mean int) *shard.Dataset {
 	t.Helper()
 	rng := rand.New(rand.NewSource(int64(n)))
 	dir := filepath.Join(t.TempDir(), name)
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Document](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var rows []schemas.Document
 	for i := range n {
 		text := strings.Repeat("word ", 1+int(rng.ExpFloat64()*float64(mean)))
 		d := schemas.Document{DocID: fmt.Sprint(name, i), Source: name, Licence: "MIT", Text: text}
 		d.Seal()
-		if err := w.Write(d); err != nil {
-			t.Fatal(err)
-		}
+		rows = append(rows, d)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return shardtest.Write(t, dir, shard.Options{Kind: schemas.KindDocument, Name: name},
+		shardtest.File[schemas.Document]{Split: "train", Rows: rows})
 }
 
 func options(t *testing.T, recipe string, datasets ...*shard.Dataset) Options {
@@ -170,24 +153,6 @@ func checkTable(t *testing.T, m *schemas.Manifest, r Realised, tokens map[string
 	}
 }
 
-func snapshot(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	files := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		files[rel] = string(data)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return files
-}
-
 func TestPureFunction(t *testing.T) {
 	books, notes := documents(t, "books", 30, 900), documents(t, "notes", 1000, 40)
 	run := func(recipe string, workers int) map[string]string {
@@ -196,7 +161,7 @@ func TestPureFunction(t *testing.T) {
 		if _, _, err := Run(context.Background(), o); err != nil {
 			t.Fatal(err)
 		}
-		return snapshot(t, o.Out)
+		return shardtest.Contents(t, o.Out)
 	}
 	small := strings.ReplaceAll(recipe, "60_000", "30000")
 	want := run(small, 1)

@@ -14,6 +14,7 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // put writes files under a folder; a name that ends in a slash is a folder.
@@ -101,27 +102,16 @@ func pdfOf(line string) string {
 // writeParquet writes a dataset of our own, to be read as a foreign file.
 func writeParquet(t *testing.T, dir string, texts ...string) {
 	t.Helper()
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "foreign"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var files []shardtest.File[schemas.Document]
 	for i, text := range texts {
 		doc := schemas.Document{DocID: fmt.Sprint("row-", i), Text: text, Licence: "MIT"}
 		doc.Seal()
-		w, err := shard.NewFile[schemas.Document](b, "train", i)
-		if err == nil {
-			err = w.Write(doc)
-		}
-		if err == nil {
-			err = w.Close()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, shardtest.File[schemas.Document]{
+			Split: "train", Rows: []schemas.Document{doc},
+		})
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	o := shard.Options{Kind: schemas.KindDocument, Name: "foreign"}
+	shardtest.Write(t, dir, o, files...)
 }
 
 func open(t *testing.T, kind string, o Options) Source {

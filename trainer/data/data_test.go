@@ -12,6 +12,7 @@ import (
 	"longlora/kernels"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func sequence(weight float32, spans []schemas.LossSpan, lens ...int32) schemas.Sequence {
@@ -29,33 +30,10 @@ func sequence(weight float32, spans []schemas.LossSpan, lens ...int32) schemas.S
 
 func dataset(t *testing.T, rows ...schemas.Sequence) *shard.Dataset {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "d")
-	b, err := shard.Create(dir, shard.Options{
+	return shardtest.Write(t, filepath.Join(t.TempDir(), "d"), shard.Options{
 		Kind: schemas.KindSequence, Name: "test",
 		Tokenizer: &schemas.TokenizerRef{Name: "t", Digest: "digest", VocabSize: 100},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Abort()
-	w, err := shard.NewFile[schemas.Sequence](b, "train", 0)
-	if err == nil {
-		err = w.Write(rows...)
-	}
-	if err == nil {
-		err = w.Close()
-	}
-	if err == nil {
-		_, err = b.Publish()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	}, shardtest.File[schemas.Sequence]{Split: "train", Rows: rows})
 }
 
 func open(t *testing.T, s Shards, at Position, l Limits) *Stream {

@@ -9,38 +9,20 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // TestSequences reads what was written, through Arrow records, and owns it after their release.
 func TestSequences(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "shards")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindSequence, Name: "s"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Sequence](b, "test", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want := []schemas.Sequence{sequence(0, 5, 3), sequence(50, 9), sequence(70, 2, 2, 2)}
 	for i := range want {
 		for n := range want[i].Docs {
 			want[i].Docs[n].Licence = "MIT"
 		}
 	}
-	if err := w.Write(want...); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := shardtest.Write(t, dir, shard.Options{Kind: schemas.KindSequence, Name: "s"},
+		shardtest.File[schemas.Sequence]{Split: "test", Rows: want})
 	for _, limit := range []int{0, 1, 2, 3, 9} {
 		r, err := d.Sequences(context.Background(), shard.SequenceOptions{Split: "test", BatchRows: 2})
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"longlora/kernels"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
@@ -134,28 +135,11 @@ func (g *golden) stream(t *testing.T, dir string, m *model.Model) *data.Stream {
 
 func (g *golden) write(t *testing.T, dir string) {
 	t.Helper()
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindSequence, Name: "parity"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Abort()
-	w, err := shard.NewFile[schemas.Sequence](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	n := int32(len(g.IDs))
-	err = w.Write(schemas.Sequence{
+	o := shard.Options{Kind: schemas.KindSequence, Name: "parity"}
+	shardtest.Write(t, dir, o, shardtest.File[schemas.Sequence]{Split: "train", Rows: []schemas.Sequence{{
 		InputIDs: g.IDs, DocLens: []int32{n}, LossSpans: []schemas.LossSpan{{Start: 1, End: n}},
 		LossWeights: []float32{1}, NTokens: n,
 		Docs: []schemas.DocRef{{SampleID: "parity", Source: "oracle", Licence: "Apache-2.0"}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	}}})
 }

@@ -21,6 +21,7 @@ import (
 	"longlora/kernels/plan"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
@@ -46,26 +47,12 @@ func dataset(t testing.TB, dir string, n int) *shard.Dataset {
 func write(t testing.TB, dir string, n int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindSequence, Name: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Abort()
-	w, err := shard.NewFile[schemas.Sequence](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var rows []schemas.Sequence
 	for range n {
-		if err := w.Write(sequence(rng, 5+rng.IntN(40), 2+rng.IntN(20))); err != nil {
-			t.Fatal(err)
-		}
+		rows = append(rows, sequence(rng, 5+rng.IntN(40), 2+rng.IntN(20)))
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	o := shard.Options{Kind: schemas.KindSequence, Name: "test"}
+	shardtest.Write(t, dir, o, shardtest.File[schemas.Sequence]{Split: "train", Rows: rows})
 }
 
 func sequence(rng *rand.Rand, lens ...int) (s schemas.Sequence) {
