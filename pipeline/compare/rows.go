@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -69,12 +70,6 @@ func deal(ctx context.Context, d *shard.Dataset, split, dir string, side int) (
 			}
 		}
 	}()
-	for i := range files {
-		if files[i], err = os.Create(partName(dir, side, i)); err != nil {
-			return order, err
-		}
-		writers[i] = bufio.NewWriterSize(files[i], 4096)
-	}
 	all, place := sha256.New(), int64(0)
 	err = eachRow(d, split, func(row any) error {
 		if err := ctx.Err(); err != nil {
@@ -88,11 +83,20 @@ func deal(ctx context.Context, d *shard.Dataset, split, dir string, side int) (
 		all.Write(sum[:])
 		entry := binary.BigEndian.AppendUint64(sum[:hashBytes:hashBytes], uint64(place))
 		place++
-		_, err = writers[sum[0]].Write(entry)
+		part := sum[0]
+		if files[part] == nil {
+			if files[part], err = os.Create(partName(dir, side, int(part))); err != nil {
+				return err
+			}
+			writers[part] = bufio.NewWriterSize(files[part], 4096)
+		}
+		_, err = writers[part].Write(entry)
 		return err
 	})
 	for _, w := range writers {
-		err = errors.Join(err, w.Flush())
+		if w != nil {
+			err = errors.Join(err, w.Flush())
+		}
 	}
 	all.Sum(order[:0])
 	return order, err
@@ -125,9 +129,12 @@ func rowsOf[T shard.Row](d *shard.Dataset, split string, f func(row any) error) 
 	return nil
 }
 
-// readPart returns the entries of a part, sorted.
+// readPart returns the entries of a part, sorted: none where no row was dealt to it.
 func readPart(dir string, side, part int) (entries [][]byte, err error) {
 	f, err := os.Open(partName(dir, side, part))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
