@@ -50,6 +50,7 @@ func Read(data []byte) (Page, error) {
 	if depth(root) > maxDepth {
 		return Page{}, fmt.Errorf("read HTML: elements lie more than %d deep in each other", maxDepth)
 	}
+	remove(root, isPermalink)
 	p := head(root)
 	main := mainText(root)
 	if main == nil {
@@ -117,9 +118,26 @@ var frameMarks = []string{
 
 // strip removes frames.
 func strip(root *html.Node) {
+	remove(root, func(n *html.Node) bool {
+		return frames[n.Data] || isMarked(n) ||
+			n.Data == "header" && n.Parent != nil && n.Parent.Data == "body"
+	})
+}
+
+// permalinks are what links from a heading, a term or a caption to itself show.
+var permalinks = map[string]bool{"¶": true, "#": true, "§": true, "🔗": true, "\uf0c1": true}
+
+// isPermalink reports whether an element is a link to a place of its own page that shows nothing but
+// a sign for that.
+func isPermalink(n *html.Node) bool {
+	return n.Data == "a" && strings.HasPrefix(attribute(n, "href"), "#") && permalinks[text(n)]
+}
+
+// remove takes the elements out of a tree that a function chooses.
+func remove(root *html.Node, chosen func(*html.Node) bool) {
 	var gone []*html.Node
 	walk(root, func(n *html.Node) {
-		if frames[n.Data] || isMarked(n) || n.Data == "header" && n.Parent != nil && n.Parent.Data == "body" {
+		if chosen(n) {
 			gone = append(gone, n)
 		}
 	})
@@ -182,7 +200,8 @@ func attribute(n *html.Node, name string) string {
 	return v
 }
 
-// text is the character data under a node, white space as one space.
+// text is the character data under a node, white space as one space, which stands between blocks
+// too.
 func text(n *html.Node) string {
 	if n == nil {
 		return ""
@@ -191,7 +210,11 @@ func text(n *html.Node) string {
 	var add func(*html.Node)
 	add = func(n *html.Node) {
 		if n.Type == html.TextNode {
-			b.WriteString(n.Data + " ")
+			b.WriteString(n.Data)
+		}
+		if n.Type == html.ElementNode && !inline[n.Data] {
+			b.WriteByte(' ')
+			defer b.WriteByte(' ')
 		}
 		for c := n.FirstChild; c != nil; c = c.NextSibling {
 			add(c)

@@ -25,6 +25,23 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// Links from headings to themselves are no text, and what is marked within a word does not cut it.
+func TestHeadings(t *testing.T) {
+	for in, want := range map[string]string{
+		`<h2>Built-in Types<a class="headerlink" href="#types" title="Link">¶</a></h2>`:          "## Built-in Types\n",
+		`<h2><a href="#n" class="anchor">#</a> <code>os</code>.<em>path</em></h2>`:               "## os.path\n",
+		`<h3>Line<br>break <a href="#x">see #</a></h3>`:                                          "### Line break see #\n",
+		`<dl><dt>open(<i>file</i>)<a href="#open">¶</a></dt><dd>It opens.</dd></dl>`:             "**open(file)**\n\nIt opens.\n",
+		`<p>By <code><span>len</span>(<span>x</span>)</code> as in <a href="law#3">§</a> 3.</p>`: "By `len(x)` as in § 3.\n",
+		`<table><tr><td>a<td><p>b</p><p>c</p><tr><td>d<td>e</table>`:                             "| a | b c |\n| --- | --- |\n| d | e |\n",
+	} {
+		p, err := Read([]byte("<html><body><main>" + in + "</main></body></html>"))
+		if err != nil || p.Body != want {
+			t.Errorf("%s: got %q, %v, want %q", in, p.Body, err, want)
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("<html><body><table><tr><td><table><tr><td>a<ul><li>b<pre>c"))
 	f.Fuzz(func(t *testing.T, data []byte) {
