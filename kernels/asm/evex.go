@@ -39,6 +39,24 @@ func (o operation) registers(dst, x, y reg.VecPhysical) {
 	emit([]byte{0x62, p0, p1, p2, o.opcode, 0xc0 | byte(d&7)<<3 | byte(r&7)})
 }
 
+// prefetchWrite writes PREFETCHW: asks for a line in order to write to it. The index, if there is
+// one, is scaled by 1 or 2.
+func prefetchWrite(base, index reg.GPPhysical, scale, disp int) {
+	b, rex, modrm := number(base), byte(0x40), byte(1<<6|1<<3)
+	sib := []byte(nil)
+	if modrm |= byte(b & 7); scale > 0 || b&7 == 4 {
+		x := 4 // none
+		if scale > 0 {
+			x = number(index)
+		}
+		modrm = modrm&^7 | 4
+		sib = []byte{byte(scale>>1)<<6 | byte(x&7)<<3 | byte(b&7)}
+		rex |= bit(x&8 != 0) << 1
+	}
+	rex |= bit(b&8 != 0)
+	emit(append(append([]byte{rex, 0x0f, 0x0d, modrm}, sib...), byte(disp)))
+}
+
 // emit writes bytes, four, two or one at a time.
 func emit(code []byte) {
 	for len(code) > 0 {

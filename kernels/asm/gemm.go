@@ -74,6 +74,7 @@ func tile(prefix string, v vector, most, n int, step func(a, b, sum reg.VecPhysi
 		LEAQ(Mem{Base: bases[i-1], Index: rowStride, Scale: 2}, bases[i])
 		ADDQ(rowStride, bases[i])
 	}
+	t.fetch(c, ldc)
 	for _, r := range v.regs[t.first:] {
 		zero(v, r)
 	}
@@ -114,6 +115,22 @@ type tileWriter struct {
 	most, n int
 	first   int // register of sums
 	rows    reg.GPPhysical
+}
+
+// fetch asks for the lines of C, which is often not in a cache, while sums are computed.
+func (t *tileWriter) fetch(c, ldc reg.GPPhysical) {
+	Load(Param("c"), c)
+	Load(Param("ldc"), ldc)
+	SHLQ(Imm(2), ldc)
+	for r := range t.most {
+		for line := 0; line < t.n*t.v.bytes; line += 64 {
+			prefetchWrite(c, ldc, r%3, line)
+		}
+		if r%3 == 2 {
+			LEAQ(Mem{Base: c, Index: ldc, Scale: 2}, c)
+			ADDQ(ldc, c)
+		}
+	}
 }
 
 // sum is the register of a row's sums.
