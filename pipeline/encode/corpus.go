@@ -83,9 +83,9 @@ const (
 
 // unit is a row group of a file of an input.
 type unit struct {
-	input, file, group int
-	first              int64 // number of its first document
-	rows               int64
+	input, file, number int
+	first               int64 // number of its first document
+	shard.Group
 }
 
 // Tokenize tokenizes the inputs' documents. scratch is a folder for its files, which belong to the
@@ -106,6 +106,7 @@ func Tokenize(ctx context.Context, inputs []Input, o Tokens, scratch string) (*C
 			}
 		}
 	}
+	room := newRoom(int64(o.Workers) * workerBytes)
 	var mu sync.Mutex
 	var writers []*tokenWriter
 	var failed error
@@ -117,7 +118,7 @@ func Tokenize(ctx context.Context, inputs []Input, o Tokens, scratch string) (*C
 			return func(context.Context, unit) error { return err }
 		}
 		writers, c.tokens = append(writers, w), append(c.tokens, w.file)
-		t := &worker{o: o, c: c, w: w, encoder: o.Tokenizer.NewEncoder()}
+		t := &worker{o: o, c: c, w: w, encoder: o.Tokenizer.NewEncoder(), room: room}
 		return t.unit
 	})
 	for _, w := range writers {
@@ -137,7 +138,7 @@ func (c *Corpus) units(ctx context.Context) (units []unit, err error) {
 			if !slices.Contains(in.splits(), f.Split) {
 				continue
 			}
-			rows, err := in.Documents.Groups(ctx, number)
+			groups, err := in.Documents.Groups(ctx, number)
 			if err != nil {
 				return nil, err
 			}
@@ -146,9 +147,9 @@ func (c *Corpus) units(ctx context.Context) (units []unit, err error) {
 				c.ranges = append(c.ranges, Range{Input: i, Split: f.Split, From: doc, To: doc})
 				n++
 			}
-			for group, r := range rows {
-				units = append(units, unit{i, number, group, doc, r})
-				doc += r
+			for group, g := range groups {
+				units = append(units, unit{i, number, group, doc, g})
+				doc += g.Rows
 			}
 			c.ranges[n-1].To = doc
 		}
@@ -334,12 +335,14 @@ type worker struct {
 	c       *Corpus
 	w       *tokenWriter
 	encoder *tokenizer.Encoder
+	room    *room
 }
 
 func (w *worker) unit(ctx context.Context, u unit) error {
-	index := make([]byte, 0, u.rows*indexBytes)
+	defer w.room.give(w.room.take(u.Bytes))
+	index := make([]byte, 0, u.Rows*indexBytes)
 	in := w.c.inputs[u.input]
-	for d, err := range shard.GroupRows[schemas.Document](ctx, in.Documents, u.file, u.group) {
+	for d, err := range shard.GroupRows[schemas.Document](ctx, in.Documents, u.file, u.number) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -357,9 +360,9 @@ func (w *worker) unit(ctx context.Context, u unit) error {
 			w.o.Progress(1)
 		}
 	}
-	if int64(len(index)) != u.rows*indexBytes {
-		return fmt.Errorf("row group %d of file %d of %s has %d rows of %d; rebuild the dataset", u.group,
-			u.file, in.Documents.Dir(), len(index)/indexBytes, u.rows)
+	if int64(len(index)) != u.Rows*indexBytes {
+		return fmt.Errorf("row group %d of file %d of %s has %d rows of %d; rebuild the dataset", u.number,
+			u.file, in.Documents.Dir(), len(index)/indexBytes, u.Rows)
 	}
 	_, err := w.c.index.WriteAt(index, u.first*indexBytes)
 	return err

@@ -9,18 +9,20 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Groups returns the number of rows of each row group of one of the manifest's files: the units that
-// GroupRows reads.
-func (d *Dataset) Groups(ctx context.Context, number int) (rows []int64, err error) {
+// Group is a row group: its rows, and their bytes before compression.
+type Group struct{ Rows, Bytes int64 }
+
+// Groups lists the row groups of one of the manifest's files: the units that GroupRows reads.
+func (d *Dataset) Groups(ctx context.Context, number int) (groups []Group, err error) {
 	f := d.manifest.Files[number]
 	p, err := d.open(ctx, f)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %s: %w", d.dir, f.Path, err)
 	}
 	for _, g := range p.Metadata().RowGroups {
-		rows = append(rows, g.NumRows)
+		groups = append(groups, Group{Rows: g.NumRows, Bytes: g.TotalByteSize})
 	}
-	return rows, p.Close()
+	return groups, p.Close()
 }
 
 // GroupRows streams the rows of a row group of one of the manifest's files. It ends after the first
