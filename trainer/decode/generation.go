@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"sync/atomic"
 
 	"longlora/trainer/generate"
 )
@@ -35,6 +36,7 @@ type Generation struct {
 	// leader, if not nil, reads the same prompt, so that this one waits until it has.
 	leader *Generation
 	begun  bool // the prompt has been read, or will not be
+	ended  atomic.Bool
 
 	mu     sync.Mutex
 	events []Event
@@ -62,6 +64,17 @@ func (g *Generation) Events() iter.Seq[Event] {
 			}
 		}
 	}
+}
+
+// Stop ends the generation soon: who asked for it has enough.
+func (g *Generation) Stop() { g.ended.Store(true) }
+
+// over returns how a generation ends that is no longer wanted; false if it is.
+func (g *Generation) over() (Event, bool) {
+	if err := g.ctx.Err(); err != nil {
+		return Event{Err: err}, true
+	}
+	return Event{Stopped: true}, g.ended.Load()
 }
 
 func (g *Generation) tell(e Event) {

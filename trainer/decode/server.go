@@ -178,11 +178,11 @@ func (s *Server) run() {
 		s.end(q, Event{Err: ErrClosed})
 	}
 	for _, q := range left {
-		s.refuse(q, ErrClosed)
+		s.close(q, Event{Err: ErrClosed})
 	}
 }
 
-// admit begins waiting generations as far as there is room and ends those whose context has ended;
+// admit begins waiting generations as far as there is room and ends those that nobody wants any more;
 // with nothing to do it waits. It reports whether the server goes on.
 func (s *Server) admit() bool {
 	s.mu.Lock()
@@ -202,7 +202,7 @@ func (s *Server) admit() bool {
 		}
 		if ok, err := s.begin(q); err != nil {
 			s.take(q)
-			s.refuse(q, err)
+			s.close(q, Event{Err: err})
 		} else if !ok {
 			break
 		}
@@ -210,20 +210,20 @@ func (s *Server) admit() bool {
 	return true
 }
 
-// dropGone ends all generations whose context has ended.
+// dropGone ends all generations that nobody wants any more.
 func (s *Server) dropGone() {
 	for _, q := range slices.Clone(s.active) {
-		if err := q.ctx.Err(); err != nil {
-			s.end(q, Event{Err: err})
+		if e, over := q.over(); over {
+			s.end(q, e)
 		}
 	}
 	s.mu.Lock()
 	waiting := slices.Concat(s.suspended, s.queue)
 	s.mu.Unlock()
 	for _, q := range waiting {
-		if err := q.ctx.Err(); err != nil {
+		if e, over := q.over(); over {
 			s.take(q)
-			s.refuse(q, err)
+			s.close(q, e)
 		}
 	}
 }
@@ -298,9 +298,7 @@ func (s *Server) end(q *sequence, e Event) {
 	s.close(q, e)
 }
 
-// refuse ends a generation that has no place.
-func (s *Server) refuse(q *sequence, err error) { s.close(q, Event{Err: err}) }
-
+// close tells the end of a generation that has no place.
 func (s *Server) close(q *sequence, e Event) {
 	s.count(func(c *Stats) {
 		switch {

@@ -2,16 +2,17 @@ package serve
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
+	"unicode/utf8"
 
 	"longlora/trainer/decode"
+	"longlora/trainer/generate"
 )
 
-// usage counts a request's tokens.
+// usage counts a request's tokens: the prompt's once, those of all its answers.
 type usage struct {
 	Prompt     int            `json:"prompt_tokens"`
 	Completion int            `json:"completion_tokens"`
@@ -23,175 +24,195 @@ type promptsDetails struct {
 	Cached int `json:"cached_tokens"`
 }
 
-// answer is a generation on its way to a client. sink gets its parts.
-type answer struct {
-	s     *Server
-	stops []int32
-	text  *text
-	usage usage
+// job is what a request asks for.
+type job struct {
+	decode.Request
+	n     int // answers
+	stops []string
 }
 
-// sink takes an answer's parts.
+// piece is text of an answer, and the tokens that begin in it.
+type piece struct {
+	text   string
+	tokens []token
+}
+
+// token is a chosen token with its probability and the most probable ones in its place.
+type token struct {
+	text    string
+	from    int // characters of the answer before it
+	logprob float64
+	top     []generate.Ranked
+}
+
+// sink takes the parts of answers, which are numbered. Its methods are not called concurrently.
 type sink interface {
 	// progress is told how much of the prompt has been read.
 	progress(read, of int) error
-	// add takes text.
-	add(text string) error
-	// end takes the reason why it is over: "stop" or "length".
-	end(reason string, u usage) error
+	add(answer int, p piece) error
+	// end takes the reason why an answer is over: "stop" or "length".
+	end(answer int, reason string) error
+	// done is called after the last answer's end.
+	done(u usage) error
 }
 
-// run generates and hands over; the request's context ends it.
-func (s *Server) run(ctx context.Context, job decode.Request, stops []string, to sink) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	all, err := s.o.Decoder.Submit(ctx, job, 1)
+// run generates and hands over; the request's context ends it, and so does the first error.
+func (s *Server) run(ctx context.Context, j job, to sink) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	all, err := s.o.Decoder.Submit(ctx, j.Request, j.n)
 	if err != nil {
 		return err
 	}
 	s.counts.begun()
-	a := &answer{s: s, stops: job.Stop, text: newText(s.o.Tokenizer, stops)}
-	a.usage.Prompt = len(job.Prompt)
 	begin := time.Now()
-	reason, err := a.receive(all[0], to)
-	s.counts.took(time.Since(begin))
-	if err != nil {
+	defer func() { s.counts.took(time.Since(begin)) }()
+	var mu sync.Mutex // of to
+	answers := make([]answer, len(all))
+	var wait sync.WaitGroup
+	for i, g := range all {
+		a := &answers[i]
+		*a = answer{s: s, j: &j, index: i, mu: &mu, to: to, text: newText(s.o.Tokenizer, j.stops)}
+		run := func() {
+			if err := a.receive(g); err != nil {
+				cancel(err)
+			}
+		}
+		if i == len(all)-1 {
+			run()
+		} else {
+			wait.Go(run)
+		}
+	}
+	wait.Wait()
+	if err := context.Cause(ctx); err != nil {
 		return err
 	}
-	a.usage.Total = a.usage.Prompt + a.usage.Completion
-	return to.end(reason, a.usage)
+	u := usage{Prompt: len(j.Prompt)}
+	for i := range answers {
+		u.Completion += answers[i].tokens
+	}
+	u.Total, u.Details.Cached = u.Prompt+u.Completion, answers[0].cached
+	return to.done(u)
+}
+
+// answer is one of a request's on its way to a client.
+type answer struct {
+	s     *Server
+	j     *job
+	index int
+	mu    *sync.Mutex
+	to    sink
+	text  *text
+
+	tokens, cached int
+	waiting        []token // whose text is held back
+	chars          int     // of the text so far, held back or not
+	sent           int
 }
 
 // receive hands over events until the end or a stop text.
-func (a *answer) receive(g *decode.Generation, to sink) (reason string, err error) {
+func (a *answer) receive(g *decode.Generation) error {
 	for e := range g.Events() {
 		switch {
 		case e.End && e.Err != nil:
-			return "", e.Err
+			return e.Err
 		case e.End:
 			rest, err := a.text.flush()
-			if err == nil && rest != "" {
-				err = to.add(rest)
+			if err != nil {
+				return err
 			}
-			if e.Stopped {
-				return "stop", err
-			}
-			return "length", err
+			return a.end(rest, e.Stopped)
 		case e.Token:
-			stopped, err := a.token(e.ID, to)
-			if stopped || err != nil {
-				return "stop", err
+			out, stopped, err := a.token(e)
+			if err == nil && stopped {
+				g.Stop()
+				return a.end(out, true)
+			}
+			if err == nil && out != "" {
+				err = a.add(out)
+			}
+			if err != nil {
+				return err
 			}
 		default:
-			a.usage.Details.Cached = max(a.usage.Details.Cached, e.Cached)
-			if err := to.progress(e.Read, a.usage.Prompt); err != nil {
-				return "", err
+			if err := a.progress(e); err != nil {
+				return err
 			}
 		}
 	}
-	return "", decode.ErrClosed
+	return decode.ErrClosed
 }
 
-func (a *answer) token(id int32, to sink) (stopped bool, err error) {
-	a.usage.Completion++
-	if slices.Contains(a.stops, id) {
-		return false, nil // the event of the end follows
+func (a *answer) progress(e decode.Event) error {
+	a.cached = max(a.cached, e.Cached)
+	if a.index > 0 { // it is the same prompt
+		return nil
 	}
-	out, stopped, err := a.text.push(id)
-	if err == nil && out != "" {
-		err = to.add(out)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.to.progress(e.Read, len(a.j.Prompt))
+}
+
+// token adds a token and returns the text that is certain now.
+func (a *answer) token(e decode.Event) (out string, stopped bool, err error) {
+	a.tokens++
+	if slices.Contains(a.j.Stop, e.ID) {
+		return "", false, nil // the event of the end follows
 	}
-	return stopped, err
-}
-
-// whole is a sink that answers at once.
-type whole struct {
-	text   string
-	reason string
-	usage  usage
-}
-
-func (w *whole) progress(int, int) error { return nil }
-
-func (w *whole) add(text string) error {
-	w.text += text
-	return nil
-}
-
-func (w *whole) end(reason string, u usage) error {
-	w.reason, w.usage = reason, u
-	return nil
-}
-
-// events is a sink that streams: lines of JSON as server-sent events. How much of the prompt has
-// been read goes along as comments, which clients skip and which keep connections open.
-type events struct {
-	s       *Server
-	w       http.ResponseWriter
-	control *http.ResponseController
-	// chunk returns the object of a part; the first part has a role, the last a reason.
-	chunk func(text string, first bool, reason *string) map[string]any
-	usage bool
-	begun bool
-	sent  bool
-}
-
-func (e *events) write(line string) error {
-	if !e.begun {
-		e.begun = true
-		e.w.Header().Set("Content-Type", "text/event-stream")
-		e.w.WriteHeader(http.StatusOK)
+	before := a.chars
+	out, stopped, err = a.text.push(e.ID)
+	a.chars = a.sent + utf8.RuneCountInString(out) + utf8.RuneCountInString(a.text.held)
+	if a.j.Logprobs {
+		a.waiting = append(a.waiting, token{a.s.word(e.ID), before, e.Logprob, e.Top})
 	}
-	if err := e.control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil &&
-		err != http.ErrNotSupported {
-		return err
+	return out, stopped, err
+}
+
+func (a *answer) add(text string) error {
+	p := a.piece(text)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.to.add(a.index, p)
+}
+
+// piece takes the tokens along that begin within a text.
+func (a *answer) piece(text string) piece {
+	a.sent += utf8.RuneCountInString(text)
+	n := 0
+	for n < len(a.waiting) && a.waiting[n].from < a.sent {
+		n++
 	}
-	if _, err := fmt.Fprint(e.w, line, "\n\n"); err != nil {
-		return err
+	p := piece{text, a.waiting[:n:n]}
+	a.waiting = a.waiting[n:]
+	return p
+}
+
+// end hands over the last text. Tokens that stopped the answer, or came to no text, go along unless
+// they lie behind a stop text.
+func (a *answer) end(text string, stopped bool) error {
+	p := a.piece(text)
+	if !stopped {
+		p.tokens = append(p.tokens, a.waiting...)
 	}
-	return e.control.Flush()
-}
-
-func (e *events) progress(read, of int) error {
-	return e.write(fmt.Sprintf(": read %d of %d", read, of))
-}
-
-func (e *events) data(v any) error { return e.write("data: " + string(encode(v))) }
-
-func (e *events) add(text string) error {
-	first := !e.sent
-	e.sent = true
-	return e.data(e.chunk(text, first, nil))
-}
-
-func (e *events) end(reason string, u usage) error {
-	if !e.sent { // an empty answer has a role too
-		if err := e.add(""); err != nil {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if p.text != "" || len(p.tokens) > 0 {
+		if err := a.to.add(a.index, p); err != nil {
 			return err
 		}
 	}
-	if err := e.data(e.chunk("", false, &reason)); err != nil {
-		return err
+	if stopped {
+		return a.to.end(a.index, "stop")
 	}
-	if e.usage {
-		last := e.chunk("", false, nil)
-		last["choices"], last["usage"] = []any{}, u
-		if err := e.data(last); err != nil {
-			return err
-		}
-	}
-	return e.write("data: [DONE]")
+	return a.to.end(a.index, "length")
 }
 
-// newID returns a name that no other reply has.
-func newID(prefix string) string { return prefix + "-" + rand.Text() }
-
-// stream sends an answer as events; an error before the first is an ordinary reply.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, job decode.Request, c *common,
-	chunk func(string, bool, *string) map[string]any) {
-	e := &events{s: s, w: w, control: http.NewResponseController(w), chunk: chunk,
+// stream sends answers as events; an error before the first is an ordinary reply.
+func (s *Server) stream(w http.ResponseWriter, r *http.Request, j job, c *common, f form) {
+	e := &events{w: w, control: http.NewResponseController(w), form: f, sent: make([]bool, j.n),
 		usage: c.StreamOptions != nil && c.StreamOptions.IncludeUsage}
-	err := s.run(r.Context(), job, c.Stop, e)
+	err := s.run(r.Context(), j, e)
 	switch {
 	case err == nil:
 		s.counts.answered(http.StatusOK)
@@ -206,14 +227,13 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, job decode.Reque
 }
 
 // once answers as a whole.
-func (s *Server) once(w http.ResponseWriter, r *http.Request, job decode.Request, c *common,
-	object func(*whole) map[string]any) {
-	out := &whole{}
-	err := s.run(r.Context(), job, c.Stop, out)
+func (s *Server) once(w http.ResponseWriter, r *http.Request, j job, f form) {
+	out := &whole{answers: make([]wholeAnswer, j.n)}
+	err := s.run(r.Context(), j, out)
 	switch {
 	case err == nil:
 		s.counts.answered(http.StatusOK)
-		reply(w, object(out))
+		reply(w, out.object(f))
 	case r.Context().Err() != nil:
 		s.counts.answered(499)
 	default:

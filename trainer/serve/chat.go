@@ -16,6 +16,7 @@ type chatRequest struct {
 	ResponseFormat      *struct {
 		Type string `json:"type"`
 	} `json:"response_format"`
+	TopLogprobs *int `json:"top_logprobs"`
 	// TemplateVariables are further variables of the chat template, as other servers take them.
 	TemplateVariables json.RawMessage `json:"chat_template_kwargs"`
 }
@@ -42,39 +43,87 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, err)
 		return
 	}
-	job, err := q.job(s, prompt)
+	j, err := q.job(s, prompt)
+	if err == nil {
+		err = q.logprobs(&j)
+	}
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	job.Stop = s.o.Talk.Stops()
-	head := s.head("chatcmpl", "chat.completion")
+	j.Stop = s.o.Talk.Stops()
+	f := &chatForm{s.header("chatcmpl", "chat.completion"), j.Logprobs}
 	if q.Stream {
-		s.stream(w, r, job, &q.common, func(text string, first bool, reason *string) map[string]any {
-			delta := map[string]any{}
-			if first {
-				delta["role"] = "assistant"
-			}
-			if reason == nil {
-				delta["content"] = text
-			}
-			return head(".chunk", map[string]any{"index": 0, "delta": delta, "finish_reason": reason})
-		})
+		s.stream(w, r, j, &q.common, f)
 		return
 	}
-	s.once(w, r, job, &q.common, func(a *whole) map[string]any {
-		out := head("", map[string]any{"index": 0, "finish_reason": a.reason,
-			"message": map[string]any{"role": "assistant", "content": a.text}})
-		out["usage"] = a.usage
-		return out
-	})
+	s.once(w, r, j, f)
 }
 
-// head returns what makes the objects of one reply, whose parts have one id.
-func (s *Server) head(prefix, object string) func(suffix string, choice any) map[string]any {
-	id, created := newID(prefix), s.o.Now().Unix()
-	return func(suffix string, choice any) map[string]any {
-		return map[string]any{"id": id, "object": object + suffix, "created": created,
-			"model": s.o.Name, "choices": []any{choice}}
+// logprobs reads what probabilities are wanted.
+func (q *chatRequest) logprobs(j *job) error {
+	if err := q.readLogprobs(&j.Logprobs); err != nil {
+		return bad("logprobs: want true or false")
 	}
+	if q.TopLogprobs == nil {
+		return nil
+	}
+	j.Top = *q.TopLogprobs
+	if j.Top < 0 || j.Top > maxTop || !j.Logprobs {
+		return bad("top_logprobs is %d, want 0 to %d, with logprobs", j.Top, maxTop)
+	}
+	return nil
+}
+
+// header is what all objects of one reply have.
+type header struct {
+	s        *Server
+	id, name string
+	created  int64
+}
+
+func (s *Server) header(prefix, name string) header {
+	return header{s, newID(prefix), name, s.o.Now().Unix()}
+}
+
+func (h header) with(suffix string, choices []any) map[string]any {
+	return map[string]any{"id": h.id, "object": h.name + suffix, "created": h.created,
+		"model": h.s.o.Name, "choices": choices}
+}
+
+// chatForm is that of chat completions.
+type chatForm struct {
+	header
+	logprobs bool
+}
+
+func (f *chatForm) object(stream bool, choices []any) map[string]any {
+	if stream {
+		return f.with(".chunk", choices)
+	}
+	return f.with("", choices)
+}
+
+func (f *chatForm) probabilities(p piece) any {
+	if !f.logprobs {
+		return nil
+	}
+	return f.s.chatLogprobs(p.tokens)
+}
+
+func (f *chatForm) choice(answer int, p piece, reason string) map[string]any {
+	return map[string]any{"index": answer, "finish_reason": reason, "logprobs": f.probabilities(p),
+		"message": map[string]any{"role": "assistant", "content": p.text, "refusal": nil}}
+}
+
+func (f *chatForm) delta(answer int, p piece, first bool, reason *string) map[string]any {
+	delta := map[string]any{}
+	if first {
+		delta["role"] = "assistant"
+	}
+	out := map[string]any{"index": answer, "delta": delta, "finish_reason": reason, "logprobs": nil}
+	if reason == nil {
+		delta["content"], out["logprobs"] = p.text, f.probabilities(p)
+	}
+	return out
 }

@@ -53,36 +53,63 @@ func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 	if q.MaxTokens == nil {
 		q.MaxTokens = new(min(16, max(s.o.Context-len(prompt), 1))) // the API's default
 	}
-	job, err := q.job(s, prompt)
+	j, err := q.job(s, prompt)
+	if err == nil {
+		err = q.logprobs(&j)
+	}
 	if err != nil {
 		s.fail(w, err)
 		return
 	}
-	job.Stop = s.o.Talk.Stops()
-	head := s.head("cmpl", "text_completion")
+	j.Stop = s.o.Talk.Stops()
+	f := &textForm{s.header("cmpl", "text_completion"), j.Logprobs}
 	if q.Stream {
-		s.stream(w, r, job, &q.common, func(text string, _ bool, reason *string) map[string]any {
-			return head("", map[string]any{"index": 0, "text": text, "finish_reason": reason,
-				"logprobs": nil})
-		})
+		s.stream(w, r, j, &q.common, f)
 		return
 	}
-	s.once(w, r, job, &q.common, func(a *whole) map[string]any {
-		out := head("", map[string]any{"index": 0, "text": a.text, "finish_reason": a.reason,
-			"logprobs": nil})
-		out["usage"] = a.usage
-		return out
-	})
+	s.once(w, r, j, f)
 }
 
-// described is the model in lists.
-func (s *Server) described() map[string]any {
+// logprobs reads what probabilities are wanted: a number here.
+func (q *completionRequest) logprobs(j *job) error {
+	var n *int
+	if err := q.readLogprobs(&n); err != nil || n != nil && (*n < 0 || *n > maxTop) {
+		return bad("logprobs: want a number from 0 to %d", maxTop)
+	}
+	if n != nil {
+		j.Logprobs, j.Top = true, *n
+	}
+	return nil
+}
+
+// textForm is that of completions.
+type textForm struct {
+	header
+	logprobs bool
+}
+
+func (f *textForm) object(_ bool, choices []any) map[string]any { return f.with("", choices) }
+
+func (f *textForm) choice(answer int, p piece, reason string) map[string]any {
+	return f.delta(answer, p, false, &reason)
+}
+
+func (f *textForm) delta(answer int, p piece, _ bool, reason *string) map[string]any {
+	out := map[string]any{"index": answer, "text": p.text, "finish_reason": reason, "logprobs": nil}
+	if f.logprobs {
+		out["logprobs"] = f.s.textLogprobs(p.tokens)
+	}
+	return out
+}
+
+// entry is the model in lists.
+func (s *Server) entry() map[string]any {
 	return map[string]any{"id": s.o.Name, "object": "model", "created": s.created,
 		"owned_by": "local", "max_model_len": s.o.Context}
 }
 
 func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
-	reply(w, map[string]any{"object": "list", "data": []any{s.described()}})
+	reply(w, map[string]any{"object": "list", "data": []any{s.entry()}})
 }
 
 func (s *Server) model(w http.ResponseWriter, r *http.Request) {
@@ -91,5 +118,5 @@ func (s *Server) model(w http.ResponseWriter, r *http.Request) {
 			", only " + s.o.Name})
 		return
 	}
-	reply(w, s.described())
+	reply(w, s.entry())
 }

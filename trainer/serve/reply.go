@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,3 +103,6 @@ func decodeBody(r *http.Request, v any) error {
 	}
 	return err
 }
+
+// newID returns a name that no other reply has.
+func newID(prefix string) string { return prefix + "-" + rand.Text() }

@@ -58,6 +58,7 @@ type Server struct {
 	o       Options
 	created int64
 	counts  counts
+	before  []int32 // a token that reads "a"; nil: there is none
 }
 
 // New returns a Server.
@@ -68,7 +69,9 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Server{o: o, created: o.Now().Unix()}
+	s := &Server{o: o, created: o.Now().Unix()}
+	s.before = s.findBefore()
+	return s
 }
 
 // CheckAddress refuses addresses that other machines reach without a token.
