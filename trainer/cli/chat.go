@@ -8,16 +8,18 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"longlora/internal/command"
 	"longlora/internal/prompt"
 	"longlora/internal/tokenizer"
 	"longlora/trainer/chat"
 	"longlora/trainer/decode"
+	"longlora/trainer/generate"
 )
 
 // chatFlags are those of chat.
@@ -34,6 +36,7 @@ func chatCommand() *cobra.Command {
 		Use:   "chat",
 		Short: "Talk with a model in the terminal, about a long text if there is one",
 		Long: "Talk with a model: a question a line, until the end of input or /exit; /new begins anew.\n" +
+			"Ctrl-C ends an answer on its way, or else the talk.\n" +
 			"With --file the first question is asked about that text, which is read once.",
 		Args: cobra.NoArgs,
 	}
@@ -90,7 +93,12 @@ func (f *chatFlags) run(c *cobra.Command) (err error) {
 	}
 	defer func() { err = errors.Join(err, v.decoder.Close()) }()
 	v.begin()
-	return v.loop(c)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	defer signal.Stop(signals)
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(c.Context()), syscall.SIGTERM)
+	defer stop()
+	return v.loop(ctx, c, signals)
 }
 
 // begin forgets the conversation.
@@ -104,39 +112,99 @@ func (v *conversation) begin() {
 // maxLine is the longest question in bytes.
 const maxLine = 1 << 24
 
-func (v *conversation) loop(c *cobra.Command) error {
-	lines := bufio.NewScanner(c.InOrStdin())
-	lines.Buffer(nil, maxLine)
+// loop answers questions. Ctrl-C ends the answer on its way, or the talk if there is none.
+func (v *conversation) loop(ctx context.Context, c *cobra.Command, signals <-chan os.Signal) error {
+	in := newQuestions(c.InOrStdin())
 	for {
 		fmt.Fprint(c.ErrOrStderr(), "> ")
-		if !lines.Scan() {
+		line, err := in.next(ctx, signals)
+		if err != nil || line == nil {
 			fmt.Fprintln(c.ErrOrStderr())
-			return lines.Err()
+			return err
 		}
-		switch line := strings.TrimSpace(lines.Text()); line {
+		switch line := strings.TrimSpace(*line); line {
 		case "":
 		case "/exit":
 			return nil
 		case "/new":
 			v.begin()
 		default:
-			if err := v.turn(c, line); err != nil {
+			turn, interrupted := until(ctx, signals)
+			err := v.turn(turn, c, line)
+			if !interrupted() && err != nil {
 				return err
 			}
 		}
 	}
 }
 
+// questions are lines that are read while something else may be waited for.
+type questions struct {
+	lines chan string
+	err   error // once lines is closed
+}
+
+func newQuestions(r io.Reader) *questions {
+	q := &questions{lines: make(chan string)}
+	go func() {
+		defer close(q.lines)
+		s := bufio.NewScanner(r)
+		s.Buffer(nil, maxLine)
+		for s.Scan() {
+			q.lines <- s.Text()
+		}
+		q.err = s.Err()
+	}()
+	return q
+}
+
+// next returns the next line; nil at the end of input, and after a signal.
+func (q *questions) next(ctx context.Context, signals <-chan os.Signal) (*string, error) {
+	select {
+	case line, ok := <-q.lines:
+		if ok {
+			return &line, nil
+		}
+		return nil, q.err
+	case <-signals:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// until returns a context that ends at a signal, and a function that releases it and says whether
+// there was one.
+func until(ctx context.Context, signals <-chan os.Signal) (context.Context, func() bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	released := make(chan struct{})
+	ended := make(chan bool, 1)
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+			ended <- true
+		case <-released:
+			ended <- false
+		}
+	}()
+	return ctx, func() bool {
+		close(released)
+		defer cancel()
+		return <-ended
+	}
+}
+
 // turn asks a question and writes the answer as it comes. A conversation that has grown too long is
-// said to be so, and the question is not kept.
-func (v *conversation) turn(c *cobra.Command, question string) error {
+// said to be so, and the question is not kept. Of an answer that was interrupted what there is is kept.
+func (v *conversation) turn(ctx context.Context, c *cobra.Command, question string) error {
 	if v.document != "" && !slices.ContainsFunc(v.messages, func(m message) bool {
 		return m.Role == "user"
 	}) {
 		question = prompt.Question(question, v.document, false)
 	}
 	asked := append(slices.Clone(v.messages), message{"user", question})
-	answer, err := v.answer(c.Context(), asked, c.OutOrStdout(), c.ErrOrStderr())
+	answer, err := v.answer(ctx, asked, c.OutOrStdout(), c.ErrOrStderr())
 	var long *decode.TooLongError
 	if errors.As(err, &long) {
 		fmt.Fprintf(c.ErrOrStderr(), "%v; /new begins anew\n", err)
@@ -168,37 +236,33 @@ func (v *conversation) answer(ctx context.Context, messages []message, out, prog
 
 // write writes an answer's text as it comes and returns it.
 func (v *conversation) write(g *decode.Generation, prompt int, stop []int32, out,
-	progress io.Writer) (string, error) {
-	bar := command.NewProgress(progress, "read", int64(prompt), "tokens")
-	read, text := 0, ""
-	stream := v.tok.NewStream(true)
-	say := func(part string, err error) error {
-		text += part
-		if err == nil {
-			_, err = io.WriteString(out, part)
-		}
-		return err
+	progress io.Writer) (answer string, err error) {
+	read := newReading(progress, prompt)
+	defer read.done()
+	text := generate.NewText(v.tok, v.f.stopTexts)
+	say := func(part string, failed error) {
+		answer += part
+		_, wrong := io.WriteString(out, part)
+		err = errors.Join(err, failed, wrong)
 	}
-	var err error
+	ended := false
 	for e := range g.Events() {
-		if e.Token && bar != nil {
-			bar.Done()
-			bar = nil
-		}
 		switch {
 		case e.End:
 			err = errors.Join(err, e.Err)
-		case e.Token && !slices.Contains(stop, e.ID):
-			err = errors.Join(err, say(stream.Push(e.ID)))
 		case !e.Token:
-			bar.Add(int64(e.Read - read))
-			read = e.Read
+			read.to(e.Read)
+		case !ended && !slices.Contains(stop, e.ID):
+			part, stopped, failed := text.Push(e.ID)
+			say(part, failed)
+			if ended = stopped; stopped {
+				g.Stop()
+			}
 		}
 	}
-	if bar != nil {
-		bar.Done()
+	if !ended {
+		say(text.Flush())
 	}
-	err = errors.Join(err, say(stream.Flush()))
 	_, last := io.WriteString(out, "\n")
-	return text, errors.Join(err, last)
+	return answer, errors.Join(err, last)
 }

@@ -63,7 +63,7 @@ func (f *passKeyFlags) run(c *cobra.Command) error {
 	}
 	p := &eval.PassKey{Tokenizer: tok, Trials: f.trials, Seed: f.seed}
 	p.Generate = func(ctx context.Context, prompt []int32, n int) ([]int32, error) {
-		return generate.Run(ctx, m.Model, prompt, generate.Options{MaxNew: n}, nil)
+		return generate.Run(ctx, m.Model, prompt, generate.Options{MaxNew: n}, generate.Watch{})
 	}
 	measure := p.Measure
 	if f.protocol == "upstream" {

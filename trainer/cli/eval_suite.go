@@ -150,7 +150,7 @@ func (f *suiteFlags) passKey(c *cobra.Command, m *open.Model, s *suite.Suite) er
 	}
 	p := &eval.PassKey{Tokenizer: tok, Trials: f.trials}
 	p.Generate = func(ctx context.Context, prompt []int32, n int) ([]int32, error) {
-		return generate.Run(ctx, m.Model, prompt, generate.Options{MaxNew: n}, nil)
+		return generate.Run(ctx, m.Model, prompt, generate.Options{MaxNew: n}, generate.Watch{})
 	}
 	for _, part := range []int{4, 2, 1} {
 		// The published prompts are only roughly as long as asked, by the tokenizer more or less.

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 
@@ -10,32 +9,10 @@ import (
 
 	"longlora/internal/command"
 	"longlora/internal/tokenizer"
-	"longlora/trainer/generate"
+	"longlora/trainer/model"
 	"longlora/trainer/open"
 	"longlora/trainer/rope"
 )
-
-// samplingFlags choose how tokens are chosen.
-type samplingFlags struct{ generate.Options }
-
-func (f *samplingFlags) add(c *cobra.Command, maxNew int) {
-	flags := c.Flags()
-	flags.IntVar(&f.MaxNew, "max-new", maxNew, "greatest number of new tokens")
-	flags.Float64Var(&f.Temperature, "temperature", 0, "divides the logits; 0: greedy")
-	flags.IntVar(&f.TopK, "top-k", 0, "choose among the K most probable tokens; 0: all")
-	flags.Float64Var(&f.TopP, "top-p", 0, "choose among the most probable that sum to P; 0: all")
-	flags.Uint64Var(&f.Seed, "seed", 1, "seed of the choices")
-}
-
-func (f *samplingFlags) check() error {
-	if f.MaxNew < 1 {
-		return command.Usagef("--max-new is %d, want at least 1", f.MaxNew)
-	}
-	if err := f.Validate(); err != nil {
-		return command.Usagef("%w", err)
-	}
-	return nil
-}
 
 // generateFlags are those of generate.
 type generateFlags struct {
@@ -131,44 +108,27 @@ func stops(m *open.Model, tok *tokenizer.Tokenizer) []int32 {
 
 func (f *generateFlags) generate(c *cobra.Command, m *open.Model, tok *tokenizer.Tokenizer,
 	prompt []int32) error {
+	var read func(int)
+	if len(prompt) > model.DefaultChunk {
+		r := newReading(c.ErrOrStderr(), len(prompt))
+		defer r.done()
+		read = r.to
+	}
 	if f.json {
-		return f.generateJSON(c, m, tok, prompt)
-	}
-	out, stream := c.OutOrStdout(), tok.NewStream(true)
-	emit := func(id int32) error {
-		text, err := stream.Push(id)
-		if err == nil {
-			_, err = io.WriteString(out, text)
-		}
-		return err
-	}
-	_, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, emit)
-	if err != nil {
-		return err
-	}
-	rest, err := stream.Flush()
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintln(out, rest)
-	return err
-}
-
-// generateJSON writes ids and text at the end; without a tokenizer the text is empty.
-func (f *generateFlags) generateJSON(c *cobra.Command, m *open.Model, tok *tokenizer.Tokenizer,
-	prompt []int32) error {
-	ids, err := generate.Run(c.Context(), m.Model, prompt, f.samplingFlags.Options, nil)
-	if err != nil {
-		return err
-	}
-	text := ""
-	if tok != nil {
-		if text, err = tok.Decode(ids, true); err != nil {
+		ids, text, err := f.answer(c.Context(), m, tok, prompt, read, nil)
+		if err != nil {
 			return err
 		}
+		return writeJSON(c.OutOrStdout(), struct {
+			IDs  []int32 `json:"ids"`
+			Text string  `json:"text"`
+		}{ids, text})
 	}
-	return writeJSON(c.OutOrStdout(), struct {
-		IDs  []int32 `json:"ids"`
-		Text string  `json:"text"`
-	}{ids, text})
+	out := c.OutOrStdout()
+	ids, _, err := f.answer(c.Context(), m, tok, prompt, read, out)
+	if err == nil || len(ids) > 0 { // what there is ends with its line, also when it was interrupted
+		_, line := io.WriteString(out, "\n")
+		err = errors.Join(err, line)
+	}
+	return err
 }

@@ -135,13 +135,9 @@ func (f *predictFlags) answer(c *cobra.Command, d *shard.Dataset, m *open.Model,
 		if err != nil {
 			return fmt.Errorf("predict: %s: %w", d.Dir(), err)
 		}
-		ids, err := generate.Run(c.Context(), m.Model, q.prompt, f.samplingFlags.Options, nil)
+		_, text, err := f.samplingFlags.answer(c.Context(), m, tok, q.prompt, nil, nil)
 		if err != nil {
 			return fmt.Errorf("predict: %s: %w", q.id, err)
-		}
-		text, err := tok.Decode(ids, true)
-		if err != nil {
-			return err
 		}
 		err = writeJSON(c.OutOrStdout(), prediction{
 			ID: q.id, Prediction: strings.TrimSpace(text), Reference: q.reference,

@@ -120,7 +120,7 @@ func TestTogether(t *testing.T) {
 		if i%3 == 2 {
 			r.Stop = []int32{5, 17, 40}
 		}
-		ids, err := generate.Run(t.Context(), m, r.Prompt, r.Options, nil)
+		ids, err := generate.Run(t.Context(), m, r.Prompt, r.Options, generate.Watch{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +156,7 @@ func TestPrefix(t *testing.T) {
 	}
 	// The conversation goes on: question and answer are there, and the room is too small.
 	more := slices.Concat(long, first.ids, prompt(20, 2))
-	want, err := generate.Run(t.Context(), tiny(t, 256), more, generate.Options{MaxNew: 8}, nil)
+	want, err := generate.Run(t.Context(), tiny(t, 256), more, generate.Options{MaxNew: 8}, generate.Watch{})
 	if err != nil {
 		t.Fatal(err)
 	}

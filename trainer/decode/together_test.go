@@ -283,7 +283,7 @@ func same(t *testing.T, m *model.Model, r *model.Reader, s *slot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := generate.Run(t.Context(), m, s.ids, generate.Options{MaxNew: 1}, nil)
+	want, err := generate.Run(t.Context(), m, s.ids, generate.Options{MaxNew: 1}, generate.Watch{})
 	if err != nil || got != want[0] {
 		t.Fatalf("%v: %d, want %v: %v", s.ids, got, want, err)
 	}

@@ -26,11 +26,22 @@ func (e *TooLongError) Error() string {
 		"at most %d together, the model's context", e.Prompt, e.MaxNew, e.Context)
 }
 
-// Run continues prompt and returns the new tokens, the stop token included. emit, if not nil, is
-// given each token as it is chosen; its error ends the generation. The prompt and MaxNew tokens
-// must fit into the model's context.
-func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
-	emit func(id int32) error) (ids []int32, err error) {
+// Watch is told how a generation goes on. Its functions may be nil.
+type Watch struct {
+	// Read is given the number of the prompt's tokens that have been read, after each part.
+	Read func(n int)
+	// Token is given each token as it is chosen. Its error ends the generation, and is Run's but for
+	// ErrEnough.
+	Token func(id int32) error
+}
+
+// ErrEnough is returned by Watch.Token to end a generation before its time.
+var ErrEnough = errors.New("enough")
+
+// Run continues prompt and returns the new tokens, the stop token included; with an error, those that
+// there are. The prompt and MaxNew tokens must fit into the model's context.
+func Run(ctx context.Context, m *model.Model, prompt []int32, o Options, w Watch) (ids []int32,
+	err error) {
 	sampler, err := NewSampler(o.Sampling, prompt)
 	if err != nil {
 		return nil, err
@@ -44,20 +55,41 @@ func Run(ctx context.Context, m *model.Model, prompt []int32, o Options,
 		return nil, fmt.Errorf("generate: %w", err)
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
-	logits, err := d.Read(prompt...)
+	logits, err := readPrompt(ctx, d, prompt, w)
 	for err == nil {
 		next := sampler.Pick(logits)
 		ids = append(ids, next)
-		if emit != nil {
-			err = emit(next)
+		if w.Token != nil {
+			err = w.Token(next)
+		}
+		enough := errors.Is(err, ErrEnough)
+		if enough {
+			err = nil
 		}
 		if err = errors.Join(err, ctx.Err()); err != nil {
 			break
 		}
-		if len(ids) == o.MaxNew || slices.Contains(o.Stop, next) {
+		if enough || len(ids) == o.MaxNew || slices.Contains(o.Stop, next) {
 			return ids, nil
 		}
 		logits, err = d.Read(next)
 	}
 	return ids, fmt.Errorf("generate: token %d: %w", len(prompt)+len(ids), err)
+}
+
+// readPrompt reads a prompt in parts, between which the context may end.
+func readPrompt(ctx context.Context, d *model.Decoder, prompt []int32, w Watch) (logits []float32,
+	err error) {
+	for part := range slices.Chunk(prompt, model.DefaultChunk) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if logits, err = d.Read(part...); err != nil {
+			return nil, err
+		}
+		if w.Read != nil {
+			w.Read(d.Len())
+		}
+	}
+	return logits, nil
 }

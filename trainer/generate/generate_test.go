@@ -81,7 +81,7 @@ func ramp(n int) []int32 {
 func TestCachedEqualsUncached(t *testing.T) {
 	m := tiny(t, 700)
 	for _, n := range []int{1, 2, 63, 64, 65, 513} { // around the tile sizes and the reading chunk
-		got, err := Run(context.Background(), m, ramp(n), Options{MaxNew: 24}, nil)
+		got, err := Run(context.Background(), m, ramp(n), Options{MaxNew: 24}, Watch{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +93,7 @@ func TestCachedEqualsUncached(t *testing.T) {
 
 func TestRunStops(t *testing.T) {
 	m := tiny(t, 100)
-	all, err := Run(context.Background(), m, ramp(5), Options{MaxNew: 20}, nil)
+	all, err := Run(context.Background(), m, ramp(5), Options{MaxNew: 20}, Watch{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,20 +104,48 @@ func TestRunStops(t *testing.T) {
 		unused++
 	}
 	got, err := Run(context.Background(), m, ramp(5),
-		Options{MaxNew: 20, Stop: []int32{unused, stop}}, nil)
+		Options{MaxNew: 20, Stop: []int32{unused, stop}}, Watch{})
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v; want %v", got, err, want)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	n := 0
-	_, err = Run(ctx, m, ramp(5), Options{MaxNew: 20}, func(int32) error {
+	_, err = Run(ctx, m, ramp(5), Options{MaxNew: 20}, Watch{Token: func(int32) error {
 		if n++; n == 3 {
 			cancel()
 		}
 		return nil
-	})
+	}})
 	if !errors.Is(err, context.Canceled) || n != 3 {
 		t.Errorf("cancelled after token 3: %d tokens, %v", n, err)
+	}
+}
+
+// TestRunIsWatched: a prompt's reading is told part by part and ends with the context, and a watcher
+// that has enough ends a generation.
+func TestRunIsWatched(t *testing.T) {
+	m := tiny(t, 1300)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var read []int
+	_, err := Run(ctx, m, ramp(1200), Options{MaxNew: 1}, Watch{Read: func(n int) {
+		if read = append(read, n); n > 600 {
+			cancel()
+		}
+	}})
+	if want := []int{model.DefaultChunk, 2 * model.DefaultChunk}; !errors.Is(err, context.Canceled) ||
+		!slices.Equal(read, want) {
+		t.Errorf("read %v, %v; want %v", read, err, want)
+	}
+	n := 0
+	ids, err := Run(context.Background(), m, ramp(5), Options{MaxNew: 20}, Watch{Token: func(int32) error {
+		if n++; n == 4 {
+			return ErrEnough
+		}
+		return nil
+	}})
+	if len(ids) != 4 || err != nil {
+		t.Errorf("%d tokens, %v; want 4", len(ids), err)
 	}
 }
 
@@ -134,7 +162,7 @@ func TestRunRefuses(t *testing.T) {
 		{[]int32{3, 97}, Options{MaxNew: 2}, "token 97 at 1 outside vocabulary 97"},
 		{ramp(4), Options{MaxNew: 1, Sampling: Sampling{Temperature: -1}}, "temperature is -1"},
 	} {
-		_, err := Run(context.Background(), m, c.prompt, c.o, nil)
+		_, err := Run(context.Background(), m, c.prompt, c.o, Watch{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q in it", c.o, err, c.want)
 		}
@@ -145,7 +173,7 @@ func TestSampledRunsRepeat(t *testing.T) {
 	m := tiny(t, 100)
 	run := func(seed uint64) []int32 {
 		ids, err := Run(context.Background(), m, ramp(9),
-			Options{MaxNew: 40, Sampling: Sampling{Temperature: 1, TopK: 20, Seed: seed}}, nil)
+			Options{MaxNew: 40, Sampling: Sampling{Temperature: 1, TopK: 20, Seed: seed}}, Watch{})
 		if err != nil {
 			t.Fatal(err)
 		}

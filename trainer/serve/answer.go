@@ -72,7 +72,7 @@ func (s *Server) run(ctx context.Context, j job, to sink) error {
 	var wait sync.WaitGroup
 	for i, g := range all {
 		a := &answers[i]
-		*a = answer{s: s, j: &j, index: i, mu: &mu, to: to, text: newText(s.o.Tokenizer, j.stops)}
+		*a = answer{s: s, j: &j, index: i, mu: &mu, to: to, text: generate.NewText(s.o.Tokenizer, j.stops)}
 		run := func() {
 			if err := a.receive(g); err != nil {
 				cancel(err)
@@ -103,7 +103,7 @@ type answer struct {
 	index int
 	mu    *sync.Mutex
 	to    sink
-	text  *text
+	text  *generate.Text
 
 	tokens, cached int
 	waiting        []token // whose text is held back
@@ -118,7 +118,7 @@ func (a *answer) receive(g *decode.Generation) error {
 		case e.End && e.Err != nil:
 			return e.Err
 		case e.End:
-			rest, err := a.text.flush()
+			rest, err := a.text.Flush()
 			if err != nil {
 				return err
 			}
@@ -161,8 +161,8 @@ func (a *answer) token(e decode.Event) (out string, stopped bool, err error) {
 		return "", false, nil // the event of the end follows
 	}
 	before := a.chars
-	out, stopped, err = a.text.push(e.ID)
-	a.chars = a.sent + utf8.RuneCountInString(out) + utf8.RuneCountInString(a.text.held)
+	out, stopped, err = a.text.Push(e.ID)
+	a.chars = a.sent + utf8.RuneCountInString(out) + utf8.RuneCountInString(a.text.Held())
 	if a.j.Logprobs {
 		a.waiting = append(a.waiting, token{a.s.word(e.ID), before, e.Logprob, e.Top})
 	}

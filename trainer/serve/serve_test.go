@@ -170,7 +170,7 @@ func (f *fixture) alone(t *testing.T) string {
 		t.Fatal(err)
 	}
 	out, err := generate.Run(t.Context(), f.m, ids,
-		generate.Options{MaxNew: 12, Stop: f.talk.Stops()}, nil)
+		generate.Options{MaxNew: 12, Stop: f.talk.Stops()}, generate.Watch{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,17 +461,6 @@ func TestStop(t *testing.T) {
 		}
 	case <-time.After(2 * stopTimeout):
 		t.Error("Serve does not return")
-	}
-}
-
-func TestOverlap(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"abc", "cde", 1}, {"abab", "abx", 2}, {"ab", "ab", 0}, {"", "x", 0}, {"xab", "abab", 2}} {
-		if got := overlap(c.a, c.b); got != c.want {
-			t.Errorf("overlap(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
-		}
 	}
 }
 
