@@ -15,7 +15,8 @@ var planned = []string{
 	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_pattern", "lora_rank",
 	"lora_ranks", "train_tokens", "rslora", "dora", "lora_dropout",
 	"engine", "weights",
-	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "attention", "group",
+	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "embed_moments",
+	"attention", "group",
 	"attn_schedule", "attn_layers", "steps",
 }
 

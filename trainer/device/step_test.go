@@ -59,7 +59,12 @@ func gpu(t testing.TB) *cuda.Backend {
 // newModel has values all over: norms away from 1, adapters that are not zero.
 func newModel(t testing.TB, b kernels.Backend, o model.Options) *model.Model {
 	t.Helper()
-	m, err := model.New(b, shape, o)
+	return newShaped(t, b, shape, o)
+}
+
+func newShaped(t testing.TB, b kernels.Backend, c model.Config, o model.Options) *model.Model {
+	t.Helper()
+	m, err := model.New(b, c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,26 +271,33 @@ func TestPlannedPeak(t *testing.T) {
 			return p
 		}, kernels.BF16)
 		o.Again = again
-		b := gpu(t)
-		m := newModel(t, b, o)
-		all, _, err := m.GradientBytes(111)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var working cuda.Working
-		for _, p := range counted {
-			working = working.Most(p.Working())
-		}
-		if err := b.Reserve(working); err != nil {
-			t.Fatal(err)
-		}
-		descend(t, m, 1, pattern.Full)
-		values, training := m.StateBytes()
-		planned := values + training + all + working.Device() + 2*4*context*int64(shape.HeadDim/2)
-		peak := b.Peak()
-		if peak > planned || float64(planned-peak) > 0.03*float64(peak) {
-			t.Errorf("%v: planned %d bytes, %d were reserved", again, planned, peak)
-		}
+		wantPeak(t, shape, o, &counted, 111, func(m *model.Model) { descend(t, m, 1, pattern.Full) })
+	}
+}
+
+// wantPeak takes a step of so many tokens with the memory that the planners in counted planned.
+func wantPeak(t *testing.T, c model.Config, o model.Options, counted *[]*cuda.Planner, tokens int,
+	step func(*model.Model)) {
+	t.Helper()
+	b := gpu(t)
+	m := newShaped(t, b, c, o)
+	all, _, err := m.GradientBytes(tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var working cuda.Working
+	for _, p := range *counted {
+		working = working.Most(p.Working())
+	}
+	if err := b.Reserve(working); err != nil {
+		t.Fatal(err)
+	}
+	step(m)
+	values, training := m.StateBytes()
+	planned := values + training + all + working.Device() + 2*4*context*int64(c.HeadDim/2)
+	peak := b.Peak()
+	if peak > planned || float64(planned-peak) > 0.03*float64(peak) {
+		t.Errorf("%v: planned %d bytes, %d were reserved", o.Again, planned, peak)
 	}
 }
 

@@ -115,6 +115,18 @@ func (a Again) without(b Again) Again {
 		Rows: a.Rows && !b.Rows, Offload: a.Offload && !b.Offload}
 }
 
+// Everything returns the choice that keeps nothing: both halves of every layer are computed again, and
+// their inputs lie in the host's memory as far as it has room, of host bytes, for those of a
+// micro-batch of tokens tokens.
+func Everything(c Config, o Options, tokens int, host int64) []Again {
+	again := make([]Again, c.Layers)
+	for l := range again {
+		again[l] = Again{Attention: true, MLP: true, Offload: host > 0}
+	}
+	t := &Model{config: c, options: o}
+	return t.hosted(again, tokens, host)
+}
+
 // counter counts a gradient under any choice, on the planning backend.
 type counter struct {
 	twin  *Model
@@ -141,14 +153,14 @@ func (k *counter) measure(n int) (Choice, error) {
 	for i := range n {
 		again[i%layers] = again[i%layers].or(k.order[i/layers])
 	}
-	return k.count(k.hosted(again))
+	return k.count(k.twin.hosted(again, len(k.batch.IDs), k.host))
 }
 
 // hosted takes from the host what it has no room for: the last layers' activations.
-func (k *counter) hosted(again []Again) []Again {
+func (m *Model) hosted(again []Again, tokens int, host int64) []Again {
 	for l := len(again) - 1; l >= 0; l-- {
-		k.twin.options.Again = again
-		if k.twin.hostBytes(len(k.batch.IDs)) <= k.host {
+		m.options.Again = again
+		if m.hostBytes(tokens) <= host {
 			break
 		}
 		again[l].Offload = false

@@ -87,10 +87,20 @@ func (m *Model) allocate() error {
 		if arena, err = m.arena(training); err != nil {
 			return err
 		}
+		host, err := m.hostArena(m.params.moments())
+		if err != nil {
+			return err
+		}
 		for _, p := range m.params.Trainable() {
-			for _, t := range []*kernels.Tensor{&p.Grad, &p.M, &p.V} {
-				*t = arena.Alloc(kernels.F32, p.shape...)
-				m.b.Zero(*t)
+			moments := arena
+			if p.hosted {
+				moments = host
+			}
+			p.Grad = arena.Alloc(kernels.F32, p.shape...)
+			p.M = moments.Alloc(kernels.F32, p.shape...)
+			p.V = moments.Alloc(kernels.F32, p.shape...)
+			for _, t := range []kernels.Tensor{p.Grad, p.M, p.V} {
+				m.b.Zero(t)
 			}
 		}
 	}
@@ -101,6 +111,22 @@ func (m *Model) allocate() error {
 	m.cos = arena.Alloc(kernels.F32, m.options.Context, half)
 	m.sin = arena.Alloc(kernels.F32, m.options.Context, half)
 	return nil
+}
+
+// hostArena reserves memory of the host for moments, nil if there are none.
+func (m *Model) hostArena(size int64) (kernels.Arena, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	b, ok := m.b.(kernels.Aside)
+	if !ok {
+		return nil, fmt.Errorf("moments lie in the host's memory beside a GPU only, not %s", m.b.Name())
+	}
+	a, err := b.NewHostArena(size)
+	if err == nil {
+		m.arenas = append(m.arenas, a)
+	}
+	return a, err
 }
 
 func (m *Model) arena(size int64) (kernels.Arena, error) {

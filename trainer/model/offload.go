@@ -109,9 +109,6 @@ func (m *Model) hostBytes(tokens int) (n int64) {
 	return n
 }
 
-// HostBytes returns what a gradient of a micro-batch of tokens tokens takes of the host's memory.
-func (m *Model) HostBytes(tokens int) int64 { return m.hostBytes(tokens) }
-
 // input is where a layer's input lies: its slot, or new memory.
 func (m *Model) input(layer, tokens int) kernels.Tensor {
 	f := &m.work.offload

@@ -33,6 +33,9 @@ type Options struct {
 	Train []string
 	// Training reserves gradients and optimizer moments of what is trained.
 	Training bool
+	// HostMoments keeps the moments of embedding and head in the host's memory, which the update then
+	// reads and writes. It takes a backend that is a kernels.Aside.
+	HostMoments bool
 	// Again says what is computed again, of each layer; the last entry stands for the layers after it
 	// too. Without any, everything is kept.
 	Again []Again

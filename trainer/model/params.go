@@ -22,6 +22,7 @@ type Param struct {
 	shape   []int
 	dtype   kernels.DType
 	packing Packing
+	hosted  bool // M and V lie in the host's memory
 }
 
 // Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
@@ -105,7 +106,17 @@ func (ps Params) bytes() (values, training int64) {
 			training += 3 * alignedBytes(p.Len(), kernels.F32)
 		}
 	}
-	return values, training
+	return values, training - ps.moments()
+}
+
+// moments returns the storage of the moments that lie in the host's memory.
+func (ps Params) moments() (n int64) {
+	for _, p := range ps {
+		if p.hosted {
+			n += 2 * alignedBytes(p.Len(), kernels.F32)
+		}
+	}
+	return n
 }
 
 // weight is the value as a linear layer's matrix.
@@ -135,6 +146,7 @@ func list(c Config, o Options) Params {
 	var ps Params
 	add := func(name string, g Group, trainable bool, shape ...int) {
 		p := &Param{Name: name, Group: g, Trainable: trainable, shape: shape, dtype: kernels.F32}
+		p.hosted = o.HostMoments && trainable && (g == GroupEmbed || g == GroupHead)
 		if !trainable && len(shape) > 1 && o.Frozen != 0 {
 			p.dtype = o.Frozen
 		}

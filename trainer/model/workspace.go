@@ -147,6 +147,10 @@ func (m *Model) workBytes(u use, tokens int) (int64, error) {
 // trained.
 func (m *Model) StateBytes() (values, training int64) { return m.params.bytes() }
 
+// HostBytes returns what moments, and a gradient of a micro-batch of tokens tokens, take of the host's
+// memory beside a GPU.
+func (m *Model) HostBytes(tokens int) int64 { return m.params.moments() + m.hostBytes(tokens) }
+
 // count runs a call on a twin over the planning backend and returns the height of its arena.
 func (m *Model) count(call func(*Model) error) (int64, error) {
 	b := m.options.Planner()

@@ -111,7 +111,8 @@ func (r *Run) describeAttention() string {
 // them are attention's: the mean over the steps. What is computed again does not count.
 func (r *Run) operations() (all, attends float64, err error) {
 	b, o := plan.New(), r.planOptions()
-	o.Again, o.Planner = nil, func() kernels.Backend { return plan.New() }
+	o.Again, o.HostMoments = nil, false
+	o.Planner = func() kernels.Backend { return plan.New() }
 	m, err := model.New(b, r.model.Model, o)
 	if err != nil {
 		return 0, 0, err

@@ -73,9 +73,9 @@ type Config struct {
 	// Precision is f32, or bf16: operands of matrix products are rounded to brain floats. Sums,
 	// what is stored and the values that are trained stay float32.
 	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`
-	// Recompute is none, layer or auto: what takes least time of what fits Memory. No choice changes a
+	// Recompute is none, layer, offload or auto: what takes least time of what fits. No choice changes a
 	// bit of the result.
-	Recompute string `yaml:"recompute" usage:"what is not kept for gradients: none, layer (all), or auto: what must"`
+	Recompute string `yaml:"recompute" usage:"what is not kept for gradients: none, layer (all), offload (all, and on a GPU layers' inputs to the host), or auto: what must"`
 	// Memory is what the process may take, as "2GiB". Empty: what the machine or the container has, of
 	// which auto uses three quarters of what is free.
 	Memory string `yaml:"memory" usage:"memory of the process, as 2GiB; default: three quarters of what is free"`
@@ -110,6 +110,8 @@ type Config struct {
 	Device string `yaml:"device" usage:"cpu, cuda, cuda:N, or auto: a GPU if there is one"`
 	// GPUMemory is the most that may be taken of a GPU's memory; "": what is free.
 	GPUMemory string `yaml:"gpu_memory" usage:"most memory to take of a GPU, as 24GiB"`
+	// EmbedMoments is where a GPU's run keeps AdamW's moments of embedding and head: gpu or host.
+	EmbedMoments string `yaml:"embed_moments" usage:"memory that holds the moments of embedding and head: gpu, or the host's"`
 	// Threads is the number of CPU threads; 0: all. It does not change a bit of the result.
 	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
 }
@@ -132,6 +134,14 @@ const (
 	RecomputeAuto  = "auto"
 	RecomputeNone  = "none"
 	RecomputeLayer = "layer"
+	// RecomputeOffload is layer, and keeps the layers' inputs in the host's memory.
+	RecomputeOffload = "offload"
+)
+
+// The values of Config.EmbedMoments.
+const (
+	MomentsGPU  = "gpu"
+	MomentsHost = "host"
 )
 
 // Defaults returns LongLoRA's recipe (arXiv 2309.12307, section 4.1 and the authors' scripts).
@@ -141,7 +151,7 @@ func Defaults() Config {
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
-		Device: "auto", Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
+		EmbedMoments: MomentsGPU, Device: "auto", Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 		Shuffle:       true,

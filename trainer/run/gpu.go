@@ -15,6 +15,7 @@ import (
 	"longlora/kernels/plan"
 	"longlora/trainer/attention"
 	"longlora/trainer/device"
+	"longlora/trainer/limits"
 	"longlora/trainer/model"
 )
 
@@ -25,6 +26,8 @@ const contextBytes = 768 << 20
 // gpu is what a run knows of its GPU.
 type gpu struct {
 	choice device.Choice
+	// host is what the run may take of the host's memory.
+	host int64
 	// planners are those that counted since the last count began.
 	planners []*cuda.Planner
 }
@@ -48,6 +51,10 @@ func (r *Run) setDevice(context.Context) error {
 		c.Device = device.CUDA
 	}
 	choice, err := device.Parse(c.Device)
+	if err == nil && !choice.GPU && (c.Recompute == RecomputeOffload || c.EmbedMoments == MomentsHost) {
+		err = errors.New("recompute offload and embed_moments host are for a GPU: the CPU's memory is the " +
+			"host's; add --device cuda, or leave them out")
+	}
 	if err != nil || !choice.GPU {
 		c.Device = device.CPU
 		return err
@@ -68,10 +75,11 @@ func (r *Run) setDevice(context.Context) error {
 }
 
 // deviceLimit returns the memory that a run may take: of the GPU, what the options say or else what is
-// free on it; of the host, what it has.
-func (r *Run) deviceLimit(host int64) (int64, error) {
+// free on it; of the host, what it has, or what the options say, for a GPU that is not here.
+func (r *Run) deviceLimit(own int64) (int64, error) {
+	host := limits.Host()
 	if r.gpu == nil {
-		return host, nil
+		return min(own, host.Memory()), nil
 	}
 	capped, err := r.Config.gpuMemory()
 	if err != nil {
@@ -81,8 +89,15 @@ func (r *Run) deviceLimit(host int64) (int64, error) {
 	switch {
 	case err != nil && capped == 0:
 		return 0, err
-	case err != nil:
-		return capped, nil // a plan for a GPU that is not here
+	case err != nil: // a plan for a GPU that is not here
+		r.gpu.host = own
+		if r.Config.Memory == "" {
+			r.gpu.host = host.Memory()
+		}
+		return capped, nil
+	}
+	r.gpu.host = min(own, host.Free()/4*3)
+	switch {
 	case capped == 0:
 		return info.Free, nil
 	}
@@ -147,7 +162,7 @@ func (r *Run) countDevice() {
 	n.Host, n.Process, n.Operators = n.Process, 0, 0
 	w := r.gpu.working()
 	n.Operators = w.Device()
-	n.Host += w.Host()
+	n.Batches = w.Host()
 	n.Driver = contextBytes
 }
 
@@ -159,10 +174,9 @@ func (r *Run) gpuTable(w io.Writer) error {
 		return err
 	}
 	tokens := float64(r.Config.microTokens())
-	_, err = fmt.Fprintf(w, "host memory (estimate)  %s\n"+
-		"predicted %.0f tokens/s, if products run at 600 TFLOP/s, attention at 250 forward and 170\n"+
-		"backward, memory at 3.5 TB/s: assumed of one H200 and not measured\n", mib(r.need.Host),
-		tokens/seconds)
+	_, err = fmt.Fprintf(w, "predicted %.0f tokens/s, if products run at 600 TFLOP/s, attention at 250 "+
+		"forward and 170\nbackward, memory at 3.5 TB/s, copies from and to the host at 45 GB/s: assumed of "+
+		"one H200 and not\nmeasured\n", tokens/seconds)
 	sparse := r.attends.TotalCost(r.model.Model.Layers, r.Config.Context, r.model.Model.Heads) < 1
 	if err != nil || !sparse {
 		return err

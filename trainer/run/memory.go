@@ -28,8 +28,10 @@ type Need struct {
 	// what is read of the base model and not yet given back. It is an estimate; the others are exact.
 	Process int64
 	// Operators is the working memory of a GPU's operators and Driver what the driver takes of its
-	// memory (an estimate); Host is then the process's, and Process 0. On the CPU all three are 0.
-	Operators, Driver, Host int64
+	// memory (an estimate); Host is then the process's, and Process 0. Of the host's memory, Offloaded
+	// is what layers' activations and moments take, Batches what passes through on its way. On the CPU
+	// all are 0.
+	Operators, Driver, Host, Offloaded, Batches int64
 }
 
 // Weights returns the bytes of all values.
@@ -46,7 +48,7 @@ func (n Need) Total() int64 {
 // host returns the bytes of the host's memory.
 func (n Need) host() int64 {
 	if n.Host > 0 {
-		return n.Host
+		return n.Host + n.Offloaded + n.Batches
 	}
 	return n.Total()
 }
@@ -65,7 +67,7 @@ func (r *Run) options() model.Options {
 	o.Again = r.again
 	o.Frozen, o.Packed = model.Storage(c.Weights)
 	if r.gpu != nil {
-		o.Activations = kernels.BF16
+		o.Activations, o.HostMoments = kernels.BF16, c.EmbedMoments == MomentsHost
 	}
 	if c.Method == MethodLoRA {
 		o.LoRA, o.Train = r.lora(), c.Train
@@ -73,8 +75,14 @@ func (r *Run) options() model.Options {
 	return o
 }
 
-// everything is what --recompute layer computes again, of every layer.
-var everything = model.Again{Attention: true, MLP: true}
+// everything is what --recompute layer computes again, and offload moves to the host as well.
+func (r *Run) everything(offload bool) []model.Again {
+	room := int64(0)
+	if offload && r.gpu != nil {
+		room = max(r.gpu.host-r.need.host()+r.need.Offloaded, 0)
+	}
+	return model.Everything(r.model.Model, r.planOptions(), r.Config.microTokens(), room)
+}
 
 // memory returns what the process may take by the options; math.MaxInt64: they do not say.
 func (c *Config) memory() (int64, error) {
@@ -95,12 +103,17 @@ func (r *Run) setMemory(context.Context) error {
 	if err != nil {
 		return err
 	}
-	if r.limit, err = r.deviceLimit(min(own, host.Memory())); err != nil {
+	if r.limit, err = r.deviceLimit(own); err != nil {
 		return err
 	}
 	r.again = nil
-	if c.Recompute == RecomputeLayer {
-		r.again = []model.Again{everything}
+	if c.Recompute == RecomputeOffload { // by what the rest takes of the host
+		if err := r.count(); err != nil {
+			return err
+		}
+	}
+	if c.Recompute == RecomputeLayer || c.Recompute == RecomputeOffload {
+		r.again = r.everything(c.Recompute == RecomputeOffload)
 	}
 	if err := r.count(); err != nil || c.Recompute != RecomputeAuto || c.Engine != EngineNative {
 		return err
@@ -116,8 +129,11 @@ func (r *Run) setMemory(context.Context) error {
 	}
 	shape := r.model.Model
 	like := r.like(r.attends.Costliest(shape.Layers, c.Context, shape.Heads))
-	rest := r.need.Total() - r.need.Activations()
-	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest, 0)
+	rest, room := r.need.Total()-r.need.Activations(), int64(0)
+	if r.gpu != nil {
+		room = max(r.gpu.host-r.need.host(), 0)
+	}
+	choice, err := model.Choose(r.model.Model, r.planOptions(), like, budget-rest, room)
 	if err != nil {
 		return err
 	}
@@ -127,6 +143,9 @@ func (r *Run) setMemory(context.Context) error {
 
 // checkMemory refuses a run that cannot fit, and names the nearest that does.
 func (r *Run) checkMemory() error {
+	if err := r.checkHost(); err != nil {
+		return err
+	}
 	need, limit := r.need.Total(), r.limit
 	if need <= limit {
 		return nil
@@ -137,13 +156,24 @@ func (r *Run) checkMemory() error {
 	}
 	way := "no context fits: choose a smaller model, a lower --lora-rank or --weights bf16"
 	if longest > 0 {
-		way = fmt.Sprintf("lower --context, and --micro-tokens, to %d, with --recompute layer", longest)
+		way = fmt.Sprintf("lower --context, and --micro-tokens, to %d, with --recompute %s", longest,
+			r.leastMemory())
 		if r.Config.Engine == EngineGorgonia {
 			way = fmt.Sprintf("lower --context, and --micro-tokens, to %d, or use --engine native", longest)
 		}
 	}
 	return fmt.Errorf("a run at context %d takes %s, of %s that there are; %s", r.Config.Context,
 		mib(need), mib(limit), way)
+}
+
+// checkHost refuses a run on a GPU that takes more of the host's memory than there is.
+func (r *Run) checkHost() error {
+	if r.gpu == nil || r.need.Offloaded == 0 || r.need.host() <= r.gpu.host {
+		return nil
+	}
+	return fmt.Errorf("a run at context %d takes %s of the host's memory, of %s that may be taken: lower "+
+		"--context, or keep more on the GPU: --embed-moments gpu, --recompute layer", r.Config.Context,
+		mib(r.need.host()), mib(r.gpu.host))
 }
 
 // planOptions are options with tables that are cheap to make: only their size counts.
@@ -172,14 +202,23 @@ func (r *Run) count() (err error) {
 	n := &r.need
 	n.Parameters, n.Trained = m.Params().Count(), m.Params().Trainable().Count()
 	values, training := m.StateBytes()
-	n.Masters, n.Optimizer = training/3, training // gradient and two moments, as large as the value
+	n.Masters, n.Optimizer = r.masters(m), training
 	n.Frozen = values - n.Masters
+	n.Offloaded = m.HostBytes(r.Config.microTokens())
 	n.Tables = 2 * 4 * int64(r.Config.Context) * int64(half)
 	all, kept, err := r.Config.stepBytes(m)
 	n.Kept, n.Workspace = kept, all-kept
 	n.Process = r.process(m)
 	r.countDevice()
 	return err
+}
+
+// masters returns the bytes of the values that are trained.
+func (r *Run) masters(m *model.Model) (n int64) {
+	for _, p := range m.Params().Trainable() {
+		n += (4*int64(p.Len()) + 63) / 64 * 64 // as arenas align them
+	}
+	return n
 }
 
 // Describe prints the resolved run as a run file, with what it needs as comments.

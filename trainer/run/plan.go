@@ -105,9 +105,11 @@ func (r *Run) table(w io.Writer, longest int) error {
 			_, err = fmt.Fprintln(w, line)
 		}
 	}
+	if err == nil && r.gpu != nil {
+		err = r.hostTable(w)
+	}
 	if err == nil {
-		_, err = fmt.Fprintf(w, "longest context that fits, layers computed again as need be: %d\n",
-			longest)
+		err = r.longestTable(w, longest)
 	}
 	if err == nil && r.gpu != nil {
 		err = r.gpuTable(w)
@@ -116,6 +118,34 @@ func (r *Run) table(w io.Writer, longest int) error {
 		_, err = fmt.Fprintf(w, "refused: %v\n", refused)
 	}
 	return err
+}
+
+// longestTable prints the longest contexts.
+func (r *Run) longestTable(w io.Writer, longest int) error {
+	const text = "longest context that fits, layers computed again as need be: %d\n"
+	if r.gpu == nil {
+		_, err := fmt.Fprintf(w, text, longest)
+		return err
+	}
+	kept, err := r.longestWith(r.limit, false)
+	if err == nil {
+		_, err = fmt.Fprintf(w, text+"and offloaded to the host: %d\n", kept, longest)
+	}
+	return err
+}
+
+// hostTable prints what a run on a GPU takes of the host's memory.
+func (r *Run) hostTable(w io.Writer) error {
+	n := r.need
+	for _, part := range []part{
+		{"host: process (estimate)", n.Host}, {"host: batches", n.Batches},
+		{"host: offloaded", n.Offloaded}, {"host: total", n.host()}, {"host: limit", r.gpu.host},
+	} {
+		if _, err := fmt.Fprintf(w, "%-24s %12s\n", part.name, mib(part.bytes)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // part is a line of the table.

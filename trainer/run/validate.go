@@ -39,7 +39,8 @@ func (c *Config) Validate() error {
 	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
 	oneOf("weights", c.Weights, model.Storages()...)
 	oneOf("precision", c.Precision, "f32", "bf16")
-	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer)
+	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer, RecomputeOffload)
+	oneOf("embed_moments", c.EmbedMoments, MomentsGPU, MomentsHost)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
 		bad("epochs is %d, eval_sequences %d, threads %d, want 0 or more",
 			c.Epochs, c.EvalSequences, c.Threads)
