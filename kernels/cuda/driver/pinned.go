@@ -67,7 +67,8 @@ type readback struct {
 	readers int
 }
 
-// acquire returns a readback of at least so many bytes that nobody waits for.
+// acquire returns a readback of at least so many bytes that nobody waits for. A new one is as large as
+// any list was said to need.
 func (d *Device) acquire(bytes int64) (*readback, error) {
 	for i, b := range d.spare {
 		if b.host.bytes >= bytes {
@@ -79,7 +80,7 @@ func (d *Device) acquire(bytes int64) (*readback, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, err := pin(bytes)
+	host, err := pin(max(bytes, d.results.bytes))
 	if err != nil {
 		return nil, errors.Join(err, result(C.cuEventDestroy_v2(e)))
 	}
