@@ -33,6 +33,7 @@ func planCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 	}
 	bindSome(c.Flags(), &options, planned)
+	groupFlags(c, options.Fields())
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		options.Shards = "none" // what Validate asks for, and a plan does not
 		if err := options.Validate(); err != nil {

@@ -30,6 +30,7 @@ func newTraining(name, short, long string) *cobra.Command {
 		"print the resolved run, parameter counts and a memory estimate; train nothing")
 	cmd.Flags().BoolVar(&f.resume, "resume", false, "continue the run in --out where it was saved")
 	cmd.Flags().BoolVar(&f.overwrite, "overwrite", false, "replace the run in --out")
+	groupFlags(cmd, defaults.Fields())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return runTraining(cmd, name, f) }
 	return cmd
 }

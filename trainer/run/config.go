@@ -4,11 +4,12 @@ import "longlora/trainer/open"
 
 // Config holds every option of `trainer sft` and `trainer pretrain`. Each is a key of the run file
 // and, with dashes for underscores, a flag. Zero values that stand for "determined by something
-// else" say so; Resolve fills them in.
+// else" say so; Resolve fills them in. A group, under which --help lists options, begins at the
+// field that names it.
 type Config struct {
 	// Model is a Hugging Face folder, the output directory of a run that made one, or "base": the
 	// embedded model.
-	Model string `yaml:"model" usage:"base model: a folder as Hugging Face has it, or base (embedded)"`
+	Model string `group:"Model" yaml:"model" usage:"base model: a folder as Hugging Face has it, or base (embedded)"`
 	// Init is the config.json of a model to train from scratch; Model is not used then.
 	Init string `yaml:"init" usage:"train from scratch the model that this config.json describes"`
 
@@ -17,7 +18,7 @@ type Config struct {
 	Adapter string `yaml:"adapter" usage:"adapter to go on from; its base and the shape of its matrices are taken over"`
 
 	// Shards is a path or a URL, which may be pinned by @sha256:DIGEST.
-	Shards string `yaml:"shards" usage:"dataset of sequence shards: a folder, URL[@sha256:DIGEST] or grpc://HOST:PORT@DIGEST"`
+	Shards string `group:"Data" yaml:"shards" usage:"dataset of sequence shards: a folder, URL[@sha256:DIGEST] or grpc://HOST:PORT@DIGEST"`
 	// Cache and CacheSize are the folder and the size of the cache for shards of object stores.
 	Cache     string `yaml:"cache" usage:"folder that keeps shards of object stores"`
 	CacheSize string `yaml:"cache_size" usage:"most bytes that a cache holds, as 500MB or 32GiB"`
@@ -27,11 +28,11 @@ type Config struct {
 	Validation   string `yaml:"validation" usage:"split to validate on; unused if the shards lack it"`
 	// CheckTokenizer requires that the shards' tokenizer is the model's, byte for byte.
 	CheckTokenizer bool   `yaml:"check_tokenizer" usage:"require the model's own tokenizer"`
-	Out            string `yaml:"out" usage:"output directory (default runs/COMMAND-DATASET)"`
+	Out            string `group:"Run" yaml:"out" usage:"output directory (default runs/COMMAND-DATASET)"`
 
 	// Context is the most tokens of a sequence and the length that RoPE is extended to; 0: the
 	// shards' own.
-	Context int `yaml:"context" usage:"longest sequence in tokens; 0: the shards' context"`
+	Context int `group:"Context and attention" yaml:"context" usage:"longest sequence in tokens; 0: the shards' context"`
 	// Attention is a pattern of kernels/pattern, or auto: s2, and full for a model trained from scratch.
 	Attention string `yaml:"attention" usage:"pattern: s2, full, local, shifted, or auto: full with --init, else s2"`
 	// AttnSchedule names the patterns of shares of the steps, in order; then Attention is auto.
@@ -45,7 +46,7 @@ type Config struct {
 	// takes it.
 	Rope string `yaml:"rope" usage:"kind of RoPE extension for a context longer than the model's"`
 
-	Method string `yaml:"method" usage:"lora, or full: every parameter is trained"`
+	Method string `group:"What is trained" yaml:"method" usage:"lora, or full: every parameter is trained"`
 	// Train names the groups of base parameters trained beside the adapters.
 	Train []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
 	// TrainTokens are tokens, or ranges of them, whose rows of the embedding are trained alone.
@@ -65,7 +66,7 @@ type Config struct {
 
 	// Engine is native, whose gradients are written by hand, or gorgonia, which derives them from a
 	// graph of the forward computation.
-	Engine string `yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
+	Engine string `group:"Precision and memory" yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
 	// Weights is the storage of frozen matrices, one of model.Storages. With nf4 and int8 it is that of
 	// the decoder layers' linear layers; the others are brain floats. A base that stores such codes is
 	// read as it is.
@@ -80,7 +81,7 @@ type Config struct {
 	// which auto uses three quarters of what is free.
 	Memory string `yaml:"memory" usage:"memory of the process, as 2GiB; default: three quarters of what is free"`
 
-	Steps int `yaml:"steps" usage:"steps to train"`
+	Steps int `group:"Optimization" yaml:"steps" usage:"steps to train"`
 	// Epochs sets Steps to that many passes over the data, rounded up.
 	Epochs int `yaml:"epochs" usage:"passes over the data, instead of --steps"`
 	// Batch is the number of sequences of a step.
@@ -99,7 +100,7 @@ type Config struct {
 	Seed        uint64  `yaml:"seed" usage:"seed of initial values, order and dropout"`
 	Shuffle     bool    `yaml:"shuffle" usage:"shuffle each epoch; false: file order"`
 
-	EvalEvery int `yaml:"eval_every" usage:"steps between validations; 0: only at the end"`
+	EvalEvery int `group:"Validation and checkpoints" yaml:"eval_every" usage:"steps between validations; 0: only at the end"`
 	// EvalSequences is the number of sequences of a validation, from the split's begin; 0: all.
 	EvalSequences int `yaml:"eval_sequences" usage:"sequences of a validation; 0: all"`
 	SaveEvery     int `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
@@ -107,7 +108,7 @@ type Config struct {
 
 	// Device is what computes, as device.Parse reads it. On a GPU frozen matrices and activations are
 	// brain floats.
-	Device string `yaml:"device" usage:"cpu, cuda, cuda:N, or auto: a GPU if there is one"`
+	Device string `group:"Devices" yaml:"device" usage:"cpu, cuda, cuda:N, or auto: a GPU if there is one"`
 	// GPUMemory is the most that may be taken of a GPU's memory; "": what is free.
 	GPUMemory string `yaml:"gpu_memory" usage:"most memory to take of a GPU, as 24GiB"`
 	// EmbedMoments is where a GPU's run keeps AdamW's moments of embedding and head: gpu or host.

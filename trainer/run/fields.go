@@ -9,6 +9,8 @@ import (
 type Field struct {
 	// Key is its name in a run file, Flag the one on the command line.
 	Key, Flag, Usage string
+	// Group is the heading under which --help lists it.
+	Group string
 	// Value points into the Config: *string, *[]string, *bool, *int, *uint64 or *float64.
 	Value any
 }
@@ -17,12 +19,16 @@ type Field struct {
 func (c *Config) Fields() []Field {
 	v := reflect.ValueOf(c).Elem()
 	all := make([]Field, v.NumField())
+	group := ""
 	for i := range all {
 		f := v.Type().Field(i)
 		key, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		if g, ok := f.Tag.Lookup("group"); ok {
+			group = g
+		}
 		all[i] = Field{
 			Key: key, Flag: strings.ReplaceAll(key, "_", "-"), Usage: f.Tag.Get("usage"),
-			Value: v.Field(i).Addr().Interface(),
+			Group: group, Value: v.Field(i).Addr().Interface(),
 		}
 	}
 	return all
