@@ -1,4 +1,8 @@
-"""Loads LongQA datasets and exports as other tools do. Usage: longqa.py DATASET EXPORTS CHATS AXOLOTL
+"""Loads LongQA datasets and exports as other tools do.
+
+longqa.py publish ARRAY LINES   writes instructions as Stanford Alpaca published them, and as datasets does
+longqa.py DATASET EXPORTS CHATS AXOLOTL AGAIN STANFORD LINES
+                                AGAIN is the export alpaca imported, STANFORD and LINES are what was published
 
 AXOLOTL is a folder with the package axolotl, whose other dependencies are not needed to read data.
 """
@@ -32,6 +36,58 @@ def upstream(path, want):
         text = prompt.format_map(row)
         assert e["instruction"] in text and e["context"].rstrip("\n") in text
     print(f"upstream's reader: {len(data)} rows")
+
+
+# Rows in the layout of Stanford Alpaca's alpaca_data.json, with and without an input.
+PUBLISHED = [
+    {"instruction": "Give the capital of the country.", "input": "Japan", "output": "Tōkyō"},
+    {"instruction": "Name a prime below \"3\".", "input": "", "output": "2\n"},
+    {"instruction": "Sum up the text.", "input": "A line of it. " * 400, "output": "Lines."},
+]
+
+
+def publish(array, lines):
+    with open(array, "w", encoding="utf-8") as f:
+        json.dump(PUBLISHED, f, indent=4)
+    datasets.Dataset.from_list(PUBLISHED).to_json(lines)
+
+
+def alpaca(path, want, again, published):
+    """Stanford Alpaca's train.py: json.load, then its two prompts; and what import makes of such files."""
+    data, loaded = json.loads(path.read_text("utf-8")), datasets.load_dataset("json", data_files=str(path), split="train")
+    assert len(data) == len(loaded) == len(want) == len(again)
+    prompt = ("Below is an instruction that describes a task, paired with an input that provides further context. "
+              "Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n"
+              "### Input:\n{input}\n\n### Response:")
+    for row, same, e, back in zip(data, loaded, want, again):
+        assert row == same and all(isinstance(row[k], str) for k in row), row
+        assert (row["instruction"], row["input"], row["output"]) == (e["instruction"], e["context"], e["output"])
+        assert f"### Input:\n{e['context']}\n\n### Response:" in prompt.format_map(row)
+        for name in ("id", "instruction", "context", "output", "licence", "answer_source", "n_tokens"):
+            assert back[name] == e[name], (name, e["id"])
+    for rows in published:
+        got = {(e["instruction"], e["context"], e["output"]) for e in rows}
+        assert got == {("Give the capital of the country.\n\nJapan", "", "Tōkyō"),
+                       ('Name a prime below "3".', "", "2"),
+                       ("Sum up the text.", PUBLISHED[2]["input"].strip() + "\n", "Lines.")}, got
+    print(f"Stanford Alpaca's reader and datasets: {len(data)} rows, the same after an import; "
+          f"{len(PUBLISHED)} published rows imported from an array and from lines")
+
+
+def axolotl_alpaca(path, want, tokenizer):
+    """Axolotl's type alpaca: the output alone is learnt, with its end."""
+    from axolotl.prompt_tokenizers import AlpacaPromptTokenizingStrategy
+    from axolotl.prompters import AlpacaPrompter
+    strategy = AlpacaPromptTokenizingStrategy(AlpacaPrompter(), tokenizer, False, 1 << 20)
+    data = datasets.load_dataset("json", data_files=str(path), split="train")
+    kept = [(row, e) for row, e in zip(data, want) if e["n_tokens"] < LONGEST]
+    for row, e in kept:
+        out = strategy.tokenize_prompt(row)
+        learnt = tokenizer.decode([i for i, l in zip(out["input_ids"], out["labels"]) if l != -100])
+        assert learnt == e["output"] + tokenizer.eos_token, (learnt, e["output"])
+        whole = tokenizer.decode(out["input_ids"])
+        assert e["instruction"] in whole and e["context"].strip() in whole
+    return len(kept)
 
 
 def conversations(path, list_name, role, text, names, want):
@@ -68,6 +124,8 @@ def axolotl(path, field, mapping, want, tokenizer):
 
 
 def main():
+    if sys.argv[1] == "publish":
+        return publish(*sys.argv[2:])
     dataset, exports, chats = map(pathlib.Path, sys.argv[1:4])
     sys.path.append(sys.argv[4])
     whole = datasets.load_dataset(str(dataset))  # by the card's YAML
@@ -76,6 +134,8 @@ def main():
     print(f"datasets: {len(plain)} rows in splits {sorted(whole)}")
 
     upstream(exports / "longalpaca.json", plain)
+    again, *published = (rows_of(pathlib.Path(folder)) for folder in sys.argv[5:])
+    alpaca(exports / "alpaca.json", plain, again, published)
     same = {"system": "system", "user": "user", "assistant": "assistant"}
     share = {"system": "system", "human": "user", "gpt": "assistant"}
     for name, want in (("", plain), ("chats-", talk)):
@@ -89,6 +149,8 @@ def main():
     for name, want in (("", plain), ("chats-", talk)):
         n += axolotl(exports / f"{name}messages.jsonl", "messages", {}, want, tokenizer)
         n += axolotl(exports / f"{name}sharegpt.jsonl", "conversations", sharegpt, want, tokenizer)
+    for name in ("alpaca", "longalpaca"):
+        n += axolotl_alpaca(exports / f"{name}.json", plain, tokenizer)
     print(f"Axolotl {importlib.metadata.version('axolotl')}: {n} rows tokenized, the answers alone are learnt")
     tokenizer.chat_template = ("{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n"
                                "{% endfor %}")
