@@ -1,12 +1,12 @@
 package attention
 
 import (
-	"runtime"
 	"sync/atomic"
 
 	"longlora/kernels"
 	"longlora/kernels/gemm"
 	"longlora/kernels/machine"
+	"longlora/kernels/parallel"
 )
 
 // gradTile is the keys that the gradient takes at a time.
@@ -56,6 +56,7 @@ type backward struct {
 	delta                      []float32      // [H, T] Σ do·o
 	segments                   []span         // of each query head, in segs
 	turns                      []atomic.Int32 // [H, blocks]: tiles that have added to a block of queries
+	order                      parallel.Turns // who adds waits in it for its turn
 	blocks                     int            // of queries, of a head
 }
 
@@ -238,11 +239,9 @@ func (b *backward) segment(w *gradScratch, head int, s segment, from int, turns 
 		b.join(w, t.queries.to-t.queries.from)
 		b.addKeys(w, t, from, visible)
 		turn := &turns[(p-s.queries.from)/size]
-		for turn.Load() != before {
-			runtime.Gosched()
-		}
+		b.order.Wait(turn, before)
 		b.addQueries(w, t, from, visible)
-		turn.Add(1)
+		b.order.Advance(turn)
 	}
 }
 
