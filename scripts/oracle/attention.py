@@ -26,12 +26,22 @@ def visible(tokens, heads, group):
     return mask
 
 
-def attention(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
+def windowed(mask, window):
+    """Of the keys in a mask those that lie in a window: of so many keys, the query's own the last."""
+    i = torch.arange(mask.shape[1])
+    return mask & (i[None, :] > i[:, None] - window)
+
+
+def attention(
+    module, query, key, value, attention_mask, scaling, dropout=0.0, softcap=None, **kwargs
+):
     """Eager attention in the precision of its inputs, under module.visible."""
     repeat = query.shape[1] // key.shape[1]
     k = key.repeat_interleave(repeat, dim=1)
     v = value.repeat_interleave(repeat, dim=1)
     scores = (query @ k.transpose(2, 3)) * scaling
+    if softcap is not None:
+        scores = torch.tanh(scores / softcap) * softcap
     scores = scores.masked_fill(~module.visible[None], float("-inf"))
     out = torch.softmax(scores, dim=-1) @ v
     return out.transpose(1, 2).contiguous(), None
@@ -43,6 +53,11 @@ ALL_MASK_ATTENTION_FUNCTIONS.register(NAME, lambda *args, **kwargs: None)
 
 def install(model, tokens, group):
     """Makes a model made with attn_implementation=NAME attend over that many tokens."""
-    mask = visible(tokens, model.config.num_attention_heads, group)
-    for layer in model.model.layers:
-        layer.self_attn.visible = mask
+    c = model.config
+    mask = visible(tokens, c.num_attention_heads, group)
+    window = getattr(c, "sliding_window", None)
+    types = getattr(c, "layer_types", None) or ["sliding_attention"] * c.num_hidden_layers
+    for layer, kind in zip(model.base_model.layers, types):
+        local = window and kind == "sliding_attention"
+        inner = layer.attention if hasattr(layer, "attention") else layer.self_attn
+        inner.visible = windowed(mask, window) if local else mask

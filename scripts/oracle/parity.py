@@ -75,11 +75,13 @@ def own(name, values):
     return np.ascontiguousarray(values.T) if name.endswith("lora_embedding_A") else values
 
 
-def fill(name, p):
-    """Gives a parameter its formula's values: norms around 1, LoRA's A in ±1/8 and B in ±1/16, other
-    matrices in ±1/4."""
+def fill(name, p, plus=False):
+    """Gives a parameter its formula's values: norms around 1 (plus: around 0), LoRA's A in ±1/8 and B in
+    ±1/16, others in ±1/4."""
     u = uniform(name, p.numel())
-    if name.endswith("norm.weight") or name.endswith("lora_magnitude_vector"):
+    if name.endswith("norm.weight"):
+        u = u / 8 if plus else 1 + u / 8
+    elif name.endswith("lora_magnitude_vector"):
         u = 1 + u / 8
     elif "lora_A" in name or "lora_embedding_A" in name:
         u = u / 8
@@ -136,9 +138,13 @@ def whole(case):
 def run(case, ids, dtype):
     """Everything that a case computes, as float64 arrays by name."""
     modeling_llama.LlamaRMSNorm.forward = exact_norm if dtype == torch.float64 else ROUNDING_NORM
-    m, trained = build(*whole(case)[1:], dtype)
+    return descend(*build(*whole(case)[1:], dtype), ids, LR)
+
+
+def descend(m, trained, ids, lr):
+    """What a model's steps give, on ids."""
     before = {n: p.detach().clone() for n, p in trained.items()}
-    optimizer = torch.optim.AdamW(trained.values(), lr=LR, betas=BETAS, eps=1e-8, weight_decay=0)
+    optimizer = torch.optim.AdamW(trained.values(), lr=lr, betas=BETAS, eps=1e-8, weight_decay=0)
     out = {"losses": [], "norms": []}
     for step in range(STEPS):
         optimizer.zero_grad()
@@ -159,6 +165,25 @@ def run(case, ids, dtype):
 def distance(got, want):
     """Relative L2."""
     return float(np.linalg.norm(got - want) / np.linalg.norm(want))
+
+
+def save(name, exact, rounded, fields):
+    """Writes a case: fields, and what was computed."""
+    tokens = len(fields["ids"])
+    rows = [0, 1, tokens // 3, tokens - 1]
+    tensors = {"logits": exact["logits"][rows].astype(np.float32)}
+    probe = uniform("probe", exact["logits"].shape[1])
+    tensors["probe"] = (exact["logits"] @ probe).astype(np.float32)
+    for kind in ("gradient", "update"):
+        for n, v in exact[kind].items():
+            tensors[f"{kind}.{n}"] = sketch(n, v)
+    save_file(tensors, testdata("trainer/parity", name + ".safetensors"))
+    write_json(testdata("trainer/parity", name + ".json"), {
+        **fields, "rows": rows, "losses": exact["losses"], "norms": exact["norms"],
+        "naive": naive(exact, rounded),
+    })
+    print(f"{name}: loss {exact['losses'][0]:.4f} -> {exact['losses'][-1]:.4f}",
+          naive(exact, rounded))
 
 
 def naive(exact, rounded):
@@ -194,22 +219,12 @@ def main(names):
         exact, rounded = run(case, ids, torch.float64), run(case, ids, torch.float32)
         fell = 1 - exact["losses"][-1] / exact["losses"][0]
         assert fell >= 0.05, (name, exact["losses"])
-        rows = [0, 1, tokens // 3, tokens - 1]
-        tensors = {"logits": exact["logits"][rows].astype(np.float32)}
-        probe = uniform("probe", exact["logits"].shape[1])
-        tensors["probe"] = (exact["logits"] @ probe).astype(np.float32)
-        for kind in ("gradient", "update"):
-            for n, v in exact[kind].items():
-                tensors[f"{kind}.{n}"] = sketch(n, v)
-        save_file(tensors, testdata("trainer/parity", name + ".safetensors"))
-        write_json(testdata("trainer/parity", name + ".json"), {
+        save(name, exact, rounded, {
             "model": "" if small else source, "config": {**source, **changes} if small else changes,
             "group": group, "targets": targets or [], "rank": rank,
-            "fields": fields, "beside": beside if targets else [], "ids": ids, "rows": rows,
-            "losses": exact["losses"], "norms": exact["norms"], "naive": naive(exact, rounded),
+            "fields": fields, "beside": beside if targets else [], "ids": ids,
         })
-        print(f"{name}: loss {exact['losses'][0]:.4f} -> {exact['losses'][-1]:.4f}",
-              naive(exact, rounded))
 
 
-main(sys.argv[1:])  # names of cases by formula; none: all cases
+if __name__ == "__main__":
+    main(sys.argv[1:])  # names of cases by formula; none: all cases

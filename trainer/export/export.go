@@ -10,7 +10,6 @@ import (
 	"longlora/trainer/gguf"
 	"longlora/trainer/hf"
 	"longlora/trainer/merge"
-	"longlora/trainer/model"
 	"longlora/trainer/peft"
 	"longlora/trainer/rope"
 	"longlora/trainer/safetensors"
@@ -135,7 +134,7 @@ func (r Request) typeOf() (gguf.Type, error) {
 	if r.Type != "" {
 		return gguf.ParseType(r.Type)
 	}
-	d, err := r.Base.DType(model.EmbedName)
+	d, err := r.Base.DType(r.Base.Config.Model.EmbedName())
 	if err != nil {
 		return 0, err
 	}

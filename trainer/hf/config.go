@@ -8,18 +8,13 @@ import (
 	"maps"
 	"reflect"
 
+	"longlora/trainer/family"
 	"longlora/trainer/model"
 	"longlora/trainer/rope"
 )
 
 // ConfigName is the configuration's file in a folder.
 const ConfigName = "config.json"
-
-// Architecture is the one that this project computes, and its model_type.
-const (
-	Architecture = "LlamaForCausalLM"
-	modelType    = "llama"
-)
 
 // Config is a config.json. Change its fields freely; Encode writes them over what was read.
 type Config struct {
@@ -38,10 +33,13 @@ type Config struct {
 // NewConfig returns the configuration of a model that comes from no folder.
 func NewConfig(m model.Config, r rope.Spec, bos int, eos ...int) Config {
 	c := Config{Model: m, RoPE: r, BOS: bos, EOS: eos, DType: "float32"}
+	f := family.Of(m)
 	c.raw = map[string]json.RawMessage{
-		"architectures": json.RawMessage(`["` + Architecture + `"]`),
-		"model_type":    json.RawMessage(`"` + modelType + `"`),
-		"hidden_act":    json.RawMessage(`"silu"`),
+		"architectures": json.RawMessage(`["` + f.Architecture + `"]`),
+		"model_type":    json.RawMessage(`"` + f.Type + `"`),
+	}
+	if err := put(c.raw, f.Arch(m)); err != nil {
+		panic(err) // the values are plain ones
 	}
 	return c
 }
@@ -52,80 +50,89 @@ func ParseConfig(data []byte) (Config, error) {
 	if err := json.Unmarshal(data, &c.raw); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", ConfigName, err)
 	}
-	if err := c.parse(data); err != nil {
+	if err := c.parse(); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", ConfigName, err)
 	}
 	return c, nil
 }
 
-func (c *Config) parse(data []byte) error {
-	all := refusals(c.raw)
-	all = append(all, c.parseModel()...)
-	all = append(all, c.parseEnds()...)
+func (c *Config) parse() error {
+	k := &family.Keys{Raw: maps.Clone(c.raw)}
+	f, err := family.Find(k)
+	if err != nil {
+		return errors.Join(append(k.Errors(), err)...)
+	}
+	k.Fill(f.Defaults)
+	k.Refuse(f.Rules)
+	f.Read(k, &c.Model)
+	if f.Rope != nil {
+		f.Rope(k)
+	}
+	all := append(k.Errors(), c.parseEnds()...)
 	if c.raw["dtype"] != nil {
-		all = append(all, c.get("dtype", &c.DType, true))
+		all = append(all, c.get("dtype", &c.DType))
 	} else {
-		all = append(all, c.get("torch_dtype", &c.DType, true))
+		all = append(all, c.get("torch_dtype", &c.DType))
 	}
 	if err := errors.Join(all...); err != nil {
+		return err
+	}
+	if err := c.parseRope(f, k.Raw); err != nil {
 		return err
 	}
 	if err := c.Model.Validate(); err != nil {
 		return err
 	}
-	var err error
-	if c.RoPE, err = rope.Parse(data); err != nil {
-		return err
-	}
-	return c.RoPE.Validate(c.Model.HeadDim)
+	return c.RoPE.Validate(c.Model.RotaryDim())
 }
 
-// parseModel reads the shape. Defaults are those of LlamaConfig, except that the five numbers
-// without which there is no shape must be there.
-func (c *Config) parseModel() []error {
-	m := &c.Model
-	eps := float32(1e-6)
-	all := []error{
-		c.get("vocab_size", &m.Vocab, false), c.get("hidden_size", &m.Hidden, false),
-		c.get("intermediate_size", &m.FFN, false), c.get("num_hidden_layers", &m.Layers, false),
-		c.get("num_attention_heads", &m.Heads, false),
-		c.get("num_key_value_heads", &m.KVHeads, true), c.get("head_dim", &m.HeadDim, true),
-		c.get("tie_word_embeddings", &m.Tied, true), c.get("rms_norm_eps", &eps, true),
+// parseRope reads the rotary embedding, and what part of a head turns.
+func (c *Config) parseRope(f family.Family, keys map[string]json.RawMessage) error {
+	data, err := json.Marshal(keys)
+	if err != nil {
+		return err
 	}
-	m.Eps = eps
-	if m.KVHeads == 0 {
-		m.KVHeads = m.Heads
+	read := rope.Parse
+	if f.Partial {
+		read = rope.ParsePartial
 	}
-	if m.HeadDim == 0 && m.Heads > 0 {
-		if m.Hidden%m.Heads != 0 {
-			all = append(all, fmt.Errorf("hidden_size %d is no multiple of num_attention_heads %d and "+
-				"there is no head_dim", m.Hidden, m.Heads))
-		}
-		m.HeadDim = m.Hidden / m.Heads
+	if c.RoPE, err = read(data); err != nil {
+		return err
 	}
-	return all
+	if !f.Two {
+		c.RoPE.LocalTheta = 0
+	}
+	if c.RoPE.Partial != 0 {
+		c.Model.Arch.Rotary = int(float64(c.Model.HeadDim) * c.RoPE.Partial)
+	}
+	return nil
+}
+
+// SetRotary gives a model its rotary tables.
+func (c Config) SetRotary(o *model.Options) {
+	o.Rotary = c.RoPE.Rotary(c.Model.RotaryDim())
+	if c.Model.Arch.LocalTables {
+		o.LocalRotary = c.RoPE.Local().Rotary(c.Model.RotaryDim())
+	}
 }
 
 // parseEnds reads the ids that begin and end a text; eos_token_id is a number or a list.
 func (c *Config) parseEnds() []error {
-	if c.get("eos_token_id", &c.EOS, true) != nil {
+	if c.get("eos_token_id", &c.EOS) != nil {
 		var one int
-		if err := c.get("eos_token_id", &one, true); err != nil {
+		if err := c.get("eos_token_id", &one); err != nil {
 			return []error{err}
 		}
 		c.EOS = []int{one}
 	}
-	return []error{c.get("bos_token_id", &c.BOS, true)}
+	return []error{c.get("bos_token_id", &c.BOS)}
 }
 
 // get decodes a key; null is as good as absent.
-func (c *Config) get(key string, dst any, optional bool) error {
+func (c *Config) get(key string, dst any) error {
 	raw := c.raw[key]
 	if raw == nil || string(raw) == "null" {
-		if optional {
-			return nil
-		}
-		return fmt.Errorf("%s is missing", key)
+		return nil
 	}
 	if err := json.Unmarshal(raw, dst); err != nil {
 		return fmt.Errorf("%s is %s: %w", key, raw, err)
@@ -135,8 +142,11 @@ func (c *Config) get(key string, dst any, optional bool) error {
 
 // Encode returns the file: what was read, with c's fields over it.
 func (c Config) Encode() ([]byte, error) {
-	fields := maps.Clone(c.raw)
-	err := errors.Join(put(fields, c.Model), put(fields, c.RoPE.Fields()), put(fields, c.rest()))
+	fields, f, rotary := maps.Clone(c.raw), family.Of(c.Model), c.RoPE.Fields()
+	if f.Named != nil {
+		f.Named(rotary, c.Model)
+	}
+	err := errors.Join(put(fields, f.Fields(c.Model)), put(fields, rotary), put(fields, c.rest()))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ConfigName, err)
 	}

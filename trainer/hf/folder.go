@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"longlora/trainer/family"
 	"longlora/trainer/model"
 	"longlora/trainer/safetensors"
 )
@@ -66,25 +67,25 @@ func (f *Folder) open() error {
 
 // tie finds a tied embedding under either of its names. Where both are stored they must be equal.
 func (f *Folder) tie() error {
-	if !f.Config.Model.Tied || !f.has(model.HeadName) {
+	if !f.Config.Model.Tied || !f.has(f.Config.Model.HeadName()) {
 		return nil
 	}
-	f.alias[model.EmbedName] = model.HeadName
-	if !f.has(model.EmbedName) {
+	f.alias[f.Config.Model.EmbedName()] = f.Config.Model.HeadName()
+	if !f.has(f.Config.Model.EmbedName()) {
 		return nil
 	}
-	delete(f.alias, model.EmbedName)
-	embed, _, err := f.weights.Floats(model.EmbedName)
+	delete(f.alias, f.Config.Model.EmbedName())
+	embed, _, err := f.weights.Floats(f.Config.Model.EmbedName())
 	if err != nil {
 		return err
 	}
-	head, _, err := f.weights.Floats(model.HeadName)
+	head, _, err := f.weights.Floats(f.Config.Model.HeadName())
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(embed, head) {
 		return fmt.Errorf("%s and %s differ, but %s says tie_word_embeddings; set it to false if the "+
-			"model has a head of its own", model.EmbedName, model.HeadName, ConfigName)
+			"model has a head of its own", f.Config.Model.EmbedName(), f.Config.Model.HeadName(), ConfigName)
 	}
 	return nil
 }
@@ -96,18 +97,30 @@ func (f *Folder) has(name string) bool {
 
 // inventory compares what is stored with what the configuration needs.
 func (f *Folder) inventory() error {
-	known := map[string]bool{model.HeadName: f.Config.Model.Tied}
+	known := map[string]bool{f.Config.Model.HeadName(): f.Config.Model.Tied}
 	var all []error
 	for _, p := range model.Describe(f.Config.Model, model.Options{}) {
 		known[p.Name] = true
 		all = append(all, f.check(p.Name, p.Shape()))
 	}
 	for _, name := range f.weights.Names() {
-		if !known[name] && !strings.HasSuffix(name, ".rotary_emb.inv_freq") {
-			all = append(all, fmt.Errorf("tensor %q is no part of this %s", name, Architecture))
+		if !known[name] && !buffer(name) {
+			all = append(all, fmt.Errorf("tensor %q is no part of this %s", name,
+				family.Of(f.Config.Model).Architecture))
 		}
 	}
 	return first(all)
+}
+
+// buffer reports whether a tensor is none of the parameters, but what older versions of transformers
+// stored beside them.
+func buffer(name string) bool {
+	for _, suffix := range []string{".rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias"} {
+		if strings.HasSuffix(name, suffix) {
+			return true
+		}
+	}
+	return false
 }
 
 // check compares one stored tensor with its shape.
@@ -115,7 +128,7 @@ func (f *Folder) check(name string, shape []int) error {
 	info, err := f.weights.Info(f.stored(name))
 	if err != nil {
 		hint := ""
-		if name == model.HeadName {
+		if name == f.Config.Model.HeadName() {
 			hint = "; if the embedding is the head, config.json needs tie_word_embeddings true"
 		}
 		return fmt.Errorf("%w%s", err, hint)
@@ -147,7 +160,7 @@ func first(all []error) error {
 	return fmt.Errorf("%w (and %d more tensors that do not fit)", all[0], len(all)-1)
 }
 
-// Tensor returns a tensor's values, row-major, by its name in a LlamaForCausalLM, also that of a
+// Tensor returns a tensor's values, row-major, by its name in the family's Hugging Face model, also that of a
 // tied embedding that is stored as the head. It is a model.Source: a tensor that is missing, has
 // another shape or holds a NaN or an infinity is an error.
 func (f *Folder) Tensor(name string, shape []int) ([]float32, error) {

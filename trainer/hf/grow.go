@@ -3,8 +3,6 @@ package hf
 import (
 	"fmt"
 	"slices"
-
-	"longlora/trainer/model"
 )
 
 // maxGrowth is the greatest number of tokens that Grow adds: more are no tokens of a script, but
@@ -24,11 +22,13 @@ func (f *Folder) Grow(vocab int) error {
 }
 
 // perToken reports whether a tensor has a row for each token.
-func perToken(name string) bool { return name == model.EmbedName || name == model.HeadName }
+func (f *Folder) perToken(name string) bool {
+	return name == f.Config.Model.EmbedName() || name == f.Config.Model.HeadName()
+}
 
 // storedShape returns the shape that a tensor has in the files if it has shape in the model.
 func (f *Folder) storedShape(name string, shape []int) []int {
-	if !perToken(name) || len(shape) != 2 || shape[0] != f.Config.Model.Vocab {
+	if !f.perToken(name) || len(shape) != 2 || shape[0] != f.Config.Model.Vocab {
 		return shape
 	}
 	return []int{f.rows, shape[1]}
@@ -37,7 +37,7 @@ func (f *Folder) storedShape(name string, shape []int) []int {
 // grown adds the rows of Grow to the stored values of a tensor.
 func (f *Folder) grown(name string, values []float32) []float32 {
 	more := f.Config.Model.Vocab - f.rows
-	if !perToken(name) || more == 0 {
+	if !f.perToken(name) || more == 0 {
 		return values
 	}
 	width := len(values) / f.rows

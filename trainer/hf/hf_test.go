@@ -194,15 +194,14 @@ func TestParseConfigDefaults(t *testing.T) {
 func TestParseConfigRefuses(t *testing.T) {
 	for _, c := range []struct{ extra, want string }{
 		{`"hidden_act": "gelu"`, `hidden_act is "gelu": only SwiGLU`},
-		{`"attention_bias": true`, "attention_bias is true"},
-		{`"mlp_bias": true`, "mlp_bias is true"},
 		{`"attention_dropout": 0.1`, "attention_dropout is 0.1"},
 		{`"sliding_window": 4096`, "sliding_window is 4096"},
 		{`"quantization_config": {"bits": 4}`, "use the unquantized weights"},
 		{`"auto_map": {"AutoModel": "x.Y"}`, "auto_map"},
 		{`"layer_types": ["full_attention", "sliding_attention"]`, "layer_types"},
-		{`"architectures": ["MistralForCausalLM"]`, "MistralForCausalLM"},
+		{`"architectures": ["MixtralForCausalLM"]`, "MixtralForCausalLM"},
 		{`"model_type": "mixtral"`, "mixtral"},
+		{`"model_type": "mistral"`, `["LlamaForCausalLM"] with model_type "mistral"`},
 		{`"rope_scaling": {"type": "ntk"}`, `"ntk" is not supported`},
 		{`"rope_theta": 0`, "rope_theta is 0"},
 		{`"num_key_value_heads": 2`, "no multiple of num_key_value_heads 2"},
@@ -224,9 +223,9 @@ func TestParseConfigRefuses(t *testing.T) {
 			t.Errorf("%q is accepted", config)
 		}
 	}
-	_, err := ParseConfig([]byte("{" + minimal + `, "hidden_act": "relu", "mlp_bias": true}`))
+	_, err := ParseConfig([]byte("{" + minimal + `, "hidden_act": "relu", "auto_map": {}}`))
 	if err == nil || !strings.Contains(err.Error(), "relu") ||
-		!strings.Contains(err.Error(), "mlp_bias") {
+		!strings.Contains(err.Error(), "auto_map") {
 		t.Errorf("two problems: %v", err)
 	}
 }

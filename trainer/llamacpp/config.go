@@ -49,7 +49,7 @@ func configOf(f *gguf.File) ([]byte, error) {
 // shapeOf returns the fields of config.json that say the shape.
 func shapeOf(f *gguf.File) (map[string]any, error) {
 	fields := map[string]any{
-		"architectures": []string{hf.Architecture}, "model_type": "llama", "hidden_act": "silu",
+		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
 	}
 	numbers := map[string]string{
 		"hidden_size": hiddenKey, "num_hidden_layers": layersKey, "intermediate_size": ffnKey,

@@ -83,7 +83,7 @@ func (c *Combined) Merged(name string, shape []int) ([]float32, error) {
 	}
 	module := strings.TrimSuffix(name, ".weight")
 	left, right := module+model.LoRAB, module+model.LoRAA
-	if name == model.EmbedName {
+	if name == c.Config.Model.EmbedName() {
 		return w, c.addEmbedding(w, module, shape)
 	}
 	rank := c.shapes[module].Rank

@@ -108,7 +108,7 @@ func (m *merger) declare(config *hf.Config) error {
 	d := m.options.DType
 	if d == "" {
 		var err error
-		if d, err = m.base.DType(model.EmbedName); err != nil {
+		if d, err = m.base.DType(m.base.Config.Model.EmbedName()); err != nil {
 			return err
 		}
 	}

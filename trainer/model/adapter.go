@@ -49,15 +49,17 @@ type embedding struct {
 	scale float32
 }
 
-// lookUp gathers the tokens' embeddings: x = E[ids] + scale·a[ids] bᵀ.
+// lookUp gathers the tokens' embeddings: x = E[ids] + scale·a[ids] bᵀ, times the family's factor.
 func (m *Model) lookUp(x kernels.Tensor, p *pass) {
 	m.b.Embedding(x, m.embed.Value, p.ids)
-	if m.embedding.a == nil {
-		return
+	if m.embedding.a != nil {
+		mark := m.work.arena.Mark()
+		m.b.Linear(x, m.lookUpLow(p), m.embedding.up(), kernels.Tensor{}, true)
+		m.work.arena.Release(mark)
 	}
-	mark := m.work.arena.Mark()
-	m.b.Linear(x, m.lookUpLow(p), m.embedding.up(), kernels.Tensor{}, true)
-	m.work.arena.Release(mark)
+	if scale := m.config.embedScale(); scale != 1 {
+		m.b.Scale(x, scale)
+	}
 }
 
 // lookUpLow returns scale·a[ids].
@@ -74,8 +76,11 @@ func (e *embedding) up() kernels.Linear {
 }
 
 // deriveEmbedding adds to the gradients of the embedding and of its adapter. dx is the gradient of
-// what lookUp gave.
+// what lookUp gave, and is lost.
 func (m *Model) deriveEmbedding(dx kernels.Tensor, p *pass, ids []int32) {
+	if scale := m.config.embedScale(); scale != 1 {
+		m.b.Scale(dx, scale)
+	}
 	m.deriveRows(dx, ids)
 	if m.embed.Trainable {
 		m.b.EmbeddingGrad(m.embed.Grad, dx, p.ids)
@@ -109,6 +114,7 @@ func (u inner) rows(n int) kernels.Tensor {
 func (m *Model) lossGradient(h *head, dh kernels.Tensor, scale float32, seed uint64) {
 	if m.headLinear.a == nil {
 		l := m.headLinear.operand(0, 0)
+		l.Cap = m.config.Arch.LogitCap
 		if dh.IsZero() {
 			m.b.CrossEntropy(h.losses, dh, dh, h.h, l, h.targets, h.weights, scale)
 			return

@@ -99,7 +99,12 @@ func (m *Model) deriveLayer(p *pass, y *layer, a *activations, dx kernels.Tensor
 		m.complete(p, y, a)
 		m.attend(p, y, a, output)
 	}
-	m.mlpBackward(p, y, a, dx)
-	m.attendBackward(p, y, a, dx)
+	dy := dx
+	if m.config.Arch.Parallel {
+		dy = m.act(p.tokens, m.config.Hidden)
+		m.b.Copy(dy, dx)
+	}
+	m.mlpBackward(p, y, a, dy, dx)
+	m.attendBackward(p, y, a, dy, dx)
 	m.work.arena.Release(mark)
 }

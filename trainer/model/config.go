@@ -3,7 +3,6 @@ package model
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -19,6 +18,8 @@ type Config struct {
 	Eps     float32 `json:"rms_norm_eps"`
 	// Tied says that the head is the embedding: one tensor, EmbedName.
 	Tied bool `json:"tie_word_embeddings"`
+	// Arch is what sets the model's family apart from LLaMA.
+	Arch Arch `json:"architecture,omitzero"`
 }
 
 // Validate reports every value that no model can have.
@@ -40,7 +41,10 @@ func (c Config) Validate() error {
 		all = append(all, fmt.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d",
 			c.Heads, c.KVHeads))
 	}
-	if c.HeadDim%2 != 0 {
+	if err := c.Arch.validate(c); err != nil {
+		all = append(all, err)
+	}
+	if c.HeadDim%2 != 0 && c.Arch.Rotary == 0 {
 		all = append(all, fmt.Errorf("head_dim %d is odd: rotary positions turn pairs", c.HeadDim))
 	}
 	if !(c.Eps > 0) {
@@ -51,16 +55,6 @@ func (c Config) Validate() error {
 	}
 	return nil
 }
-
-// AttentionScale is the factor of the attention's scores, 1/sqrt(HeadDim).
-func (c Config) AttentionScale() float32 { return float32(1 / math.Sqrt(float64(c.HeadDim))) }
-
-// The names, as in Hugging Face's LlamaForCausalLM, of the parameters outside the layers.
-const (
-	EmbedName = "model.embed_tokens.weight"
-	NormName  = "model.norm.weight"
-	HeadName  = "lm_head.weight"
-)
 
 // Suffixes that the parameters of a LoRA adapter add to their linear layer's module name. PEFT's
 // files put "base_model.model." before the whole.
@@ -88,12 +82,6 @@ func IsAdapter(name string) bool {
 	return false
 }
 
-// The modules of the parameters outside the layers that can have an adapter.
-const (
-	embedModule = "model.embed_tokens"
-	headModule  = "lm_head"
-)
-
 // linearModules are the linear layers of a decoder layer, by the last part of their module name.
 var linearModules = [...]string{
 	"self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "self_attn.o_proj",
@@ -116,6 +104,9 @@ const (
 func (c Config) linearShape(module int) (out, in int) {
 	switch module {
 	case qProj:
+		if c.Arch.Fused {
+			return 3 * c.Heads * c.HeadDim, c.Hidden
+		}
 		return c.Heads * c.HeadDim, c.Hidden
 	case kProj, vProj:
 		return c.KVHeads * c.HeadDim, c.Hidden
@@ -126,6 +117,3 @@ func (c Config) linearShape(module int) (out, in int) {
 	}
 	return c.FFN, c.Hidden
 }
-
-// Module returns the module name of a layer's part, as "model.layers.3.self_attn.q_proj".
-func Module(layer int, part string) string { return fmt.Sprintf("model.layers.%d.%s", layer, part) }

@@ -42,7 +42,8 @@ func (s *scored) pad(most int) {
 // no others.
 type head struct {
 	rows, targets, weights kernels.Tensor // [N]
-	x, h, rstd, losses     kernels.Tensor // [N, D], [N, D], [N], [N]
+	x, h, losses           kernels.Tensor // [N, D], [N, D], [N]
+	stats                  stats
 }
 
 // newHead gathers the scored rows of x [T, D] and normalises them. It reports whether there are
@@ -59,13 +60,14 @@ func (m *Model) newHead(b *Batch, x kernels.Tensor) (h head, any bool) {
 	}
 	h = head{
 		rows: m.ints(n), targets: m.ints(n), weights: m.f32(n),
-		x: m.act(n, m.config.Hidden), h: m.act(n, m.config.Hidden), rstd: m.f32(n), losses: m.f32(n),
+		x: m.act(n, m.config.Hidden), h: m.act(n, m.config.Hidden), losses: m.f32(n),
+		stats: m.stats(n),
 	}
 	m.b.WriteInts(h.rows, s.rows)
 	m.b.WriteInts(h.targets, s.targets)
 	m.b.Write(h.weights, s.weights)
 	m.b.Embedding(h.x, x, h.rows) // a gather of rows
-	m.b.RMSNorm(h.h, h.rstd, h.x, m.norm.Value, m.config.Eps)
+	m.normalize(h.h, h.stats, h.x, m.norm)
 	return h, true
 }
 
@@ -86,7 +88,7 @@ func (m *Model) headGradient(b *Batch, x, dx kernels.Tensor, scale float32,
 		m.work.pending.begin(&m.work.scored, h.losses)
 	}
 	gathered := m.cleared(n, m.config.Hidden)
-	m.b.RMSNormGrad(gathered, m.norm.Grad, dh, h.x, m.norm.Value, h.rstd)
+	m.normalizeGrad(gathered, dh, h.x, h.stats, m.norm)
 	m.b.EmbeddingGrad(dx, gathered, h.rows) // a scatter of rows
 	return nil
 }
@@ -116,8 +118,8 @@ func (m *Model) readLosses(scored kernels.Tensor, losses []float32) {
 // headLogits hands over the logits of all rows of x.
 func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) error {
 	n := x.Dim(0)
-	h, rstd := m.act(n, m.config.Hidden), m.f32(n)
-	m.b.RMSNorm(h, rstd, x, m.norm.Value, m.config.Eps)
+	h := m.act(n, m.config.Hidden)
+	m.normalize(h, m.stats(n), x, m.norm)
 	y := m.f32(min(n, logitRows), m.config.Vocab)
 	head, low := m.headLinear.operand(0, 0), inner{m.low(&m.headLinear, min(n, logitRows))}
 	values := grow(&m.work.logits, y.Len())
@@ -125,6 +127,9 @@ func (m *Model) headLogits(x kernels.Tensor, row func(int, []float32) error) err
 		rows := min(logitRows, n-from)
 		part := y.Slice(0, 0, rows)
 		m.b.Linear(part, h.Slice(0, from, from+rows), head, low.rows(rows), false)
+		if limit := m.config.Arch.LogitCap; limit > 0 {
+			m.b.SoftCap(part, limit)
+		}
 		m.b.Read(values[:part.Len()], part)
 		if err := m.b.Sync(); err != nil {
 			return err

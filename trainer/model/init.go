@@ -14,19 +14,24 @@ const initStd = 0.02
 
 // Init gives every parameter its value at the start of a training from scratch: normal with
 // standard deviation 0.02, that of the projections back into the residual stream divided by
-// sqrt(2·layers) (GPT-2's way), norms 1, adapters as InitAdapters. A tensor's values are a pure
+// sqrt(2·layers) (GPT-2's way), norms such that they multiply by 1,
+// biases 0, adapters as InitAdapters. A tensor's values are a pure
 // function of seed, its name and its shape.
 func (m *Model) Init(seed uint64) error {
 	m.fresh = false
+	plus := m.config.Arch.Norm == RMSNormPlus
 	for _, p := range m.params.Base() {
 		std := initStd
-		if strings.HasSuffix(p.Name, linearModules[oProj]+".weight") ||
-			strings.HasSuffix(p.Name, linearModules[downProj]+".weight") {
+		if strings.HasSuffix(p.Name, m.config.names().linear[oProj]+".weight") ||
+			strings.HasSuffix(p.Name, m.config.names().linear[downProj]+".weight") {
 			std /= math.Sqrt(2 * float64(m.config.Layers))
 		}
 		rng := generator(seed, p.Name)
 		m.b.Write(p.Value, fill(p, func() float64 {
-			if p.Group == GroupNorm {
+			switch {
+			case strings.HasSuffix(p.Name, ".bias"), p.Group == GroupNorm && plus:
+				return 0
+			case p.Group == GroupNorm:
 				return 1
 			}
 			return std * rng.NormFloat64()

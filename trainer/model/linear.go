@@ -15,6 +15,7 @@ type linear struct {
 	norm    kernels.Tensor // that it is divided by
 	scale   float32
 	dropout float32
+	bias    *Param // nil: none
 }
 
 // operand returns what the backend needs for rows that begin at token from. Without a seed there is
@@ -38,7 +39,7 @@ func (l *linear) operand(seed uint64, from int) kernels.Linear {
 // Operand returns the linear layer of a module, as "mlp.up_proj", as the backend takes it for rows
 // that begin at token from of a micro-batch with that seed.
 func (m *Model) Operand(layer int, module string, seed uint64, from int) kernels.Linear {
-	return m.layers[layer].linear[slices.Index(linearModules[:], module)].operand(seed, from)
+	return m.layers[layer].linear[slices.Index(m.config.names().linear[:], module)].operand(seed, from)
 }
 
 // RowsAtOnce returns how many of a micro-batch's tokens share an Operand of a module.

@@ -185,13 +185,16 @@ func layerOf(module string) (layer int, ok bool) {
 
 // Modules returns the names of all modules that can have an adapter.
 func (c Config) Modules() []string {
-	names := []string{embedModule}
+	own := c.names()
+	all := []string{own.embed}
 	for l := range c.Layers {
-		for _, part := range linearModules {
-			names = append(names, Module(l, part))
+		for _, part := range own.linear {
+			if part != "" {
+				all = append(all, c.Module(l, part))
+			}
 		}
 	}
-	return append(names, headModule)
+	return append(all, own.head)
 }
 
 // Adapters returns the adapters of a model by the modules' names. Targets, and keys of Ranks and
@@ -208,8 +211,7 @@ func (c Config) Adapters(l *LoRA) (map[string]Adapter, error) {
 			found[module] = *a
 		}
 	}
-	return found, errors.Join(all.unused(c), c.checkTied(found), checkEmbedding(l, found),
-		c.checkTokens(l, found))
+	return found, errors.Join(all.unused(c), c.checkEnds(l, found), c.checkTokens(l, found))
 }
 
 // unused reports what fits no module.
@@ -219,12 +221,13 @@ func (c *compiled) unused(shape Config) error {
 	for _, target := range c.Targets {
 		if !slices.ContainsFunc(modules, func(m string) bool { return ends([]string{target}, m) }) {
 			all = append(all, fmt.Errorf("lora: unknown target %q; the targets are %s, %s, %s, or longer ends "+
-				"of modules' names", target, strings.Join(Targets(), ", "), embedModule, headModule))
+				"of modules' names", target, strings.Join(shape.Targets(), ", "), shape.names().embed,
+				shape.names().head))
 		}
 	}
 	if c.pattern != nil && !slices.ContainsFunc(modules, c.pattern.MatchString) {
 		all = append(all, fmt.Errorf("lora: the pattern %q matches no module; the names are like %s",
-			c.Pattern, Module(0, linearModules[0])))
+			c.Pattern, modules[1]))
 	}
 	for _, keys := range [][]*regexp.Regexp{c.ranks, c.alphas} {
 		for _, key := range keys {
@@ -236,19 +239,23 @@ func (c *compiled) unused(shape Config) error {
 	return errors.Join(all...)
 }
 
-func (c Config) checkTied(found map[string]Adapter) error {
-	for _, module := range []string{embedModule, headModule} {
-		if _, ok := found[module]; ok && c.Tied {
-			return fmt.Errorf("lora: %s is tied: embedding and head are one tensor, and an adapter would be "+
-				"of one of them; train the embedding in full", module)
-		}
-	}
-	return nil
-}
-
-func checkEmbedding(l *LoRA, found map[string]Adapter) error {
-	if _, ok := found[embedModule]; ok && l.DoRA {
-		return fmt.Errorf("dora: %s is no linear layer; leave it out of the targets", embedModule)
+// checkEnds refuses adapters of embedding and head that cannot be.
+func (c Config) checkEnds(l *LoRA, found map[string]Adapter) error {
+	own := c.names()
+	_, embed := found[own.embed]
+	_, head := found[own.head]
+	tied := "lora: %s is tied: embedding and head are one tensor, and an adapter would be of one of " +
+		"them; train the embedding in full"
+	switch {
+	case c.Tied && embed:
+		return fmt.Errorf(tied, own.embed)
+	case c.Tied && head:
+		return fmt.Errorf(tied, own.head)
+	case embed && l.DoRA:
+		return fmt.Errorf("dora: %s is no linear layer; leave it out of the targets", own.embed)
+	case head && c.Arch.LogitCap > 0:
+		return fmt.Errorf("lora: %s bounds its logits (final_logit_softcapping), which its adapter does "+
+			"not; train the head in full", own.head)
 	}
 	return nil
 }

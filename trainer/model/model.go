@@ -16,7 +16,7 @@ type Model struct {
 	params  Params
 	layers  []layer
 	embed   *Param
-	norm    *Param
+	norm    norm
 	head    *Param // embed if tied
 	// headLinear is head with its adapter, embedding the adapter of embed.
 	headLinear linear
@@ -29,22 +29,26 @@ type Model struct {
 	fresh bool
 
 	arenas   []kernels.Arena // parameters, training state, tables
-	cos, sin kernels.Tensor  // [Context, HeadDim/2]
-	work     workspace
-	mlpRows  int
+	cos, sin kernels.Tensor  // [Context, RotaryDim/2]
+	// localCos and localSin are those of local layers; absent if they turn as the others do.
+	localCos, localSin kernels.Tensor
+	ones               kernels.Tensor // as many as a norm's weights; absent if none is added to 1
+	work               workspace
+	mlpRows            int
 }
 
 // layer is one decoder layer's parameters.
 type layer struct {
-	index               int
-	inputNorm, postNorm *Param
-	linear              [linears]linear
+	index    int
+	norms    [layerNorms]norm
+	linear   [linears]linear
+	cos, sin kernels.Tensor // the model's, or those of local layers
 }
 
 // New makes a model whose parameters have no values yet: Load or Init gives them. Close releases
 // its memory; the backend stays open.
 func New(b kernels.Backend, c Config, o Options) (*Model, error) {
-	if err := errors.Join(c.Validate(), o.Validate()); err != nil {
+	if err := errors.Join(c.Validate(), o.Validate(), o.fit(c)); err != nil {
 		return nil, err
 	}
 	var found map[string]Adapter
@@ -60,9 +64,7 @@ func New(b kernels.Backend, c Config, o Options) (*Model, error) {
 		return nil, errors.Join(fmt.Errorf("model: %w", err), m.Close())
 	}
 	m.connect(found)
-	cos, sin := o.Rotary(o.Context)
-	b.Write(m.cos, cos)
-	b.Write(m.sin, sin)
+	m.writeTables()
 	return m, b.Sync()
 }
 
@@ -104,13 +106,7 @@ func (m *Model) allocate() error {
 			}
 		}
 	}
-	half := m.config.HeadDim / 2
-	if arena, err = m.arena(2 * alignedBytes(m.options.Context*half, kernels.F32)); err != nil {
-		return err
-	}
-	m.cos = arena.Alloc(kernels.F32, m.options.Context, half)
-	m.sin = arena.Alloc(kernels.F32, m.options.Context, half)
-	return nil
+	return m.allocateTables()
 }
 
 // hostArena reserves memory of the host for moments, nil if there are none.
@@ -143,27 +139,38 @@ func (m *Model) connect(found map[string]Adapter) {
 	for _, p := range m.params {
 		byName[p.Name] = p
 	}
-	m.embed, m.norm, m.head = byName[EmbedName], byName[NormName], byName[HeadName]
+	c := m.config
+	m.embed, m.head = byName[c.EmbedName()], byName[c.HeadName()]
+	m.norm = newNorm(byName, c.names().norm)
 	if m.head == nil {
 		m.head = m.embed
 	}
-	m.headLinear = m.linear(byName, headModule, found, m.config.Layers*linears)
+	m.headLinear = m.linear(byName, c.names().head, found, m.config.Layers*linears)
 	m.headLinear.w, m.headLinear.own = m.head, m.head.weight()
-	if a, ok := found[embedModule]; ok {
-		m.embedding = embedding{byName[embedModule+EmbedA], byName[embedModule+EmbedB], float32(a.Scale)}
+	if module := c.names().embed; m.params.Lookup(module+EmbedA) != nil {
+		m.embedding = embedding{byName[module+EmbedA], byName[module+EmbedB],
+			float32(found[module].Scale)}
 	}
 	if l := m.options.LoRA; l != nil {
-		m.embedRows = newTokenRows(m.embed, byName[embedModule+TokenRows], l.EmbedTokens)
-		m.headRows = newTokenRows(m.head, byName[headModule+TokenRows], l.HeadTokens)
+		m.embedRows = newTokenRows(m.embed, byName[c.names().embed+TokenRows], l.EmbedTokens)
+		m.headRows = newTokenRows(m.head, byName[c.names().head+TokenRows], l.HeadTokens)
 	}
 	for l := range m.config.Layers {
 		y := layer{
-			index:     l,
-			inputNorm: byName[Module(l, "input_layernorm.weight")],
-			postNorm:  byName[Module(l, "post_attention_layernorm.weight")],
+			index: l, cos: m.cos, sin: m.sin,
+		}
+		if c.Arch.LocalTables && c.Arch.local(l) {
+			y.cos, y.sin = m.localCos, m.localSin
+		}
+		for n := range layerNorms {
+			if c.normed(n) {
+				y.norms[n] = newNorm(byName, c.Module(l, c.names().norms[n]))
+			}
 		}
 		for i := range linears {
-			y.linear[i] = m.linear(byName, Module(l, linearModules[i]), found, l*linears+i)
+			if c.has(i) {
+				y.linear[i] = m.linear(byName, c.Module(l, c.names().linear[i]), found, l*linears+i)
+			}
 		}
 		m.layers = append(m.layers, y)
 	}
@@ -173,7 +180,8 @@ func (m *Model) connect(found map[string]Adapter) {
 func (m *Model) linear(byName map[string]*Param, module string, found map[string]Adapter,
 	id int) linear {
 	l := linear{id: id, w: byName[module+".weight"], a: byName[module+LoRAA], b: byName[module+LoRAB],
-		m: byName[module+LoRAMagnitude], scale: float32(found[module].Scale)}
+		m: byName[module+LoRAMagnitude], bias: byName[module+".bias"],
+		scale: float32(found[module].Scale)}
 	if l.w != nil {
 		l.own = l.w.weight()
 	}
@@ -198,7 +206,8 @@ func (m *Model) Params() Params { return m.params }
 // Backend returns the backend that the model lives on.
 func (m *Model) Backend() kernels.Backend { return m.b }
 
-// Tables returns the cosines and sines of the rotary positions, [Context, HeadDim/2].
+// Tables returns the cosines and sines of the rotary positions, [Context, RotaryDim/2], those of
+// global layers.
 func (m *Model) Tables() (cos, sin kernels.Tensor) { return m.cos, m.sin }
 
 // Close releases the model's memory.

@@ -16,6 +16,8 @@ type Options struct {
 	Context int
 	// Rotary gives the rotation tables of package rope.
 	Rotary Rotary
+	// LocalRotary gives those of local layers, where Arch.LocalTables has them turn by others.
+	LocalRotary Rotary
 	// Planner makes the backend on which calls are counted before they reserve memory (package
 	// kernels/plan).
 	Planner func() kernels.Backend
@@ -65,14 +67,17 @@ func Groups() []string {
 // TrainAll in Options.Train trains every base parameter.
 const TrainAll = "all"
 
-// Targets returns the names of all linear layers of decoder layers, as LoRA.Targets takes them: what
-// PEFT calls all-linear.
-func Targets() []string {
-	var names []string
-	for _, m := range linearModules {
-		names = append(names, m[strings.LastIndexByte(m, '.')+1:])
+// Targets returns the names of all linear layers of LLaMA's decoder layers, as LoRA.Targets takes
+// them.
+func Targets() []string { return Config{}.Targets() }
+
+// fit reports what does not fit a model's family.
+func (o Options) fit(c Config) error {
+	var all []error
+	if c.Arch.LocalTables && o.LocalRotary == nil {
+		all = append(all, errors.New("rotary tables of local layers are required"))
 	}
-	return names
+	return errors.Join(all...)
 }
 
 // Validate reports every value that a model cannot be made with.

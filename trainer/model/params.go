@@ -150,33 +150,45 @@ func list(c Config, o Options) Params {
 		if !trainable && len(shape) > 1 && o.Frozen != 0 {
 			p.dtype = o.Frozen
 		}
-		if g == GroupLinear && !trainable {
+		if g == GroupLinear && !trainable && len(shape) == 2 {
 			p.packing = o.Packed
 		}
 		ps = append(ps, p)
 	}
 	adapters := newAdapters(o.LoRA, add)
 	base := func(name string, g Group, shape ...int) { add(name, g, o.trains(g), shape...) }
-	base(EmbedName, GroupEmbed, c.Vocab, c.Hidden)
-	adapters.embedding(c.Vocab, c.Hidden)
-	adapters.rows(embedModule, c.Hidden)
-	for l := range c.Layers {
-		base(Module(l, "input_layernorm.weight"), GroupNorm, c.Hidden)
-		for m := range linears {
-			if m == gateProj {
-				base(Module(l, "post_attention_layernorm.weight"), GroupNorm, c.Hidden)
-			}
-			out, in := c.linearShape(m)
-			name := Module(l, linearModules[m])
-			base(name+".weight", GroupLinear, out, in)
-			adapters.linear(name, out, in)
+	norm := func(module string, size int) {
+		base(module+".weight", GroupNorm, size)
+		if c.Arch.Norm == LayerNorm {
+			base(module+".bias", GroupNorm, size)
 		}
 	}
-	base(NormName, GroupNorm, c.Hidden)
+	linear := func(module string, m int) {
+		out, in := c.linearShape(m)
+		base(module+".weight", GroupLinear, out, in)
+		if c.bias(m) {
+			base(module+".bias", GroupLinear, out)
+		}
+		adapters.linear(module, out, in)
+	}
+	base(c.EmbedName(), GroupEmbed, c.Vocab, c.Hidden)
+	adapters.embedding(c.names().embed, c.Vocab, c.Hidden)
+	adapters.rows(c.names().embed, c.Hidden)
+	for l := range c.Layers {
+		for _, i := range order {
+			switch {
+			case i < 0 && c.normed(^i):
+				norm(c.Module(l, c.names().norms[^i]), c.normSize(^i))
+			case i >= 0 && c.has(i):
+				linear(c.Module(l, c.names().linear[i]), i)
+			}
+		}
+	}
+	norm(c.names().norm, c.Hidden)
 	if !c.Tied {
-		base(HeadName, GroupHead, c.Vocab, c.Hidden)
-		adapters.linear(headModule, c.Vocab, c.Hidden)
-		adapters.rows(headModule, c.Hidden)
+		base(c.HeadName(), GroupHead, c.Vocab, c.Hidden)
+		adapters.linear(c.names().head, c.Vocab, c.Hidden)
+		adapters.rows(c.names().head, c.Hidden)
 	}
 	return ps
 }
@@ -210,10 +222,10 @@ func (a adapters) linear(module string, out, in int) {
 	}
 }
 
-func (a adapters) embedding(vocab, hidden int) {
-	if shape := a.lora.adapter(embedModule); shape != nil {
-		a.add(embedModule+EmbedA, GroupLoRA, true, vocab, shape.Rank)
-		a.add(embedModule+EmbedB, GroupLoRA, true, hidden, shape.Rank)
+func (a adapters) embedding(module string, vocab, hidden int) {
+	if shape := a.lora.adapter(module); shape != nil {
+		a.add(module+EmbedA, GroupLoRA, true, vocab, shape.Rank)
+		a.add(module+EmbedB, GroupLoRA, true, hidden, shape.Rank)
 	}
 }
 
@@ -223,7 +235,7 @@ func (a adapters) rows(module string, hidden int) {
 		return
 	}
 	n := len(a.lora.EmbedTokens)
-	if module == headModule {
+	if GroupOf(module+".weight") == GroupHead {
 		n = len(a.lora.HeadTokens)
 	}
 	if n > 0 {

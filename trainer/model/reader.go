@@ -160,11 +160,11 @@ func (r *Reader) attend(layer int, a *activations) {
 		s := &r.seen[i]
 		mark := m.work.arena.Mark()
 		fresh, end := s.at+s.known, s.at+s.known+s.to-s.from
-		m.b.Copy(allK.Slice(0, fresh, end), a.kv.k.Slice(0, s.from, s.to))
-		m.b.Copy(allV.Slice(0, fresh, end), a.kv.v.Slice(0, s.from, s.to))
+		m.b.Copy(m.perHead(allK.Slice(0, fresh, end)), m.perHead(a.kv.k.Slice(0, s.from, s.to)))
+		m.b.Copy(m.perHead(allV.Slice(0, fresh, end)), m.perHead(a.kv.v.Slice(0, s.from, s.to)))
 		m.b.Attention(m.perHead(a.o.Slice(0, s.from, s.to)), m.f32(m.config.Heads, s.to-s.from),
 			m.perHead(a.q.Slice(0, s.from, s.to)), m.perHead(allK.Slice(0, s.at, end)),
-			m.perHead(allV.Slice(0, s.at, end)), s.segments, m.config.AttentionScale())
+			m.perHead(allV.Slice(0, s.at, end)), m.bounded(s.segments, layer), m.config.AttentionScale())
 		m.work.arena.Release(mark)
 	}
 }
@@ -181,9 +181,8 @@ func (r *Reader) Forget(at, n, from, to int) error {
 		return nil
 	}
 	step := min(to-from, r.tokens)
-	scale := r.rotaryScale()
 	for row := to; row < n; row += step {
-		if err := r.moveUp(at+row, min(step, n-row), to-from, scale); err != nil {
+		if err := r.moveUp(at+row, min(step, n-row), to-from); err != nil {
 			return err
 		}
 	}
@@ -191,7 +190,7 @@ func (r *Reader) Forget(at, n, from, to int) error {
 }
 
 // moveUp moves rows keys and values, no more than by, from row from to from-by.
-func (r *Reader) moveUp(from, rows, by int, scale float32) error {
+func (r *Reader) moveUp(from, rows, by int) error {
 	b, arena := r.m.b, r.work.arena
 	defer arena.Release(arena.Mark())
 	pos := arena.Alloc(kernels.I32, rows)
@@ -203,18 +202,19 @@ func (r *Reader) moveUp(from, rows, by int, scale float32) error {
 	r.cache.copyRows(from-by, from, rows)
 	for l := range r.cache.k {
 		k := r.cache.k[l].Slice(0, from-by, from-by+rows)
-		b.RoPE(r.m.perHead(k), r.m.cos, r.m.sin, pos, true)
-		if scale != 1 { // the tables have it in them, and the keys had it already
-			b.Scale(k, 1/scale)
+		y := &r.m.layers[l]
+		r.m.turn(k, pos, y, true)
+		if scale := r.rotaryScale(y); scale != 1 { // the tables have it, and the keys had it already
+			b.Scale(r.m.turned(k), 1/scale)
 		}
 	}
 	return b.Sync()
 }
 
-// rotaryScale returns the attention factor of the rotary tables: the cosine of no angle.
-func (r *Reader) rotaryScale() float32 {
-	row := make([]float32, r.m.config.HeadDim/2)
-	r.m.b.Read(row, r.m.cos.Slice(0, 0, 1))
+// rotaryScale returns the attention factor of a layer's rotary tables: the cosine of no angle.
+func (r *Reader) rotaryScale(y *layer) float32 {
+	row := make([]float32, r.m.config.RotaryDim()/2)
+	r.m.b.Read(row, y.cos.Slice(0, 0, 1))
 	return row[0]
 }
 

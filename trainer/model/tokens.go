@@ -10,13 +10,17 @@ import (
 // checkTokens refuses rows of the embedding or the head that cannot be trained alone.
 func (c Config) checkTokens(l *LoRA, found map[string]Adapter) error {
 	var all []error
+	if len(l.EmbedTokens)+len(l.HeadTokens) > 0 && c.Family() == neox {
+		all = append(all, errors.New("tokens of models of the family gpt_neox cannot be trained alone: "+
+			"train the embedding in full"))
+	}
 	if len(l.HeadTokens) > 0 && c.Tied {
 		all = append(all, errors.New("tokens of the head: it is tied, and has those of the embedding"))
 	}
 	for _, x := range []struct {
 		module string
 		tokens []int
-	}{{embedModule, l.EmbedTokens}, {headModule, l.HeadTokens}} {
+	}{{c.names().embed, l.EmbedTokens}, {c.names().head, l.HeadTokens}} {
 		seen := map[int]bool{}
 		for _, id := range x.tokens {
 			if id < 0 || id >= c.Vocab || seen[id] {

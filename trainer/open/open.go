@@ -151,7 +151,8 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	if o.Tokens > 0 {
 		context = min(context, o.Tokens)
 	}
-	options.Context, options.Rotary = context, m.Config.RoPE.Rotary(c.HeadDim)
+	options.Context = context
+	m.Config.SetRotary(&options)
 	var err error
 	if m.backend, err = cpu.New(o.Threads); err != nil {
 		return err

@@ -45,7 +45,9 @@ func TestTenSteps(t *testing.T) {
 				t.Errorf("step %d: gradient norm %v, want %v", i+1, d.norms[i], g.Norms[i])
 			}
 		}
-		if d.update > updateLimit {
+		// Where a bias has no effect, as that of keys that do not turn, its gradient is rounding alone,
+		// which Adam magnifies: twice what it costs PyTorch.
+		if d.update > max(updateLimit, 2*g.Naive.Update) {
 			t.Errorf("updates differ by up to %.2g", d.update)
 		}
 		first, last := d.losses[0], d.losses[len(d.losses)-1]
@@ -70,6 +72,14 @@ func TestNoBiasCorrectionFails(t *testing.T) {
 	}
 }
 
+// rate returns the learning rate.
+func (g *golden) rate() float64 {
+	if g.LR != 0 {
+		return g.LR
+	}
+	return 1e-3
+}
+
 // relative returns the greatest relative difference.
 func relative(got, want []float64) float64 {
 	var worst float64
@@ -91,7 +101,7 @@ func descend(t *testing.T, g *golden, m *model.Model, after int) descent {
 	dir := t.TempDir()
 	l := &train.Loop{
 		Options: train.Options{
-			Schedule: train.Schedule{Kind: "constant", Peak: 1e-3, Steps: after + len(g.Losses)},
+			Schedule: train.Schedule{Kind: "constant", Peak: g.rate(), Steps: after + len(g.Losses)},
 			Batch:    1, MicroTokens: len(g.IDs), Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 			Checkpoints: filepath.Join(dir, "checkpoints"),
 		},

@@ -20,7 +20,7 @@ import (
 	"longlora/trainer/safetensors"
 )
 
-// golden is a case that scripts/oracle/parity.py wrote.
+// golden is a case that scripts/oracle/parity.py or families.py wrote.
 type golden struct {
 	Model   string // a folder of the real inputs; empty: Config is whole and weights are by formula
 	Config  map[string]json.RawMessage
@@ -29,6 +29,7 @@ type golden struct {
 	Rank    int
 	Fields  fields   // of LoraConfig beside
 	Beside  []string // modules trained in full
+	LR      float64 // 0: 1e-3
 	IDs     []int32
 	Rows    []int // whose logits are stored
 	Losses  []float64
@@ -101,7 +102,10 @@ func widen(values []float32) []float64 {
 // config returns the case's configuration.
 func (g *golden) config(t *testing.T) hf.Config {
 	t.Helper()
-	fields := map[string]json.RawMessage{"architectures": json.RawMessage(`["LlamaForCausalLM"]`)}
+	fields := map[string]json.RawMessage{}
+	if g.Config["model_type"] == nil {
+		fields["architectures"] = json.RawMessage(`["LlamaForCausalLM"]`)
+	}
 	if g.Model != "" {
 		text, err := os.ReadFile(filepath.Join(testdata.Shared(t, "models", g.Model), hf.ConfigName))
 		if err != nil {
@@ -130,7 +134,7 @@ func (g *golden) model(t *testing.T, b kernels.Backend) *model.Model {
 	t.Helper()
 	c := g.config(t)
 	o := model.Options{
-		Context: len(g.IDs), Rotary: c.RoPE.Rotary(c.Model.HeadDim), Training: true,
+		Context: len(g.IDs), Training: true,
 		Planner: func() kernels.Backend { return plan.New() }, Train: []string{model.TrainAll},
 	}
 	if len(g.Targets) > 0 {
@@ -139,6 +143,7 @@ func (g *golden) model(t *testing.T, b kernels.Backend) *model.Model {
 			o.Train = []string{"norm"}
 		}
 	}
+	c.SetRotary(&o)
 	m, err := model.New(b, c.Model, o)
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +162,10 @@ func (g *golden) model(t *testing.T, b kernels.Backend) *model.Model {
 // source returns the case's values: a folder's with LoRA by formula, or all by formula.
 func (g *golden) source(t *testing.T) model.Source {
 	t.Helper()
+	plus := g.config(t).Model.Arch.Norm == model.RMSNormPlus
+	byFormula := func(name string, shape []int) ([]float32, error) {
+		return byFormula(name, shape, plus)
+	}
 	base := byFormula
 	if g.Model != "" {
 		dir := testdata.Shared(t, "models", g.Model)
@@ -175,8 +184,9 @@ func (g *golden) source(t *testing.T) model.Source {
 	}
 }
 
-// byFormula gives norms around 1, LoRA's A in ±1/8 and B in ±1/16, other matrices in ±1/4.
-func byFormula(name string, shape []int) ([]float32, error) {
+// byFormula gives norms around 1, or 0 if they are added to 1, LoRA's A in ±1/8 and B in ±1/16, others
+// in ±1/4.
+func byFormula(name string, shape []int, plus bool) ([]float32, error) {
 	n := 1
 	for _, s := range shape {
 		n *= s
@@ -184,6 +194,8 @@ func byFormula(name string, shape []int) ([]float32, error) {
 	values := uniform(name, n)
 	for i, u := range values {
 		switch {
+		case strings.HasSuffix(name, "norm.weight") && plus:
+			values[i] = u / 8
 		case strings.HasSuffix(name, "norm.weight"), strings.HasSuffix(name, model.LoRAMagnitude):
 			values[i] = 1 + u/8
 		case strings.HasSuffix(name, model.LoRAA), strings.HasSuffix(name, model.EmbedA):

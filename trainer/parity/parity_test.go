@@ -1,18 +1,23 @@
 package parity
 
 import (
+	"bytes"
 	"math"
+	"slices"
 	"testing"
 
 	"longlora/trainer/model"
 )
 
-// cases are those of scripts/oracle/parity.py. The reference backend is too slow for the large
-// ones, and so is the race detector, which runs in short mode.
-var cases = []struct {
+// testCase is a case on a backend.
+type testCase struct {
 	name, backend string
 	large         bool
-}{
+}
+
+// cases are those of scripts/oracle/parity.py and families.py. The reference backend is too slow for the large
+// ones, and so is the race detector, which runs in short mode.
+var cases = []testCase{
 	{"small-full-training", "reference", false},
 	{"small-s2-yarn", "reference", false},
 	{"small-full-training", "cpu", false},
@@ -27,9 +32,26 @@ var cases = []struct {
 	{"s2-2048", "cpu", true},
 }
 
+// families are the model_types of the cases of families.py, each of which is small and runs on both
+// backends.
+var families = []string{"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gemma2", "gemma3_text"}
+
+// allCases are cases and those of families.
+func allCases() []testCase {
+	all := slices.Clone(cases)
+	for _, f := range families {
+		for _, kind := range []string{"full", "lora-s2"} {
+			for _, backend := range []string{"reference", "cpu"} {
+				all = append(all, testCase{"family-" + f + "-" + kind, backend, false})
+			}
+		}
+	}
+	return all
+}
+
 // each runs a test on every case.
 func each(t *testing.T, f func(t *testing.T, g *golden, m *model.Model, l limits)) {
-	for _, c := range cases {
+	for _, c := range allCases() {
 		if c.large && testing.Short() {
 			continue
 		}
@@ -54,8 +76,9 @@ func limitsOf(t *testing.T, g *golden, backend string) limits {
 		f = 0.25
 	}
 	var l limits
-	for _, c := range cases {
-		if n := readGolden(t, c.name); n.Model == g.Model {
+	for _, c := range allCases() {
+		n := readGolden(t, c.name)
+		if n.Model == g.Model && bytes.Equal(n.Config["model_type"], g.Config["model_type"]) {
 			l.logits = max(l.logits, f*n.Naive.Logits)
 			l.loss = max(l.loss, f*n.Naive.Losses)
 			l.gradient = max(l.gradient, f*n.Naive.Gradient)

@@ -12,7 +12,7 @@ import (
 	"longlora/trainer/safetensors"
 )
 
-// prefix is what PEFT puts before a LlamaForCausalLM's names.
+// prefix is what PEFT puts before a model's names.
 const prefix = "base_model.model."
 
 // oldPart is in the names of parameters trained in full that early versions of PEFT wrote.
@@ -42,6 +42,8 @@ type Adapter struct {
 	Upstream bool
 
 	files []file
+	// allLinear says that the targets are all linear layers of decoder layers.
+	allLinear bool
 	// stored maps the names of package model to where the tensors are. Those of carried are the base's,
 	// as they were: PEFT saves them with adapters of embedding and head.
 	stored  map[string]place
@@ -89,7 +91,7 @@ func (a *Adapter) open(fsys fs.FS) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", ConfigName, err)
 	}
-	a.LoRA = c.lora()
+	a.LoRA, a.allLinear = c.lora(), c.Targets.all
 	a.Base = c.Base
 	if err := a.LoRA.Validate(); err != nil {
 		return fmt.Errorf("%s: %w", ConfigName, err)
@@ -122,7 +124,8 @@ func (a *Adapter) openBeside(fsys fs.FS) error {
 func (a *Adapter) groups() []string {
 	found := map[model.Group]bool{}
 	for name := range a.stored {
-		found[groupOf(name)] = found[groupOf(name)] || !a.carried[name]
+		g := model.GroupOf(name)
+		found[g] = found[g] || !a.carried[name]
 	}
 	var groups []string
 	for _, g := range model.Groups() {
@@ -131,20 +134,6 @@ func (a *Adapter) groups() []string {
 		}
 	}
 	return groups
-}
-
-func groupOf(name string) model.Group {
-	switch {
-	case model.IsAdapter(name):
-		return model.GroupLoRA
-	case name == model.EmbedName:
-		return model.GroupEmbed
-	case name == model.HeadName:
-		return model.GroupHead
-	case strings.HasSuffix(name, "norm.weight"):
-		return model.GroupNorm
-	}
-	return model.GroupLinear
 }
 
 // Tensor describes a stored tensor, by its name in package model.
@@ -163,7 +152,7 @@ func (a *Adapter) Tensors() []Tensor {
 			panic(err) // stored comes from the file's own list
 		}
 		info.Shape = turned(name, info.Shape)
-		all = append(all, Tensor{name, groupOf(name), info})
+		all = append(all, Tensor{name, model.GroupOf(name), info})
 	}
 	slices.SortFunc(all, func(x, y Tensor) int { return strings.Compare(x.Name, y.Name) })
 	return all
@@ -211,12 +200,15 @@ func (a *Adapter) fit(c model.Config) error {
 	if err := a.tie(c); err != nil {
 		return err
 	}
+	if a.allLinear {
+		a.LoRA.Targets = c.Targets()
+	}
 	if _, err := c.Adapters(&a.LoRA); err != nil {
 		return err
 	}
 	known := map[string]bool{}
 	if c.Tied {
-		known[model.HeadName] = true
+		known[c.HeadName()] = true
 	}
 	for _, p := range model.Describe(c, model.Options{LoRA: &a.LoRA, Train: a.Train}) {
 		known[p.Name] = true
@@ -244,21 +236,21 @@ func (a *Adapter) fit(c model.Config) error {
 
 // tie settles what a stored head means in a tied model.
 func (a *Adapter) tie(c model.Config) error {
-	if !c.Tied || !a.Has(model.HeadName) {
+	if !c.Tied || !a.Has(c.HeadName()) {
 		return nil
 	}
 	shape := []int{c.Vocab, c.Hidden}
-	head, err := a.tensor(model.HeadName, shape)
+	head, err := a.tensor(c.HeadName(), shape)
 	if err != nil {
 		return err
 	}
-	embed, err := a.tensor(model.EmbedName, shape)
+	embed, err := a.tensor(c.EmbedName(), shape)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(head, embed) {
 		return fmt.Errorf("%s and %s differ, but the base ties them; merge the adapter with PEFT and "+
-			"set tie_word_embeddings to false", model.EmbedName, model.HeadName)
+			"set tie_word_embeddings to false", c.EmbedName(), c.HeadName())
 	}
 	a.Train = slices.DeleteFunc(a.Train, func(g string) bool { return g == string(model.GroupHead) })
 	return nil

@@ -46,7 +46,8 @@ func newConfig(l model.LoRA, base string, modulesToSave []string) config {
 		AlphaPattern: l.Alphas, RankPattern: l.Ranks, Base: base, Bias: "none", Exclude: l.Exclude,
 		InferenceMode: true, InitLoRAWeights: true, Layers: l.Layers, Alpha: l.Alpha,
 		Dropout: l.Dropout, Rank: l.Rank, ModulesToSave: modulesToSave,
-		Targets: targets{l.Targets, l.Pattern}, Type: "LORA", Task: "CAUSAL_LM", UseDoRA: l.DoRA,
+		Targets: targets{names: l.Targets, pattern: l.Pattern}, Type: "LORA",
+		Task: "CAUSAL_LM", UseDoRA: l.DoRA,
 		UseRSLoRA: l.RootScale, Tokens: tokens{l.EmbedTokens, l.HeadTokens},
 	}
 }

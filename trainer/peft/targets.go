@@ -15,6 +15,7 @@ import (
 type targets struct {
 	names   []string
 	pattern string
+	all     bool // names are LLaMA's: those of the model's family are meant
 }
 
 // allLinear are all linear layers but the head.
@@ -33,7 +34,7 @@ func (t *targets) UnmarshalJSON(data []byte) error {
 	*t = targets{}
 	if json.Unmarshal(data, &t.pattern) == nil {
 		if t.pattern == allLinear {
-			*t = targets{names: model.Targets()}
+			*t = targets{names: model.Targets(), all: true}
 		}
 		return nil
 	}

@@ -89,8 +89,13 @@ func (a *Adapter) openFull(fsys fs.FS) error {
 // may have more than its base's: LongLoRA's scripts add a padding token. hf.Folder.Grow gives a
 // base as many.
 func (a *Adapter) Vocab() int {
-	p, ok := a.stored[model.EmbedName]
-	if !ok {
+	var p place
+	for name, stored := range a.stored {
+		if model.GroupOf(name) == model.GroupEmbed {
+			p = stored
+		}
+	}
+	if p.file == nil {
 		return 0
 	}
 	info, err := p.file.Info(p.name)

@@ -60,11 +60,11 @@ func (s Saved) tensors() (tensors []safetensors.Tensor, modules []string, err er
 		}
 	}
 	for _, t := range s.Tensors {
-		if t.Name == model.EmbedName && s.Config.Model.Tied {
+		if t.Name == s.Config.Model.EmbedName() && s.Config.Model.Tied {
 			head := t
-			head.Name = prefix + model.HeadName
+			head.Name = prefix + s.Config.Model.HeadName()
 			tensors = append(tensors, head)
-			modules = append(modules, moduleOf(model.HeadName))
+			modules = append(modules, moduleOf(s.Config.Model.HeadName()))
 		}
 		if !model.IsAdapter(t.Name) {
 			if has[strings.TrimSuffix(t.Name, ".weight")] {
@@ -100,6 +100,6 @@ func transposed(t safetensors.Tensor) safetensors.Tensor {
 // moduleOf returns the last part of the name of a parameter's module, which PEFT matches names by:
 // "input_layernorm" of "model.layers.3.input_layernorm.weight".
 func moduleOf(name string) string {
-	name = strings.TrimSuffix(name, ".weight")
+	name = strings.TrimSuffix(strings.TrimSuffix(name, ".weight"), ".bias")
 	return name[strings.LastIndexByte(name, '.')+1:]
 }

@@ -40,6 +40,7 @@ type parameters struct {
 type surroundings struct {
 	Theta      *float64        `json:"rope_theta"`
 	Partial    *float64        `json:"partial_rotary_factor"`
+	Local      *float64        `json:"rope_local_base_freq"`
 	Max        *int            `json:"max_position_embeddings"`
 	Original   *int            `json:"original_max_position_embeddings"`
 	Scaling    json.RawMessage `json:"rope_scaling"`
@@ -48,8 +49,18 @@ type surroundings struct {
 
 // Parse reads the rotary embedding out of a whole config.json, in the form of transformers 4
 // (rope_theta, rope_scaling) or 5 (rope_parameters). Where both are given they must agree. What is
-// not supported is refused by name.
+// not supported is refused by name; heads of which a part alone turns are, see ParsePartial.
 func Parse(config []byte) (Spec, error) {
+	s, err := ParsePartial(config)
+	if err == nil && s.Partial != 0 {
+		return Spec{}, fmt.Errorf("partial_rotary_factor %g is not supported: all of a head must turn",
+			s.Partial)
+	}
+	return s, err
+}
+
+// ParsePartial is Parse for models of which a part of each head may turn alone.
+func ParsePartial(config []byte) (Spec, error) {
 	var around surroundings
 	if err := json.Unmarshal(config, &around); err != nil {
 		return Spec{}, fmt.Errorf("rope: %w", err)
@@ -96,13 +107,17 @@ func (a surroundings) parse(raw json.RawMessage) (Spec, error) {
 	if err := checkKeys(raw, kind); err != nil {
 		return Spec{}, err
 	}
-	for _, partial := range []*float64{a.Partial, p.Partial} {
-		if partial != nil && *partial != 1 {
-			return Spec{}, fmt.Errorf("partial_rotary_factor %g is not supported: all of a head must "+
-				"turn", *partial)
-		}
+	s, err := a.spec(p, kind)
+	if err != nil {
+		return Spec{}, err
 	}
-	return a.spec(p, kind)
+	set(&s.Partial, a.Partial)
+	set(&s.Partial, p.Partial)
+	if s.Partial == 1 {
+		s.Partial = 0
+	}
+	set(&s.LocalTheta, a.Local)
+	return s, nil
 }
 
 func (p parameters) kind() (Kind, error) {
@@ -216,7 +231,13 @@ func (s Spec) Fields() map[string]any {
 		"rope_parameters":         map[string]any{"rope_type": s.Kind, "rope_theta": float(s.Theta)},
 		"max_position_embeddings": s.Max,
 	}
+	if s.LocalTheta != 0 {
+		fields["rope_local_base_freq"] = float(s.LocalTheta)
+	}
 	if s.Kind == Default {
+		if s.Partial != 0 {
+			fields["rope_parameters"].(map[string]any)["partial_rotary_factor"] = float(s.Partial)
+		}
 		return fields
 	}
 	fields["original_max_position_embeddings"] = s.Original
@@ -225,6 +246,9 @@ func (s Spec) Fields() map[string]any {
 	}
 	scaling, parameters := s.scaling(), s.scaling()
 	parameters["rope_theta"] = float(s.Theta)
+	if s.Partial != 0 {
+		parameters["partial_rotary_factor"] = float(s.Partial)
+	}
 	fields["rope_scaling"], fields["rope_parameters"] = scaling, parameters
 	return fields
 }

@@ -72,6 +72,11 @@ type Spec struct {
 	// Original is the context before any extension, at most Max.
 	Original int
 
+	// Partial is the share of a head's dimensions that turn; 0: all.
+	Partial float64
+	// LocalTheta is Theta of layers with a window, which no kind extends; 0: they turn as all do.
+	LocalTheta float64
+
 	// AttentionFactor scales cosine and sine (YaRN, LongRoPE); 0: as the kind's paper has it.
 	AttentionFactor float64
 	// BetaFast and BetaSlow are YaRN's numbers of rotations within Original above which a pair is
@@ -83,6 +88,11 @@ type Spec struct {
 	LowFreq, HighFreq float64
 	// Short and Long are LongRoPE's factors of each pair, up to Original and beyond.
 	Short, Long []float64
+}
+
+// Local returns the embedding of layers with a window, which reach no further than that.
+func (s Spec) Local() Spec {
+	return Spec{Kind: Default, Theta: s.LocalTheta, Factor: 1, Max: s.Max, Original: s.Max}
 }
 
 // Validate reports every value that does not fit for heads of size headDim.
@@ -110,6 +120,13 @@ func (s Spec) checkAll() []error {
 	var all []error
 	if !(s.Theta > 1) {
 		all = append(all, fmt.Errorf("rope_theta is %g, want more than 1", s.Theta))
+	}
+	if !(s.Partial >= 0 && s.Partial <= 1) {
+		all = append(all, fmt.Errorf("partial_rotary_factor is %g, want more than 0 and at most 1",
+			s.Partial))
+	}
+	if s.LocalTheta != 0 && !(s.LocalTheta > 1) {
+		all = append(all, fmt.Errorf("rope_local_base_freq is %g, want more than 1", s.LocalTheta))
 	}
 	if !(s.Factor >= 1) {
 		all = append(all, fmt.Errorf("factor is %g, want at least 1", s.Factor))

@@ -62,6 +62,9 @@ func (r *Run) setDevice(context.Context) error {
 	if c.Engine == EngineGorgonia {
 		return errors.New("engine gorgonia computes on the CPU: add --device cpu, or use --engine native")
 	}
+	if err := r.model.Model.OnGPU(); err != nil {
+		return err
+	}
 	if r.model.Model.HeadDim > cuda.MaxHeadDim {
 		return fmt.Errorf("head_dim is %d, and on a GPU at most %d: use --device cpu",
 			r.model.Model.HeadDim, cuda.MaxHeadDim)

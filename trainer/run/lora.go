@@ -32,6 +32,22 @@ func (c *Config) lora() (*model.LoRA, error) {
 	return l, errors.Join(errs[:]...)
 }
 
+// settleTargets fills in the names of the model's family where the options name none of their own:
+// the usual targets are those of attention.
+func (r *Run) settleTargets() {
+	c, own := &r.Config, r.model.Model
+	if r.adapter != nil || c.LoRAPattern != "" {
+		return
+	}
+	if slices.Equal(c.LoRATargets, Defaults().LoRATargets) {
+		c.LoRATargets = own.AttentionTargets()
+	}
+	if i := slices.Index(c.LoRATargets, allLinear); i >= 0 {
+		rest := slices.Delete(slices.Clone(c.LoRATargets), i, i+1)
+		c.LoRATargets = append(own.Targets(), rest...)
+	}
+}
+
 // overrides reads a list of KEY=NUMBER.
 func overrides(option string, list []string) (all []model.Override, err error) {
 	for _, entry := range list {

@@ -60,10 +60,10 @@ func (c *Config) microTokens() int { return max(c.Context, c.MicroTokens) }
 func (r *Run) options() model.Options {
 	c := &r.Config
 	o := model.Options{
-		Context: c.Context, Rotary: r.model.RoPE.Rotary(r.model.Model.HeadDim),
-		Planner:  r.newPlanner,
+		Context: c.Context, Planner: r.newPlanner,
 		Training: true, Train: []string{model.TrainAll},
 	}
+	r.model.SetRotary(&o)
 	o.Again = r.again
 	o.Frozen, o.Packed = model.Storage(c.Weights)
 	if r.gpu != nil {
@@ -178,11 +178,12 @@ func (r *Run) checkHost() error {
 
 // planOptions are options with tables that are cheap to make: only their size counts.
 func (r *Run) planOptions() model.Options {
-	o, half := r.options(), r.model.Model.HeadDim/2
+	o, half := r.options(), r.model.Model.RotaryDim()/2
 	o.Rotary = func(n int) (cos, sin []float32) {
 		zeros := make([]float32, n*half)
 		return zeros, zeros
 	}
+	o.LocalRotary = o.Rotary
 	return o
 }
 
@@ -193,7 +194,6 @@ func (r *Run) count() (err error) {
 	}
 	b := r.newPlanner()
 	defer func() { err = errors.Join(err, b.Close()) }()
-	half := r.model.Model.HeadDim / 2
 	m, err := model.New(b, r.model.Model, r.planOptions())
 	if err != nil {
 		return err
@@ -205,7 +205,7 @@ func (r *Run) count() (err error) {
 	n.Masters, n.Optimizer = r.masters(m), training
 	n.Frozen = values - n.Masters
 	n.Offloaded = m.HostBytes(r.Config.microTokens())
-	n.Tables = 2 * 4 * int64(r.Config.Context) * int64(half)
+	n.Tables = r.model.Model.TableBytes(r.Config.Context)
 	all, kept, err := r.Config.stepBytes(m)
 	n.Kept, n.Workspace = kept, all-kept
 	n.Process = r.process(m)

@@ -134,6 +134,7 @@ func (r *Run) openModel(context.Context) (err error) {
 		if r.model, err = hf.ParseConfig(text); err != nil {
 			return fmt.Errorf("init %s: %w", r.Config.Init, err)
 		}
+		r.settleTargets()
 		return nil
 	}
 	if err := r.openAdapter(); err != nil {
@@ -144,6 +145,7 @@ func (r *Run) openModel(context.Context) (err error) {
 		return err
 	}
 	r.model = r.base.Config
+	r.settleTargets()
 	return r.fitAdapter()
 }
 
