@@ -2,8 +2,10 @@ package shard
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -51,7 +53,7 @@ func read(d *Dataset, o SequenceOptions) (rows []string, err error) {
 	}
 	for r.Next() {
 		for i := range int(r.Record().NumRows()) {
-			rows = append(rows, fmt.Sprint(SequenceAt(r.Record(), i)))
+			rows = append(rows, rowText(SequenceAt(r.Record(), i)))
 		}
 	}
 	err = r.Err()
@@ -64,9 +66,22 @@ func read(d *Dataset, o SequenceOptions) (rows []string, err error) {
 
 func texts(rows []schemas.Sequence) (all []string) {
 	for _, s := range rows {
-		all = append(all, fmt.Sprint(s))
+		all = append(all, rowText(s))
 	}
 	return all
+}
+
+// rowText tells sequences apart: a hash stands for the ids, of which there are many.
+func rowText(s schemas.Sequence) string {
+	h := fnv.New128a()
+	b := make([]byte, 0, 4*len(s.InputIDs))
+	for _, id := range s.InputIDs {
+		b = binary.LittleEndian.AppendUint32(b, uint32(id))
+	}
+	h.Write(b)
+	text := fmt.Sprintf("%d ids %x ", len(s.InputIDs), h.Sum(nil))
+	s.InputIDs = nil
+	return text + fmt.Sprint(s)
 }
 
 // longSequences are rows of which a few fill a row group.

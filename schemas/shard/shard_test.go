@@ -133,7 +133,7 @@ func TestSequencesInTrainingOrder(t *testing.T) {
 		for r.Next() {
 			for i := range int(r.Record().NumRows()) {
 				s := SequenceAt(r.Record(), i)
-				all = append(all, fmt.Sprint(s))
+				all = append(all, rowText(s))
 			}
 		}
 		if r.Err() != nil {
@@ -143,7 +143,7 @@ func TestSequencesInTrainingOrder(t *testing.T) {
 	}
 	var plain []string
 	for _, s := range want {
-		plain = append(plain, fmt.Sprint(s))
+		plain = append(plain, rowText(s))
 	}
 	if got := read(SequenceOptions{Split: "train", BatchRows: 7}); !reflect.DeepEqual(got, plain) {
 		t.Error("file order: rows differ from rows written")
