@@ -80,7 +80,8 @@ func (e *exporter) run(ctx context.Context, d *shard.Dataset, split, prefix stri
 		return err
 	}
 	defer func() { err = errors.Join(err, bin.Abort()) }()
-	lens, err := os.CreateTemp("", "megatron-*.lens")
+	// beside the output, whose lock is held: what a killed run leaves is the next one's
+	lens, err := os.Create(prefix + ".lens.tmp")
 	if err != nil {
 		return err
 	}
