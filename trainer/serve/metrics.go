@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -61,6 +62,7 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	write("longlora_generations_active", "gauge", "Generations that are computed.", d.Active)
 	write("longlora_generations_waiting", "gauge", "Generations in the queue.", d.Waiting)
 	write("longlora_cache_bytes", "gauge", "Memory that keys and values fill.", d.CacheBytes)
+	write("go_goroutines", "gauge", "Goroutines of the process.", runtime.NumGoroutine())
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
 	fmt.Fprint(w, "# HELP longlora_requests_total Requests by status.\n",
