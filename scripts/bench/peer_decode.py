@@ -104,4 +104,5 @@ def main():
 
 
 LOG = llama_cpp.llama_log_callback(lambda level, text, data: None)
-main()
+if __name__ == "__main__":
+    main()

@@ -16,12 +16,17 @@ type decode struct {
 	logits []float32
 }
 
-func openDecode(q question) (*decode, error) {
+// openPlain opens a model as it is stored, or in brain floats.
+func openPlain(q question) (*open.Model, error) {
 	o := open.Options{Model: q.Model, Threads: q.Threads}
 	if q.Precision == "bf16" {
 		o.Weights = kernels.BF16
 	}
-	m, err := open.Open(o)
+	return open.Open(o)
+}
+
+func openDecode(q question) (*decode, error) {
+	m, err := openPlain(q)
 	if err != nil {
 		return nil, err
 	}

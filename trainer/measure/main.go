@@ -16,10 +16,12 @@ import (
 type question struct {
 	// Work is step, the default: a training step with LoRA, embedding and norms trained, on a document
 	// whose token at t is (t·7919 + 13) mod vocabulary, each token but the last with a target; or
-	// products: those of a step by themselves; or decode: tokens chosen greedily one after another.
+	// products: those of a step by themselves; or decode: tokens chosen greedily one after another; or
+	// streams: those of Streams sequences together; or prefill: their prompts read.
 	Work      string `json:"work"`
 	Model     string `json:"model"`
-	Context   int    `json:"context"`   // of decode: the prompt's tokens
+	Context   int    `json:"context"` // of decode, streams and prefill: the prompt's tokens
+	Streams   int    `json:"streams"`
 	Attention string `json:"attention"` // full or s2, of groups of a quarter of the context
 	Engine    string `json:"engine"`    // native, the default, or gorgonia
 	Precision string `json:"precision"` // f32 or bf16; of decode: how frozen matrices are stored
@@ -92,6 +94,8 @@ func prepare(q question) (work, error) {
 		return openProducts(q)
 	case "decode":
 		return openDecode(q)
+	case "streams", "prefill":
+		return openStreams(q)
 	}
 	return nil, fmt.Errorf("no work %q", q.Work)
 }
