@@ -40,7 +40,7 @@ func run(url, token, pictures string) error {
 	}
 	for _, step := range []func() error{
 		func() error { return b.login(token) }, b.refuseBinary, b.drop, b.ask, b.again, b.evidence,
-		b.stop, b.tooLong,
+		b.quoted, b.broken, b.stop, b.tooLong,
 	} {
 		if err := step(); err != nil {
 			return err
@@ -96,8 +96,18 @@ func (b *browser) login(token string) error {
 	if err := b.until("the server wants a token", `!$("secret").hidden`); err != nil {
 		return err
 	}
-	err := b.do(fmt.Sprintf(`$("token").value = %q; $("token").dispatchEvent(new Event("change"))`, token))
-	if err != nil {
+	const enter = `$("token").value = %q; $("token").dispatchEvent(new Event("change"))`
+	if err := b.do(fmt.Sprintf(enter, "wrong")); err != nil {
+		return err
+	}
+	if err := b.do(submit); err != nil {
+		return err
+	}
+	if err := b.until("a wrong token is said to be wrong",
+		`$("status").textContent.includes("send the server's token") && !$("ask").disabled`); err != nil {
+		return err
+	}
+	if err := b.do(fmt.Sprintf(enter, token)); err != nil {
 		return err
 	}
 	return b.until("the model's name", `$("model").textContent.includes("tokens")`)
@@ -166,6 +176,57 @@ func (b *browser) evidence() error {
 		return err
 	}
 	return b.picture("evidence")
+}
+
+// as makes the page's next question be answered by a script in the server's place.
+func (b *browser) as(script string) error {
+	return b.do(`const fetched = window.fetch;
+		window.fetch = async () => { window.fetch = fetched; ` + script + ` };` + submit)
+}
+
+// inPieces answers with a stream that is cut anywhere, within lines and characters.
+const inPieces = `const bytes = new TextEncoder().encode(%s);
+	return new Response(new ReadableStream({ async start(c) {
+		for (let i = 0; i < bytes.length; i += 3) {
+			c.enqueue(bytes.slice(i, i + 3));
+			if (i %% 30 === 0) await new Promise((r) => setTimeout(r));
+		}
+		c.close();
+	} }));`
+
+// quoted follows an answer that quotes, as it is streamed.
+func (b *browser) quoted() error {
+	err := b.as(fmt.Sprintf(inPieces, `": read 10 of 20\n\n" +
+		["“quick brown ", "fox jumps", " over the” — ", "naïve"].map((text) => "data: " + JSON.stringify(
+			{ choices: [{ delta: { content: text } }] }) + "\n\n").join("") + "data: [DONE]\n\n"`))
+	if err != nil {
+		return err
+	}
+	return b.until("the streamed quotation is marked", `!$("ask").disabled &&
+		$("answer").textContent === "“quick brown fox jumps over the” — naïve" &&
+		[...document.querySelectorAll("mark")].map((m) => m.textContent).join() === "quick brown fox jumps over the"`)
+}
+
+// broken is told of what goes wrong: at once, in mid-stream, and without an answer.
+func (b *browser) broken() error {
+	for _, c := range []struct{ script, want string }{
+		{`return new Response(JSON.stringify({ error: { message: "too many requests wait" } }), { status: 429 });`,
+			"too many requests wait"},
+		{fmt.Sprintf(inPieces, `"data: " + JSON.stringify({ choices: [{ delta: { content: "begun" } }] }) + "\n\n" +
+			"data: " + JSON.stringify({ error: { message: "the server is shutting down" } }) + "\n\n"`),
+			"the server is shutting down"},
+		{`throw new TypeError("Failed to fetch");`, "Failed to fetch"},
+		{`return new Response("<html>a proxy's page</html>", { status: 502 });`, "502"},
+	} {
+		if err := b.as(c.script); err != nil {
+			return err
+		}
+		if err := b.until("an error is said: "+c.want, fmt.Sprintf(`!$("ask").disabled && $("stop").hidden &&
+			$("status").classList.contains("wrong") && $("status").textContent.includes(%q)`, c.want)); err != nil {
+			return err
+		}
+	}
+	return b.picture("error")
 }
 
 // stop ends an answer on its way.

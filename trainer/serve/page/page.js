@@ -39,6 +39,7 @@ async function findModel() {
     say("This server wants a token.");
     return;
   }
+  if (!reply.ok) throw new Error(`the server answers ${reply.status}`);
   const list = await reply.json();
   state.model = list.data[0].id;
   $("model").textContent = `${state.model}, ${list.data[0].max_model_len.toLocaleString("en")} tokens`;
@@ -86,7 +87,8 @@ async function ask(event) {
 async function receive(reply) {
   if (!reply.ok) {
     if (reply.status === 401) $("secret").hidden = false;
-    throw new Error((await reply.json()).error.message);
+    const body = await reply.json().catch(() => null);
+    throw new Error(body && body.error ? body.error.message : `the server answers ${reply.status}`);
   }
   const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
@@ -204,5 +206,5 @@ drop.addEventListener("drop", (e) => {
 $("file").addEventListener("change", (e) => load(e.target.files[0]));
 $("form").addEventListener("submit", ask);
 $("stop").addEventListener("click", () => state.running && state.running.abort());
-$("token").addEventListener("change", findModel);
+$("token").addEventListener("change", () => findModel().catch((e) => say(e.message, true)));
 findModel().catch((e) => say(e.message, true));
