@@ -21,7 +21,7 @@ help:
 	@echo 'make build-gpu   build bin/trainer-gpu, which trains on NVIDIA GPUs (needs gcc, no CUDA toolkit)'
 	@echo 'make ptx         compile the CUDA kernels again (needs clang-22)'
 	@echo 'make gpu-test    test what needs a GPU without one: emulated kernels, PTX, driver'
-	@echo 'make bench-cpu   kernels and training steps against their peers (needs scripts/requirements.txt)'
+	@echo 'make bench-cpu   kernels, training steps and decoding against their peers, which it installs'
 	@echo 'make bench-pipeline  the data pipeline against its peers (needs scripts/requirements.txt)'
 	@echo 'make interop     load what the trainer writes in transformers, PEFT and llama.cpp, and compare'
 	@echo 'make generate    regenerate the assembly'
@@ -101,7 +101,7 @@ bench:
 	bash scripts/bench/all
 
 bench-cpu:
-	PYTHON=$(PYTHON) bash scripts/bench/cpu
+	bash scripts/bench/cpu
 
 bench-pipeline:
 	PYTHON=$(PYTHON) bash scripts/bench/pipeline

@@ -3,8 +3,9 @@ names of figures; none: all. Called by scripts/bench/cpu.
 
 PyTorch has up to eight variants (precision, compiled, checkpointed). Each is tried once by itself;
 what that gives is kept in build/bench-cpu/screen.json, so that a run times only those that may be
-the fastest. A run that would take longer than $LIMIT seconds (280) stops between two trials, says
-so and exits with 3: run it again, it goes on from there."""
+the fastest. A run of one figure that would take longer than $LIMIT seconds (280) stops between two
+trials, says so and exits with 3: run it again, it goes on from there. A run of several takes the
+time that it needs, unless $LIMIT bounds each of them; a figure that fails does not end the others."""
 
 import json
 import os
@@ -18,7 +19,7 @@ import transformers
 
 THREADS = 2
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
-LIMIT = float(os.environ.get("LIMIT", "280"))
+LIMIT = float(os.environ.get("LIMIT", "280" if len(sys.argv) == 2 else "inf"))
 BEGUN = time.monotonic()
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = "build/bench-cpu"
@@ -157,13 +158,13 @@ def step_ratio(name, model, context, attention, precision, precisions):
            peers={k: round(v, 4) for k, v in medians.items()})
 
 
-def own_ratio(name, questions, rounds=ROUNDS, warm=True):
-    """The median time of the second question's work against that of the first."""
+def own_ratio(name, questions, rounds=ROUNDS):
+    """The median time of the second question's work against that of the first. What each does first
+    is not timed: memory that was never touched costs a step of 32,768 tokens seconds."""
     times = [[], []]
     with ours() as mine:
-        if warm:
-            for q in questions:
-                mine.ask(**q)
+        for q in questions:
+            mine.ask(**q)
         for _ in range(rounds):
             for q, t in zip(questions, times):
                 t.append(mine.ask(**q)["seconds"])
@@ -172,7 +173,7 @@ def own_ratio(name, questions, rounds=ROUNDS, warm=True):
 
 
 def s2_ratio(name, context, **more):
-    left(100)
+    left(220 if context > 8192 else 100)
     own_ratio(name, [question("15M", context, a, recompute=context < 32768) for a in ("s2", "full")],
               **more)
 
@@ -243,11 +244,11 @@ FIGURES = {
     "sft_110M_full_1024_vs_torch_f32":
         lambda n: step_ratio(n, "110M", 1024, "full", "f32", ["f32"]),
     "s2_vs_full_8192": lambda n: s2_ratio(n, 8192),
-    "s2_vs_full_32768": lambda n: s2_ratio(n, 32768, rounds=1, warm=False),
+    "s2_vs_full_32768": lambda n: s2_ratio(n, 32768, rounds=1),
     "peak_memory_32768_vs_torch": lambda n: memory(n, 32768, False),
     "peak_memory_32768_vs_torch_chunked_loss": lambda n: memory(n, 32768, True),
     "step_share_of_gemm_floor": lambda n: floor(n, "f32"),
-    "step_share_of_gemm_floor_bf16": lambda n: floor(n, "bf16"),
+    "step_share_of_bf16_gemm_floor": lambda n: floor(n, "bf16"),
     "decode_110M_vs_llamacpp": lambda n: decode(n, "f32"),
     "decode_110M_vs_llamacpp_bf16": lambda n: decode(n, "bf16"),
     "gorgonia_step_vs_native": lambda n: own_ratio(n, ENGINES),
@@ -257,15 +258,21 @@ names = sys.argv[1:] or list(FIGURES)
 for name in names:
     if name not in FIGURES:
         raise SystemExit(f"no figure {name!r}; there are {', '.join(FIGURES)}")
-unfinished = []
+unfinished, failed = [], []
 for name in names:
     try:
-        if len(names) > 1:
-            BEGUN = time.monotonic()
+        BEGUN = time.monotonic() if len(names) > 1 else BEGUN
         FIGURES[name](name)
     except Unfinished:
         unfinished.append(name)
+    except (Exception, SystemExit) as e:
+        if len(names) == 1:
+            raise
+        failed.append(name)
+        print(f"{name}: {e}", file=sys.stderr, flush=True)
+if failed:
+    print(f"failed: {' '.join(failed)}", file=sys.stderr)
 if unfinished:
     print(f"no time left for {' '.join(unfinished)}: run again with these names, or a higher LIMIT",
           file=sys.stderr)
-    sys.exit(3)
+sys.exit(1 if failed else 3 if unfinished else 0)
