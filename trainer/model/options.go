@@ -12,7 +12,7 @@ import (
 // Options says how a model is held and what of it is trained. The zero value, with Context, Rotary
 // and Planner set, is a model for inference.
 type Options struct {
-	// Context is the number of positions: no document may be longer.
+	// Context is the number of positions, at most MaxContext: no document may be longer.
 	Context int
 	// Rotary gives the rotation tables of package rope.
 	Rotary Rotary
@@ -64,6 +64,10 @@ func Groups() []string {
 	return []string{string(GroupEmbed), string(GroupNorm), string(GroupHead), string(GroupLinear)}
 }
 
+// MaxContext is the most positions of a model. A machine that can hold the activations of more is
+// not known, and to count what they would take needs memory too.
+const MaxContext = 1 << 25
+
 // TrainAll in Options.Train trains every base parameter.
 const TrainAll = "all"
 
@@ -83,8 +87,8 @@ func (o Options) fit(c Config) error {
 // Validate reports every value that a model cannot be made with.
 func (o Options) Validate() error {
 	var all []error
-	if o.Context <= 0 {
-		all = append(all, fmt.Errorf("context is %d, want more than 0", o.Context))
+	if o.Context <= 0 || o.Context > MaxContext {
+		all = append(all, fmt.Errorf("context is %d, want 1 to %d", o.Context, MaxContext))
 	}
 	if o.Rotary == nil || o.Planner == nil {
 		all = append(all, errors.New("rotary tables and planner are required"))
