@@ -53,6 +53,9 @@ func Run(ctx context.Context, root *cobra.Command, args []string, stdout, stderr
 	if err == nil {
 		return exitOK
 	}
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%s: %w", c.Name(), cause) // not what each of its parts was doing
+	}
 	hint := ""
 	if isFull(err) {
 		hint = "; free some space and run the command again"

@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"syscall"
@@ -61,6 +62,21 @@ func TestRun(t *testing.T) {
 		if c.code != 0 && stdout.Len() > 0 {
 			t.Errorf("%q: stdout %q, want nothing", c.args, stdout.String())
 		}
+	}
+}
+
+// That a command was ended is said once, and by what.
+func TestInterrupted(t *testing.T) {
+	root := &cobra.Command{Use: "tool"}
+	root.AddCommand(&cobra.Command{Use: "run", RunE: func(c *cobra.Command, _ []string) error {
+		return fmt.Errorf("work: %w", errors.Join(c.Context().Err(), c.Context().Err()))
+	}})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(errors.New("interrupt signal received"))
+	var stdout, stderr strings.Builder
+	got := Run(ctx, root, []string{"run"}, &stdout, &stderr)
+	if want := "tool: run: interrupt signal received\n"; got != 1 || stderr.String() != want {
+		t.Errorf("exit %d, stderr %q, want %q", got, &stderr, want)
 	}
 }
 

@@ -125,6 +125,7 @@ func (b *builder) scan(ctx context.Context) error {
 	given := map[string]string{}
 	var failed error
 	var all, dropped int64
+	first := "" // that was dropped, and why
 	texts := func(yield func(id, text string) bool) {
 		names := newNames()
 		for i := range b.Recipe.Material {
@@ -141,7 +142,9 @@ func (b *builder) scan(ctx context.Context) error {
 					b.examine(it, names)
 					all++
 					if it.Reason != "" {
-						dropped++
+						if dropped++; first == "" {
+							first = fmt.Sprintf("; the first is %s: %s: %s", it.DocID, it.Reason, it.Detail)
+						}
 						b.out.Reject(it.DocID, it.Reason, it.Detail)
 						return false, nil
 					}
@@ -165,6 +168,9 @@ func (b *builder) scan(ctx context.Context) error {
 	}
 	b.splits = splits
 	err = b.MaxDropped.Check("documents were dropped", "--max-dropped", dropped, all, b.out.Rejected())
+	if err != nil {
+		err = fmt.Errorf("%w%s", err, first)
+	}
 	if err == nil && len(splits) == 0 {
 		err = corpus.ErrNoDocuments
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"longlora/longqa/assemble"
 	"longlora/longqa/build"
 	"longlora/longqa/corpus"
+	"longlora/longqa/figures"
 	"longlora/longqa/gold"
 	"longlora/longqa/score"
 	"longlora/pipeline/goroot"
@@ -137,7 +139,11 @@ func recipeOf(f buildFlags, args []string) (build.Recipe, error) {
 		material = append(material, m)
 	}
 	switch {
-	case f.source == sourceGoroot && len(args) > 0, f.source == "" && len(args) > 0:
+	case f.source == "" && len(args) > 0:
+		return r, command.Usagef("build: say what to read from %s, as --source text %s; there are %s; a "+
+			"dataset that pipeline ingest made is named by --documents", args[0], args[0],
+			strings.Join(sourceKinds(), ", "))
+	case f.source == sourceGoroot && len(args) > 0:
 		return r, command.Usagef("the source goroot takes no path; name another root with --goroot")
 	case f.source == sourceGoroot:
 		material = append(material, build.Material{Material: corpus.Material{Source: f.source}})
@@ -214,8 +220,8 @@ func buildRecipe(c *cobra.Command, f buildFlags, args []string) (err error) {
 	}
 	r, err := build.Run(c.Context(), o)
 	if err != nil {
-		if r != nil && r.Figures != nil {
-			fmt.Fprint(c.ErrOrStderr(), r.Figures.Table())
+		if r != nil {
+			printFigures(c.ErrOrStderr(), r.Figures)
 		}
 		return err
 	}
@@ -231,6 +237,13 @@ func openTree(c *cobra.Command, f buildFlags) (*goroot.Tree, error) {
 		f.goroot = root
 	}
 	return goroot.Open(f.goroot, f.tree)
+}
+
+// printFigures writes the figures of a dataset that is not published, where there are some.
+func printFigures(w io.Writer, f *figures.Figures) {
+	if f != nil && f.Rows > 0 {
+		fmt.Fprint(w, f.Table())
+	}
 }
 
 // printBuilt writes what was built to stdout.

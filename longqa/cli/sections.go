@@ -150,8 +150,8 @@ func runSections(c *cobra.Command, f buildFlags, o build.Options) (err error) {
 	}
 	r, err := assemble.Run(c.Context(), a)
 	if err != nil {
-		if r != nil && r.Figures != nil {
-			fmt.Fprint(c.ErrOrStderr(), r.Figures.Table())
+		if r != nil {
+			printFigures(c.ErrOrStderr(), r.Figures)
 		}
 		return err
 	}

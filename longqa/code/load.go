@@ -127,7 +127,9 @@ func (l *loader) run(ctx context.Context) error {
 	finish := func(n *node, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		failed = errors.Join(failed, err)
+		if ctx.Err() == nil || failed == nil { // that the work was ended is said once
+			failed = errors.Join(failed, err)
+		}
 		pending--
 		for _, u := range n.users {
 			if u.waiting--; u.waiting == 0 {

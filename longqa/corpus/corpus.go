@@ -76,8 +76,11 @@ func Open(ctx context.Context, m Material, stores store.Options) (*Corpus, error
 		Path: m.Path, Licence: m.Licence, Language: m.Language, Fields: source.DefaultFields(),
 		Encoding: m.Encoding, Stores: stores,
 	})
+	if errors.Is(err, source.ErrNoLicence) {
+		err = fmt.Errorf("%w with --licence, or licence in the recipe", err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("material: %w", err)
+		return nil, fmt.Errorf("material %s: %w", m.Path, err)
 	}
 	c := &Corpus{Material: m, Config: s.Config(), Languages: s.Languages()}
 	c.each = func(ctx context.Context) iter.Seq2[Item, error] { return readSource(ctx, s) }

@@ -224,7 +224,7 @@ func judgeStatus(api *openai.Error) trouble {
 	switch {
 	case api.StatusCode == http.StatusUnauthorized, api.StatusCode == http.StatusForbidden,
 		api.StatusCode == http.StatusNotFound, api.StatusCode == http.StatusPaymentRequired:
-		t.fatal = true
+		t.fatal, t.detail = true, t.detail+wayOut(api.StatusCode)
 	case api.StatusCode == http.StatusRequestTimeout, api.StatusCode == http.StatusConflict,
 		api.StatusCode == http.StatusTooManyRequests, api.StatusCode >= 500:
 		t.again = true
@@ -233,6 +233,15 @@ func judgeStatus(api *openai.Error) trouble {
 		}
 	}
 	return t
+}
+
+// wayOut says what to look at when an endpoint refuses.
+func wayOut(status int) string {
+	if status == http.StatusNotFound {
+		return "; look at endpoint and model"
+	}
+	return "; look at the key in the variable that api_key_env names, and run the command again: answered " +
+		"calls are kept"
 }
 
 // retryAfter is what the headers ask to wait: seconds, milliseconds or a date (RFC 9110, 10.2.3).
