@@ -36,8 +36,9 @@ def edited(text):
 
 
 def marked(text, copy):
-    words = text.split(" ")
-    return " ".join(w + f" k{copy}" if i % 3 == 2 else w for i, w in enumerate(words))
+    """The mark has no digit: datatrove takes all numbers for the same before it compares."""
+    words, mark = text.split(" "), " k" + chr(ord("a") + copy)
+    return " ".join(w + mark if i % 3 == 2 else w for i, w in enumerate(words))
 
 
 def main():
