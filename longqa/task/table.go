@@ -26,7 +26,7 @@ func (t table) Propose(s *Scope, d *dice.Dice) []Candidate {
 			break
 		}
 		found = append(found, Candidate{
-			Key:    s.View.Docs[0].Document.ID + " " + c.row + " / " + c.column + " / " + c.text,
+			Key:    c.line.Piece.Document.ID + " " + c.row + " / " + c.column + " / " + c.text,
 			Source: "derived:table", Evidence: []material.Range{c.head, c.line},
 			Question: s.Book.Say(d, phrase.Cell, s.Book.Quote(c.row), s.Book.Quote(c.column)),
 			Answer:   s.Book.Say(d, phrase.CellIs, s.Book.Quote(c.text)),
