@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,6 +31,11 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			upstream, err := filepath.Abs("../merge/testdata/upstream")
+			e.Setenv("UPSTREAM", upstream)
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"shards": shards, "poison": poison, "damage": damage, "lock": lock, "await": await,
 			"packages": packages, "basecopy": basecopy, "truncate": truncate, "size": size,

@@ -23,8 +23,10 @@ type Notes struct {
 	// model before any extension.
 	Context  int `json:"context"`
 	Original int `json:"original_context,omitempty"`
-	// Base is the model that training began with, as it was called.
-	Base string `json:"base,omitempty"`
+	// Base is the model that training began with, as it was called, and Added the number of tokens that
+	// LongLoRA's scripts had added to its vocabulary.
+	Base  string `json:"base,omitempty"`
+	Added int    `json:"added_tokens,omitempty"`
 	// Method is "lora", "full" or "pretrain"; Train the groups of base parameters trained in full.
 	Method string   `json:"method,omitempty"`
 	Train  []string `json:"train,omitempty"`

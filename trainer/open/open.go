@@ -171,7 +171,8 @@ func Fit(a *peft.Adapter, f *hf.Folder, context int) error {
 		return fmt.Errorf("adapter %s: it does not say for how many positions it was trained; give "+
 			"--context", a.Name)
 	}
-	if a.Upstream && a.Vocab() > f.Config.Model.Vocab {
+	own := f.Config.Model.Vocab
+	if a.Upstream && a.Vocab() > own || a.Notes.Added > 0 && a.Vocab() == own+a.Notes.Added {
 		if err := f.Grow(a.Vocab()); err != nil {
 			return err
 		}

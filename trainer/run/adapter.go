@@ -64,7 +64,7 @@ func (r *Run) fitAdapter() error {
 	if r.adapter == nil {
 		return nil
 	}
-	if err := r.adapter.Fit(r.model.Model); err != nil {
+	if err := r.fitBase(); err != nil {
 		return err
 	}
 	for _, g := range r.adapter.Train {
@@ -78,6 +78,16 @@ func (r *Run) fitAdapter() error {
 		r.model.RoPE = r.adapter.Config.RoPE
 	}
 	return nil
+}
+
+// fitBase checks the adapter against the base, which gets the tokens that LongLoRA's scripts added.
+func (r *Run) fitBase() error {
+	if r.base == nil { // a plan reads no weights
+		return r.adapter.Fit(r.model.Model)
+	}
+	err := open.Fit(r.adapter, r.base, r.Config.Context)
+	r.model.Model = r.base.Config.Model
+	return err
 }
 
 // context returns the positions that the model had before this run.

@@ -112,7 +112,7 @@ func (r *Run) notes(m *model.Model) hf.Notes {
 		n.Method = "pretrain"
 		return n
 	}
-	n.Base = c.Model
+	n.Base, n.Added = c.Model, r.model.Model.Vocab-r.base.Stored()
 	if c.Method == MethodLoRA {
 		n.Train = c.Train
 	}

@@ -174,6 +174,10 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 			"connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		if r.ContentLength > s.o.MaxBody { // not even to be read
+			s.fail(w, &http.MaxBytesError{Limit: s.o.MaxBody})
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, s.o.MaxBody)
 		next.ServeHTTP(w, r)
 	})
