@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,16 +24,19 @@ import (
 type perplexityFlags struct {
 	modelFlags
 	shards, split, protocol, attention string
-	group, sequences                   int
-	checkTokenizer, json               bool
+	// tokens is a file of LongLoRA's evaluation data, instead of shards.
+	tokens               string
+	group, sequences     int
+	checkTokenizer, json bool
 }
 
 func evalPerplexity() *cobra.Command {
 	f := &perplexityFlags{}
 	c := &cobra.Command{
-		Use:   "ppl --shards DIR",
+		Use:   "ppl (--shards DIR | --tokens FILE)",
 		Short: "Perplexity of a model on sequence shards, by position",
-		Long: "Perplexity of a model on sequence shards, by position.\n\n" +
+		Long: "Perplexity of a model on sequence shards, by position, or on a file of LongLoRA's evaluation\n" +
+			"data (PG19, proof-pile: token ids of 16 bits).\n\n" +
 			"Protocol once scores each target of the shards once, each document by itself. Protocol " +
 			"upstream is\nthe published one: one stream of all tokens, windows that start every 256 " +
 			"tokens, each position of\neach window scored. Attention is full unless asked otherwise.",
@@ -40,7 +44,9 @@ func evalPerplexity() *cobra.Command {
 	}
 	f.modelFlags.add(c)
 	flags := c.Flags()
-	flags.StringVar(&f.shards, "shards", "", "dataset directory of sequence shards (required)")
+	flags.StringVar(&f.shards, "shards", "", "dataset directory of sequence shards")
+	flags.StringVar(&f.tokens, "tokens", "",
+		"file of token ids as little-endian uint16, with --protocol upstream, instead of --shards")
 	flags.StringVar(&f.split, "split", "validation", "split to score")
 	flags.StringVar(&f.protocol, "protocol", eval.PerTokenName, "once or upstream")
 	flags.StringVar(&f.attention, "attention", "full", "attention pattern: full or s2")
@@ -54,8 +60,12 @@ func evalPerplexity() *cobra.Command {
 }
 
 func (f *perplexityFlags) run(c *cobra.Command) error {
-	if f.shards == "" {
-		return command.Usagef("--shards is required: a directory that pipeline encode made")
+	if (f.shards == "") == (f.tokens == "") {
+		return command.Usagef("give either --shards, a directory that pipeline encode made, or --tokens")
+	}
+	if f.tokens != "" && f.protocol != eval.WindowsName {
+		return command.Usagef("--tokens has no documents, which --protocol %s goes by; give --protocol %s",
+			f.protocol, eval.WindowsName)
 	}
 	if f.group < 0 || f.sequences < 0 {
 		return command.Usagef("--group is %d and --sequences is %d, want at least 0",
@@ -65,21 +75,7 @@ func (f *perplexityFlags) run(c *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	d, err := openDataset(c.Context(), f.shards)
-	if err != nil {
-		return err
-	}
-	m, err := f.open()
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	if f.checkTokenizer {
-		if err := checkTokenizer(d, m); err != nil {
-			return err
-		}
-	}
-	r, err := f.measure(c, d, m, measure)
+	r, err := f.perplexity(c, measure)
 	if err != nil {
 		return err
 	}
@@ -87,6 +83,48 @@ func (f *perplexityFlags) run(c *cobra.Command) error {
 		return writeJSON(c.OutOrStdout(), r)
 	}
 	return writePerplexity(c.OutOrStdout(), r)
+}
+
+// perplexity measures on shards or on a file of tokens.
+func (f *perplexityFlags) perplexity(c *cobra.Command, measure protocol) (r eval.Perplexity, err error) {
+	var d *shard.Dataset
+	if f.shards != "" {
+		if d, err = openDataset(c.Context(), f.shards); err != nil {
+			return r, err
+		}
+	}
+	m, err := f.open()
+	if err != nil {
+		return r, err
+	}
+	defer m.Close()
+	if d == nil {
+		return f.ofTokens(c, m, measure)
+	}
+	if f.checkTokenizer {
+		if err := checkTokenizer(d, m); err != nil {
+			return r, err
+		}
+	}
+	return f.measure(c, d, m, measure)
+}
+
+// ofTokens measures on a file of tokens.
+func (f *perplexityFlags) ofTokens(c *cobra.Command, m *open.Model, run protocol) (r eval.Perplexity,
+	err error) {
+	file, err := os.Open(f.tokens)
+	if err != nil {
+		return r, err
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	scorer, err := newScorer(m, f.attention, f.group)
+	if err != nil {
+		return r, err
+	}
+	bar := command.NewProgress(c.ErrOrStderr(), "eval ppl", 0, "tokens")
+	defer bar.Done()
+	return run(c.Context(), scorer, eval.Tokens(file, f.tokens, m.Config.Model.Vocab), m.Options().Context,
+		func(tokens int) { bar.Add(int64(tokens)) })
 }
 
 // protocol is eval.PerToken or eval.Windows.
