@@ -88,7 +88,8 @@ func newBuild() *cobra.Command {
 	fs.StringVar(&f.tree.GOARCH, "goarch", "amd64", "architecture whose files are read")
 	fs.IntVar(&f.limit, "limit", 0,
 		"a sample of about so many rows, not held to the recipe's figures")
-	fs.Var(&f.maxDropped, "max-dropped", "documents, and rows of a set, that may be dropped before the build fails")
+	fs.Var(&f.maxDropped, "max-dropped",
+		"documents, and rows of a set, that may be dropped before the build fails")
 	fs.StringVar(&f.closedBook, "closed-book", "",
 		"what longqa score --card wrote about this dataset; the card then says it")
 	f.sections.add(fs)

@@ -15,8 +15,8 @@ const noSet = "none"
 const evaluationUsage = "evaluation set that material must not hold text of: JSON lines, JSON, Parquet, " +
 	"text, or a folder of such, by path or URL; may be given again; none: say that there is none"
 
-// evaluation reads the evaluation sets of flags, else those of a recipe. That there is none is said, unless
-// the caller said so.
+// evaluation reads the evaluation sets of flags, else those of a recipe. That there is none is
+// said, unless the caller said so.
 func evaluation(c *cobra.Command, stage string,
 	ofRecipe, ofFlags []string) (*decontaminate.Index, error) {
 	paths := ofRecipe

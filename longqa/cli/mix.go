@@ -13,9 +13,14 @@ import (
 	"longlora/schemas/shard"
 )
 
+// mixFlags are the flags of longqa mix.
+type mixFlags struct {
+	blend.Options
+	long, short, allow, deny, evaluation []string
+}
+
 func newMix() *cobra.Command {
-	var o blend.Options
-	var long, short, allow, deny, sets []string
+	var f mixFlags
 	c := &cobra.Command{
 		Use:   "mix --long DIR --short DIR --out DIR",
 		Short: "Put long rows and a share of short instructions together",
@@ -26,37 +31,38 @@ func newMix() *cobra.Command {
 		Example: "  longqa import --source go-doc \"$(go env GOROOT)\" --out build/short\n" +
 			"  longqa mix --long build/longqa --short build/short --share 0.25 --out build/mixed",
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return runMix(c, o, long, short, allow, deny, sets) },
+		RunE: func(c *cobra.Command, _ []string) error { return runMix(c, f) },
 	}
 	fs := c.Flags()
-	fs.StringArrayVar(&long, "long", nil, "example dataset that is kept whole, a path or a URL; may be given again")
-	fs.StringArrayVar(&short, "short", nil, "example dataset that rows are drawn from, a path or a URL; may be given again")
-	fs.StringVar(&o.Out, "out", "", "directory of the new dataset")
-	fs.StringVar(&o.Name, "name", "longqa-mixed", "name of the new dataset")
-	fs.BoolVar(&o.Overwrite, "overwrite", false, "replace the dataset that is there")
-	fs.Float64Var(&o.Share, "share", 0.25, "part of a split's rows that are short")
-	fs.StringSliceVar(&o.Splits, "split", []string{"train"}, "splits that get short rows")
-	fs.StringVar(&o.Seed, "seed", "", "word that draws the short rows")
-	fs.StringArrayVar(&sets, "decontaminate", nil, evaluationUsage)
-	fs.StringSliceVar(&allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
-	fs.StringSliceVar(&deny, "deny-licence", nil,
+	fs.StringArrayVar(&f.long, "long", nil,
+		"example dataset that is kept whole, by path or URL; may be given again")
+	fs.StringArrayVar(&f.short, "short", nil,
+		"example dataset that rows are drawn from, by path or URL; may be given again")
+	fs.StringVar(&f.Out, "out", "", "directory of the new dataset")
+	fs.StringVar(&f.Name, "name", "longqa-mixed", "name of the new dataset")
+	fs.BoolVar(&f.Overwrite, "overwrite", false, "replace the dataset that is there")
+	fs.Float64Var(&f.Share, "share", 0.25, "part of a split's rows that are short")
+	fs.StringSliceVar(&f.Splits, "split", []string{"train"}, "splits that get short rows")
+	fs.StringVar(&f.Seed, "seed", "", "word that draws the short rows")
+	fs.StringArrayVar(&f.evaluation, "decontaminate", nil, evaluationUsage)
+	fs.StringSliceVar(&f.allow, "allow-licence", nil, "SPDX identifiers or patterns to let through only")
+	fs.StringSliceVar(&f.deny, "deny-licence", nil,
 		"SPDX identifiers or patterns to leave out, as *-NC-*")
 	fs.SetNormalizeFunc(american)
 	return c
 }
 
-func runMix(c *cobra.Command, o blend.Options, long, short, allow, deny,
-	sets []string) (err error) {
-	if len(long) == 0 || len(short) == 0 || o.Out == "" {
+func runMix(c *cobra.Command, f mixFlags) (err error) {
+	if len(f.long) == 0 || len(f.short) == 0 || f.Out == "" {
 		return command.Usagef("mix needs --long, --short and --out")
 	}
-	if o.Gate, err = licence.New(allow, deny); err != nil {
+	if f.Gate, err = licence.New(f.allow, f.deny); err != nil {
 		return command.Usagef("mix: %w", err)
 	}
 	for _, side := range []struct {
 		dirs []string
 		to   *[]*shard.Dataset
-	}{{long, &o.Long}, {short, &o.Short}} {
+	}{{f.long, &f.Long}, {f.short, &f.Short}} {
 		for _, dir := range side.dirs {
 			d, err := openDataset(c.Context(), dir)
 			if err != nil {
@@ -65,17 +71,17 @@ func runMix(c *cobra.Command, o blend.Options, long, short, allow, deny,
 			*side.to = append(*side.to, d)
 		}
 	}
-	if o.Evaluation, err = evaluation(c, "mix", nil, sets); err != nil {
+	if f.Evaluation, err = evaluation(c, "mix", nil, f.evaluation); err != nil {
 		return fmt.Errorf("mix: %w", err)
 	}
 	r := build.Default()
-	o.Figures = figures.New(r.Bands(), r.Limits.FarApart)
-	m, report, err := blend.Run(c.Context(), o)
+	f.Figures = figures.New(r.Bands(), r.Limits.FarApart)
+	m, report, err := blend.Run(c.Context(), f.Options)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(c.OutOrStdout(), "%s: %d long rows, %d short, %d left out by licence, %d with text "+
-		"of held-out questions, %d with text of evaluation sets, digest %s\n", o.Out, sumOf(report.Long),
+		"of held-out questions, %d with text of evaluation sets, digest %s\n", f.Out, sumOf(report.Long),
 		sumOf(report.Short), report.Denied, report.Leaked, report.Evaluation, m.Digest)
 	return err
 }

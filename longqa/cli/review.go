@@ -36,7 +36,8 @@ func newReview() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return runReview(c, f, args[0]) },
 	}
 	fs := c.Flags()
-	fs.StringVar(&f.decisions, "decisions", "", "file of decisions (default: DIR.review.jsonl, of a URL NAME.review.jsonl in this folder)")
+	fs.StringVar(&f.decisions, "decisions", "",
+		"file of decisions (default: DIR.review.jsonl, of a URL NAME.review.jsonl in this folder)")
 	fs.StringVar(&f.Split, "split", "", "split to show (default: all)")
 	fs.IntVar(&f.Sample, "sample", 0, "show so many rows of each task, drawn by --seed; 0: all")
 	fs.StringVar(&f.Seed, "seed", "", "word that draws the sample")
@@ -72,7 +73,8 @@ func runReview(c *cobra.Command, f reviewFlags, dir string) error {
 	return serveReview(c, f, d)
 }
 
-// decisionsOf is the file of decisions of a dataset: beside it, or here if it is in an object store.
+// decisionsOf is the file of decisions of a dataset: beside it, or here if it is in an object
+// store.
 func decisionsOf(d *shard.Dataset, location string) string {
 	beside := d.Manifest().Name
 	if _, local := store.Local(location); local {

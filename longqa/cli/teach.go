@@ -50,7 +50,8 @@ func newTeach() *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.recipe, "recipe", "", "YAML file with the section teacher")
-	fs.StringVar(&f.contexts, "contexts", "", "example dataset whose contexts are asked about: a path or a URL")
+	fs.StringVar(&f.contexts, "contexts", "",
+		"example dataset whose contexts are asked about: a path or a URL")
 	fs.StringVar(&f.documents, "documents", "", "document dataset to ask about: a path or a URL")
 	fs.StringVar(&f.genre, "genre", "", "with --documents: genre of all (default: found out)")
 	fs.IntVar(&f.maxTokens, "max-tokens", 64000,

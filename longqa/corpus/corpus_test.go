@@ -60,7 +60,8 @@ func TestJudge(t *testing.T) {
 			t.Errorf("read as windows-1252: reason %q (%s)", it.Reason, it.Detail)
 		}
 	}
-	if _, err := Open(t.Context(), Material{Source: "pdf", Path: dir, Encoding: "x"}, store.Options{}); err == nil {
+	if _, err := Open(t.Context(), Material{Source: "pdf", Path: dir, Encoding: "x"},
+		store.Options{}); err == nil {
 		t.Error("a source of PDF files takes an encoding")
 	}
 }
@@ -118,7 +119,8 @@ func TestOpenRefuses(t *testing.T) {
 		{Material{Source: "books"}, "unknown"}, {Material{Source: "text", Path: t.TempDir()}, "licence"},
 		{Material{Source: Documents, Path: t.TempDir()}, "manifest.json"},
 	} {
-		if _, err := Open(t.Context(), c.m, store.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Open(t.Context(), c.m, store.Options{}); err == nil ||
+			!strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q in it", c.m, err, c.want)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 
 // alpaca is the layout of Stanford Alpaca's alpaca_data.json: one JSON array of objects with
 // instruction, input, which is the material, and output. It holds one turn; where there is a system
-// message, it stands in system, as Axolotl (type alpaca_w_system) takes it. Readers of the layout put
-// the question before the material, whatever the row says.
+// message, it stands in system, as Axolotl (type alpaca_w_system) takes it. Readers of the layout
+// put the question before the material, whatever the row says.
 type alpaca struct{ array }
 
 func (alpaca) Name() string { return "alpaca" }

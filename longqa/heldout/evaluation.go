@@ -33,8 +33,8 @@ func (v *Evaluation) Hit(text string) string {
 }
 
 // HitRow is Hit over a row that is trained on: its context, its answers, and its questions, unless
-// they are derived, for those are worded alike. Rows of one context are best looked at one after the
-// other.
+// they are derived, for those are worded alike. Rows of one context are best looked at one after
+// the other.
 func (v *Evaluation) HitRow(e *schemas.Example) string {
 	if v.Index == nil || e.Split != Train {
 		return ""

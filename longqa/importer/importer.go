@@ -282,8 +282,9 @@ so are the splits. Where a row names no evidence, the whole material is.
 func (g *importer) card() shard.Card {
 	s := g.Source
 	return shard.Card{
-		Title:     "LongQA from " + s.Name(),
-		Text:      fmt.Sprintf(cardText, s.About(), s.Name(), g.sets.Text("rows for training"), g.figures.Table()),
+		Title: "LongQA from " + s.Name(),
+		Text: fmt.Sprintf(cardText, s.About(), s.Name(), g.sets.Text("rows for training"),
+			g.figures.Table()),
 		Languages: languages(s.Name()), Tags: []string{"question-answering", "long-context"},
 	}
 }

@@ -61,7 +61,8 @@ func (t *Teacher) Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &rowWriter{out: out, o: o, files: map[string]*fileOf{}, sets: heldout.Evaluation{Index: o.Evaluation}}
+	w := &rowWriter{out: out, o: o, files: map[string]*fileOf{},
+		sets: heldout.Evaluation{Index: o.Evaluation}}
 	r, err := t.run(ctx, w)
 	if err != nil {
 		return nil, errors.Join(t.explain(err), out.Abort())

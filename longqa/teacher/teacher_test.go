@@ -428,7 +428,8 @@ func TestEvaluationText(t *testing.T) {
 	all, calls, _ := run(nil)
 	some, fewer, r := run(index("The 7. keeper of house 4 walked past the old well at dawn."))
 	if r.Manifest.Rejected[heldout.EvaluationText] != 1 || fewer >= calls || len(some) >= len(all) {
-		t.Errorf("rejected %v, %d of %d calls, %d of %d rows", r.Manifest.Rejected, fewer, calls, len(some),
+		t.Errorf("rejected %v, %d of %d calls, %d of %d rows", r.Manifest.Rejected, fewer, calls,
+			len(some),
 			len(all))
 	}
 	for _, e := range some {
