@@ -77,6 +77,13 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestHeadingsEndTables: a numbered heading has two cells as the rows of the contents above it.
+func TestHeadingsEndTables(t *testing.T) {
+	text := readShared(t, "pdfminer-six/samples/contrib/pagelabels.pdf")
+	inOrder(t, text, "| 4 | Heading on Level 1 (section) | 1 |\n", "\n## 1 First section\n", "Some text here",
+		"\n## 2 Second section\n")
+}
+
 // TestLineNumbers drops the numbers of the lines of a manuscript, and keeps a column of numbers that
 // says something.
 func TestLineNumbers(t *testing.T) {

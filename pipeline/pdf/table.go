@@ -10,11 +10,15 @@ import (
 // strip is what a table's column covers.
 type strip struct{ left, right float64 }
 
+// headingSize is how many times the size of the line above a line in a table is at most: beyond, it is a
+// numbered heading that follows the table.
+const headingSize = 1.2
+
 // table takes lines of several cells, two at least, whose cells stand in columns.
 func (c *composer) table(ls []line) int {
 	n := 0
 	for n < len(ls) && len(ls[n].cells) > 1 && !ls[n].mono &&
-		(n == 0 || ls[n].base-ls[n-1].base < 2.5*ls[n].size) {
+		(n == 0 || ls[n].base-ls[n-1].base < 2.5*ls[n].size && ls[n].size <= headingSize*ls[n-1].size) {
 		n++
 	}
 	if n < 2 {
