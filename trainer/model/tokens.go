@@ -105,12 +105,12 @@ func (m *Model) headGradientOf() (dw kernels.Tensor, done func()) {
 		return m.head.Grad, func() {}
 	}
 	n := len(r.ids)
-	dw = m.f32(m.config.Vocab, m.config.Hidden)
+	sums := m.f32(m.config.Vocab, m.config.Hidden) // not dw, which a function would put on the heap
 	ids, rows := m.ints(n), m.f32(n, m.config.Hidden)
-	m.b.Zero(dw)
-	return dw, func() {
+	m.b.Zero(sums)
+	return sums, func() {
 		m.b.WriteInts(ids, r.ids)
-		m.b.Embedding(rows, dw, ids) // a gather of rows
+		m.b.Embedding(rows, sums, ids) // a gather of rows
 		m.b.Add(r.p.Grad, rows)
 	}
 }
