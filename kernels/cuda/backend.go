@@ -14,8 +14,6 @@ type Options struct {
 	Device int
 	// Memory is the most memory that may be reserved, in bytes; 0: what there is.
 	Memory int64
-	// NoGraphs starts each kernel by itself, also those of steps that come again.
-	NoGraphs bool
 }
 
 // Backend implements kernels.Backend.
@@ -56,9 +54,6 @@ func Open(o Options) (*Backend, error) {
 		return nil, errors.Join(fmt.Errorf("cuda: %s: %w", d.Info.Name, err), d.Close())
 	}
 	b.OpenGate()
-	if o.NoGraphs {
-		d.NoGraphs()
-	}
 	return b, nil
 }
 
@@ -79,6 +74,15 @@ func (b *Backend) Info() driver.Info { return b.d.Info }
 // Peak returns the most memory that was reserved at a time, in bytes: arenas, working memory of the
 // operators, what steps' data passes through, and that of cublasLt. The driver's own is not in it.
 func (b *Backend) Peak() int64 { return b.peak + b.d.ListBytes() + Workspace }
+
+// Used returns the memory of the card that is not free, whoever has it, in bytes: 0 if it does not say.
+func (b *Backend) Used() int64 { return b.d.Used() }
+
+// Graphs returns how many pieces of work became graphs, and how often one was replayed.
+func (b *Backend) Graphs() (captured, replayed int64) { return b.d.Graphs() }
+
+// NoGraphs starts each kernel by itself from now on.
+func (b *Backend) NoGraphs() { b.d.NoGraphs() }
 
 // Workspace is the memory that cublasLt's products may use, in bytes.
 const Workspace = 32 << 20

@@ -20,7 +20,9 @@ def figures(results):
                 if line.startswith("{"):
                     one = json.loads(line)
                     peers[one["name"]] = one
-        elif path.stem == "operators" or path.stem.startswith("step_"):
+        elif path.stem.startswith(("operators", "jit_", "step_", "max_context_")):
+            if path.stem.startswith("operators-"):
+                continue
             for figure in json.loads(path.read_text())["figures"]:
                 ours[figure["name"]] = figure
     return ours, peers
@@ -50,6 +52,10 @@ def main():
         sys.exit(f"{devices}: no GPU: {devices.read_text().strip()}")
     ours, peers = figures(results)
     everything = list(ours.values()) + compare(ours, peers)
+    errors = [f["ours"] for name, f in ours.items() if name.endswith("_plan_peak_error")]
+    if errors:
+        everything.append({"name": "plan_peak_error", "ours": max(errors), "peer": None,
+                           "unit": "of the peak, the worst row", "ratio": None})
     date = datetime.date.fromtimestamp(devices.stat().st_mtime).isoformat()
     report = {"date": date, "machine": machine[0], "commit": (folder / "commit").read_text().strip(),
               "peers": list(peers.values()), "figures": everything}

@@ -65,7 +65,7 @@ func TestOffload(t *testing.T) {
 			before := emulator.Calls("cuMemcpyDtoHAsync_v2")
 			walk(t, m, 1)
 			copied := emulator.Calls("cuMemcpyDtoHAsync_v2") - before - 1 // but the losses
-			if copied != c.copies {
+			if emulator.Present() && copied != c.copies {
 				t.Errorf("%s: %d copies to the host, want %d", name, copied, c.copies)
 			}
 			walk(t, m, 2)

@@ -282,6 +282,17 @@ func (d *Device) reserve(bytes int64) (uint64, error) {
 	return uint64(p), nil
 }
 
+// Used returns the memory of the device that is not free, in bytes: 0 if the driver does not say.
+func (d *Device) Used() (used int64) {
+	_ = d.wait(func() error {
+		if free, all, err := cu.MemInfo(); err == nil {
+			used = all - free
+		}
+		return nil
+	})
+	return used
+}
+
 // Free gives memory back, after all that was started, or with a list that is being made.
 func (d *Device) Free(address uint64) error {
 	if d.list != nil {

@@ -177,3 +177,6 @@ func (d *Device) dropGraphs() (err error) {
 	clear(d.graphs)
 	return err
 }
+
+// Graphs returns how many lists became graphs, and how often one was replayed.
+func (d *Device) Graphs() (captured, replayed int64) { return d.Captures.Load(), d.Replays.Load() }

@@ -75,6 +75,12 @@ func (*Device) ReserveLists(_, _ int64) error { return errBuild }
 // ListBytes returns 0.
 func (*Device) ListBytes() int64 { return 0 }
 
+// Used returns 0.
+func (*Device) Used() int64 { return 0 }
+
+// Graphs returns 0.
+func (*Device) Graphs() (captured, replayed int64) { return 0, 0 }
+
 // NoGraphs does nothing.
 func (*Device) NoGraphs() {}
 

@@ -11,19 +11,23 @@ package emulator
 static void *find(const char *name) { return dlsym(RTLD_DEFAULT, name); }
 static int present(void) { return find("emulator_order") != NULL; }
 static void fail(const char *name, int call, int error) {
-  ((void (*)(const char *, int, int))find("emulator_fail"))(name, call, error);
+  if (present()) ((void (*)(const char *, int, int))find("emulator_fail"))(name, call, error);
 }
 static int calls(const char *name) {
-  return ((int (*)(const char *))find("emulator_calls"))(name);
+  return present() ? ((int (*)(const char *))find("emulator_calls"))(name) : 0;
 }
 static void order(int n) {
   if (present()) ((void (*)(int))find("emulator_order"))(n);
 }
-static void skip(const char *place) { ((void (*)(const char *))find("emulator_skip"))(place); }
+static void skip(const char *place) {
+  if (present()) ((void (*)(const char *))find("emulator_skip"))(place);
+}
 static void device(int n, int capability, unsigned long long bytes) {
   ((void (*)(int, int, unsigned long long))find("emulator_device"))(n, capability, bytes);
 }
-static void recover(void) { ((void (*)(void))find("emulator_recover"))(); }
+static void recover(void) {
+  if (present()) ((void (*)(void))find("emulator_recover"))();
+}
 static const char *text(const char *name) {
   return present() ? ((const char *(*)(void))find(name))() : "";
 }

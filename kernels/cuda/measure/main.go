@@ -37,14 +37,15 @@ func main() {
 	width := flag.Int("width", 4096, "size of the hidden state")
 	ffn := flag.Int("ffn", 11008, "inner size of the MLP")
 	repeat := flag.Int("repeat", 20, "repetitions")
+	jit := flag.String("jit", "", "only open the device, and call the time jit_JIT_s: cold or warm")
 	flag.Parse()
-	if err := run(*tokens, *width, *ffn, *repeat); err != nil {
+	if err := run(*tokens, *width, *ffn, *repeat, *jit); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
 }
 
-func run(tokens, width, ffn, repeat int) error {
+func run(tokens, width, ffn, repeat int, jit string) error {
 	start := time.Now()
 	b, err := cuda.Open(cuda.Options{})
 	if err != nil {
@@ -52,8 +53,12 @@ func run(tokens, width, ffn, repeat int) error {
 	}
 	defer b.Close()
 	m := &bench{b: b, repeat: repeat}
-	m.add("jit_s", time.Since(start).Seconds(), "s")
-	for _, f := range []func(tokens, width, ffn int) error{m.products, m.adapters, m.attention, m.rows} {
+	all := []func(tokens, width, ffn int) error{m.products, m.adapters, m.attention, m.rows, m.copies}
+	if jit != "" {
+		m.add("jit_"+jit+"_s", time.Since(start).Seconds(), "s")
+		all = nil
+	}
+	for _, f := range all {
 		if err := f(tokens, width, ffn); err != nil {
 			return err
 		}
@@ -112,6 +117,7 @@ func (m *bench) seconds(f func()) float64 {
 
 // products times the model's linear layers.
 func (m *bench) products(tokens, width, ffn int) error {
+	var work, inverse float64 // the mean rate over equal shares of work
 	for _, s := range []struct {
 		name    string
 		out, in int
@@ -121,12 +127,38 @@ func (m *bench) products(tokens, width, ffn int) error {
 			x, y := m.act(tokens, s.in), m.act(tokens, s.out)
 			l := kernels.Linear{W: kernels.Dense{Tensor: m.act(s.out, s.in)}}
 			t := m.seconds(func() { m.b.Linear(y, x, l, kernels.Tensor{}, false) })
-			m.add("gemm_tflops_"+s.name, 2*float64(tokens)*float64(s.in)*float64(s.out)/t/1e12, "TFLOP/s")
+			rate := 2 * float64(tokens) * float64(s.in) * float64(s.out) / t / 1e12
+			m.add("gemm_tflops_"+s.name, rate, "TFLOP/s")
+			work += 1
+			inverse += 1 / rate
 		}); err != nil {
 			return err
 		}
 	}
+	m.add("gemm_tflops", work/inverse, "TFLOP/s")
 	return nil
+}
+
+// copies times the memory, counting what is read and what is written, and copies to the host and back.
+func (m *bench) copies(tokens, width, _ int) error {
+	return m.with(2*2*int64(tokens*width), func() {
+		x, y := m.act(tokens, width), m.act(tokens, width)
+		bytes := 2 * float64(tokens) * float64(width)
+		m.add("memory_gbs", 2*bytes/m.seconds(func() { m.b.Copy(y, x) })/1e9, "GB/s")
+		a, err := m.b.NewHostArena(2 * int64(tokens*width))
+		if err != nil {
+			return // reported by Sync, if it is the device
+		}
+		h := a.Alloc(kernels.BF16, tokens, width)
+		out := bytes / m.seconds(func() { m.b.CopyAside(h, x) })
+		in := bytes / m.seconds(func() { m.b.CopyAside(y, h) })
+		m.add("host_gbs_out", out/1e9, "GB/s")
+		m.add("host_gbs_in", in/1e9, "GB/s")
+		m.add("host_gbs", min(out, in)/1e9, "GB/s")
+		if m.b.Sync() == nil {
+			_ = a.Close()
+		}
+	})
 }
 
 // adapters gives what a LoRA adapter of rank 8 adds to a layer's time.
