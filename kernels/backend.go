@@ -169,6 +169,10 @@ type Linear struct {
 	// element's index, so that the gradient and a recomputation see the same one.
 	Dropout float32
 	Seed    uint64
+	// Spare is the number of elements behind each row of x, of dy and of W, a Dense, and of rows below
+	// W's, that are the operand's own and that a backend may write over; 0: none. With room for the
+	// rank there, the adapter's products are part of the large ones.
+	Spare int
 	// Cap, if positive, makes CrossEntropy's logits Cap·tanh(z/Cap), z the products. Linear and
 	// LinearGrad know none.
 	Cap float32

@@ -108,6 +108,7 @@ var scenarios = []struct {
 	{"elementwise", elementwise}, {"embedding", embeddings}, {"rmsnorm", norms}, {"rope", rotations},
 	{"linear", linears}, {"adapter", adapters}, {"swiglu", gates}, {"attention", attentions},
 	{"decoding", decoding}, {"crossentropy", losses}, {"window", windows},
+	{"appended", appendeds},
 }
 
 func elementwise(s *side) {
@@ -214,6 +215,38 @@ func adapters(s *side) {
 		s.keep("dx"+name, dx, math.Sqrt(float64(out)))
 		s.keep("dA"+name, g.DA, 0)
 		s.keep("dB"+name, g.DB, 0)
+	}
+}
+
+// appendeds are adapters with room behind rows and below weights, which holds what is no number.
+func appendeds(s *side) {
+	const spare = 16
+	out := s.width + 5
+	spared := func(rows, width, below int) kernels.Tensor {
+		t := s.act(rows+below, width+spare)
+		s.b.Scale(t.Slice(1, width, width+spare), float32(math.Inf(1)))
+		s.b.Scale(t.Slice(0, rows, rows+below), float32(math.Inf(1)))
+		return t.Slice(0, 0, rows).Slice(1, 0, width)
+	}
+	for _, rank := range []int{1, 8, 11} {
+		for _, dropout := range []float32{0, 0.3} {
+			l := kernels.Linear{W: kernels.Dense{Tensor: spared(out, s.width, spare)},
+				A: s.param(rank, s.width), B: s.param(out, rank), Scale: 0.7, Spare: spare, Dropout: dropout,
+				Seed: 5}
+			g := kernels.LinearGrad{DA: s.param(rank, s.width), DB: s.param(out, rank)}
+			x, dy, u := spared(s.rows, s.width, 0), spared(s.rows, out, 0), s.param(s.rows, rank)
+			y, dx := s.act(s.rows, out), s.act(s.rows, s.width)
+			s.b.Linear(y, x, l, u, false)
+			s.b.LinearGrad(dx, g, dy, x, l, u)
+			name := fmt.Sprintf(" of rank %d, dropout %g", rank, dropout)
+			// Both operands of the adapter's part are rounded, and with dropout dx is rounded twice.
+			mass := func(n int) float64 { return math.Sqrt(float64(n)) * (1 + 0.7*math.Sqrt(float64(rank))) }
+			s.keep("y"+name, y, mass(s.width))
+			s.keep("u"+name, u, 0)
+			s.keep("dx"+name, dx, mass(out))
+			s.keep("dA"+name, g.DA, 0)
+			s.keep("dB"+name, g.DB, 0)
+		}
 	}
 }
 

@@ -66,14 +66,58 @@ func (b *Backend) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor
 	if in.rows == 0 {
 		return
 	}
+	if pad := appended(l, in); pad > 0 {
+		w := matrixOf(l.W.(kernels.Dense).Tensor)
+		b.place(w.behind(), turned(l.B), pad, 1, w.stride, l.Scale)
+		b.down(address(u), in, thin(l.A), 1, dropout(l), in.behind())
+		b.multiply(driver.Product{A: in.wider(pad), B: w.wider(pad), TurnB: true, C: out.operand(),
+			Alpha: 1, Beta: beta(accumulate)})
+		return
+	}
 	scratch := b.grow(linearScratch(l, in.dtype, in.rows, false))
 	b.multiply(driver.Product{A: in.operand(), B: b.weights(l.W, in.dtype, scratch).operand(),
 		TurnB: true, C: out.operand(), Alpha: 1, Beta: beta(accumulate)})
 	if l.A.IsZero() {
 		return
 	}
-	b.down(address(u), in, thin(l.A), 1, dropout(l))
+	b.down(address(u), in, thin(l.A), 1, dropout(l), 0)
 	b.up(out, address(u), turned(l.B), l.Scale, drop{})
+}
+
+// appended is the number of columns by which the large product of a layer with an adapter is made longer
+// so that it adds the adapter's part: the rank, to a multiple of eight; 0 where there is no room for it.
+func appended(l kernels.Linear, x matrix) int {
+	w, dense := l.W.(kernels.Dense)
+	if l.A.IsZero() || !l.Magnitude.IsZero() || !dense || w.DType() != kernels.BF16 ||
+		x.dtype != kernels.BF16 {
+		return 0
+	}
+	if pad := over(l.A.Dim(0), adapterRanks) * adapterRanks; pad <= l.Spare {
+		return pad
+	}
+	return 0
+}
+
+// behind is the address behind the first row, below that below the last.
+func (m matrix) behind() uint64 { return m.address + uint64(int64(m.width)*m.dtype.Size()) }
+func (m matrix) below() uint64 {
+	return m.address + uint64(int64(m.rows)*int64(m.stride)*m.dtype.Size())
+}
+
+// wider and taller are m as an operand with what lies behind its rows, or below them.
+func (m matrix) wider(by int) driver.Matrix {
+	m.width += by
+	return m.operand()
+}
+func (m matrix) taller(by int) driver.Matrix {
+	m.rows += by
+	return m.operand()
+}
+
+// place writes s times a narrow matrix where a large product reads it, in brain floats.
+func (b *Backend) place(to uint64, m narrow, pad, byRank, step int, s float32) {
+	b.launch("adapter_place", blocks(int64(pad)*int64(m.width)), 1, 1, 0, to, m.address, m.width, m.rank,
+		pad, m.byRank, m.step, byRank, step, s)
 }
 
 func beta(accumulate bool) float32 {
@@ -92,7 +136,11 @@ func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 		return
 	}
 	scratch := b.grow(linearScratch(l, up.dtype, in.rows, true))
-	if !dx.IsZero() {
+	pad := 0
+	if !dx.IsZero() && l.Dropout == 0 { // whose mask is on the adapter's part of dx alone
+		pad = appended(l, up)
+	}
+	if !dx.IsZero() && pad == 0 {
 		w := b.weights(l.W, up.dtype, scratch)
 		b.multiply(driver.Product{A: up.operand(), B: w.operand(), C: matrixOf(dx).operand(),
 			Alpha: 1, Beta: 1})
@@ -102,14 +150,14 @@ func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 			C: matrixOf(g.DW).operand(), Alpha: 1, Beta: 1})
 	}
 	if !l.A.IsZero() {
-		b.adapterGrad(dx, g, up, in, l, u, scratch+uint64(weightScratch(l.W, up.dtype)))
+		b.adapterGrad(dx, g, up, in, l, u, scratch+uint64(weightScratch(l.W, up.dtype)), pad)
 	}
 }
 
-// adapterGrad adds the adapter's part of the gradients. With v = s·dy B: dA += vᵀ x', dB += s·dyᵀ
+// adapterGrad adds the adapter's part of the gradients, and dy W too if the product is longer by pad. With v = s·dy B: dA += vᵀ x', dB += s·dyᵀ
 // u, dx += the mask of v A.
 func (b *Backend) adapterGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x matrix,
-	l kernels.Linear, u kernels.Tensor, v uint64) {
+	l kernels.Linear, u kernels.Tensor, v uint64, pad int) {
 	rank := l.A.Dim(0)
 	partial := v + uint64(aligned(4*int64(dy.rows)*int64(rank)))
 	if !g.DB.IsZero() {
@@ -118,11 +166,19 @@ func (b *Backend) adapterGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x mat
 	if dx.IsZero() && g.DA.IsZero() {
 		return
 	}
-	b.down(v, dy, turned(l.B), l.Scale, drop{})
+	if pad > 0 {
+		w := matrixOf(l.W.(kernels.Dense).Tensor)
+		b.place(w.below(), thin(l.A), pad, w.stride, 1, 1)
+		b.down(v, dy, turned(l.B), l.Scale, drop{}, dy.behind())
+		b.multiply(driver.Product{A: dy.wider(pad), B: w.taller(pad), C: matrixOf(dx).operand(),
+			Alpha: 1, Beta: 1})
+	} else {
+		b.down(v, dy, turned(l.B), l.Scale, drop{}, 0)
+	}
 	if !g.DA.IsZero() {
 		b.outer(thin(g.DA), v, x, 1, partial, dropout(l))
 	}
-	if !dx.IsZero() {
+	if !dx.IsZero() && pad == 0 {
 		b.up(matrixOf(dx), v, thin(l.A), 1, dropout(l))
 	}
 }
@@ -130,17 +186,17 @@ func (b *Backend) adapterGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x mat
 // narrow is an adapter's matrix [rank, width] by the strides of both axes.
 type narrow struct {
 	address      uint64
-	rank         int
+	rank, width  int
 	byRank, step int
 }
 
 // thin is a matrix [rank, width], turned one [width, rank].
 func thin(t kernels.Tensor) narrow {
-	return narrow{address(t), t.Dim(0), t.Stride(0), t.Stride(1)}
+	return narrow{address(t), t.Dim(0), t.Dim(1), t.Stride(0), t.Stride(1)}
 }
 
 func turned(t kernels.Tensor) narrow {
-	return narrow{address(t), t.Dim(1), t.Stride(1), t.Stride(0)}
+	return narrow{address(t), t.Dim(1), t.Dim(0), t.Stride(1), t.Stride(0)}
 }
 
 // drop is the dropout of an adapter's input; the zero drop keeps all.
@@ -162,12 +218,12 @@ const (
 
 func over(n, part int) int { return (n + part - 1) / part }
 
-// down computes u [rows, rank] = s·x' mᵀ.
-func (b *Backend) down(u uint64, x matrix, m narrow, s float32, d drop) {
+// down computes u [rows, rank] = s·x' mᵀ, and writes it behind the rows of x as well, if behind is not 0.
+func (b *Backend) down(u uint64, x matrix, m narrow, s float32, d drop, behind uint64) {
 	const shared = threads / 32 * adapterRanks * adapterRows * 4
 	b.launch("adapter_down_"+x.dtype.String(), over(x.rows, adapterRows), over(m.rank, adapterRanks),
 		1, shared, u, x.address, m.address, x.rows, x.width, m.rank, x.stride, m.byRank, m.step, s,
-		d.seed, d.probability, d.factor())
+		d.seed, d.probability, d.factor(), behind)
 }
 
 // maxGrid is the most blocks along the second and third axis of a grid.

@@ -250,8 +250,17 @@ func (p *Planner) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor
 	p.count(p.rates.Products, linearScratch(l, x.DType(), x.Dim(0), false), bytes,
 		func() { p.Backend.Linear(y, x, l, u, accumulate) })
 	if !l.A.IsZero() {
-		p.seconds += float64(sizeOf(x, y, y)) / p.rates.Memory
+		bytes := sizeOf(x)
+		if p.appended(l, x) == 0 {
+			bytes += sizeOf(y, y)
+		}
+		p.seconds += float64(bytes) / p.rates.Memory
 	}
+}
+
+// appended is that of the backend.
+func (p *Planner) appended(l kernels.Linear, x kernels.Tensor) int {
+	return appended(l, matrix{dtype: x.DType()})
 }
 
 // LinearGrad counts.
@@ -264,7 +273,11 @@ func (p *Planner) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 	p.count(p.rates.Products, linearScratch(l, dy.DType(), dy.Dim(0), true), bytes,
 		func() { p.Backend.LinearGrad(dx, g, dy, x, l, u) })
 	if !l.A.IsZero() {
-		p.seconds += float64(sizeOf(dy, dy, x, dx, dx)) / p.rates.Memory
+		bytes := sizeOf(dy, dy, x)
+		if l.Dropout > 0 || p.appended(l, dy) == 0 {
+			bytes += sizeOf(dx, dx)
+		}
+		p.seconds += float64(bytes) / p.rates.Memory
 	}
 }
 

@@ -22,10 +22,12 @@ struct Drop {
   }
 };
 
-// down computes u [rows, rank] = s·x' mᵀ: a block for eight rows and eight ranks.
+// down computes u [rows, rank] = s·x' mᵀ: a block for eight rows and eight ranks. behind, if it is not
+// null, receives u too, rounded, zeros up to a multiple of eight ranks: it lies behind the rows of x, so
+// that the large product goes on over it.
 template <class A>
 DEVICE void down(float *u, const A *x, const float *m, i64 rows, i64 width, i64 rank, i64 x_stride,
-                 i64 m_rank, i64 m_column, float s, Drop drop) {
+                 i64 m_rank, i64 m_column, float s, Drop drop, A *behind) {
   float *scratch = (float *)shared_memory();
   i64 row = (i64)blockIdx.x * ROWS, first = (i64)blockIdx.y * RANKS;
   float sum[ROWS][RANKS] = {};
@@ -50,10 +52,20 @@ DEVICE void down(float *u, const A *x, const float *m, i64 rows, i64 width, i64 
   }
   barrier();
   i64 k = threadIdx.x / RANKS, r = first + threadIdx.x % RANKS;
-  if (k >= ROWS || row + k >= rows || r >= rank) return;
+  if (k >= ROWS || row + k >= rows) return;
   float total = 0;
   for (int warp = 0; warp < 8; warp++) total += scratch[warp * ROWS * RANKS + threadIdx.x];
-  u[(row + k) * rank + r] = s * total;
+  if (behind) put(behind + (row + k) * x_stride + r, s * total); // 0 for ranks that there are not
+  if (r < rank) u[(row + k) * rank + r] = s * total;
+}
+
+// place writes s times an adapter's matrix, rounded, beside or below the weights that the large product
+// reads, with zeros for ranks [rank, pad).
+KERNEL(256, adapter_place, bf16 *to, const float *m, i64 width, i64 rank, i64 pad, i64 m_rank,
+       i64 m_column, i64 to_rank, i64 to_column, float s) {
+  i64 at = (i64)blockIdx.x * 256 + threadIdx.x, r = at / width, i = at % width;
+  if (r >= pad) return;
+  put(to + r * to_rank + i * to_column, r < rank ? s * m[r * m_rank + i * m_column] : 0);
 }
 
 // up computes y += mask of (s·u m), or y += s·u m without dropout: a thread for a column of eight
@@ -109,8 +121,9 @@ KERNEL(256, adapter_reduce, float *d, const float *partial, i64 chunks, i64 widt
 
 #define KERNELS(A, a)                                                                              \
   KERNEL(256, adapter_down_##a, float *u, const A *x, const float *m, i64 rows, i64 width,         \
-         i64 rank, i64 xs, i64 mr, i64 mc, float s, u64 seed, float probability, float factor) {   \
-    down(u, x, m, rows, width, rank, xs, mr, mc, s, Drop{seed, probability, factor});              \
+         i64 rank, i64 xs, i64 mr, i64 mc, float s, u64 seed, float probability, float factor,     \
+         A *behind) {                                                                              \
+    down(u, x, m, rows, width, rank, xs, mr, mc, s, Drop{seed, probability, factor}, behind);      \
   }                                                                                                \
   KERNEL(256, adapter_up_##a, A *y, const float *u, const float *m, i64 rows, i64 width, i64 rank, \
          i64 ys, i64 mr, i64 mc, float s, u64 seed, float probability, float factor, i64 before) { \

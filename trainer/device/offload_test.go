@@ -60,7 +60,7 @@ func TestOffload(t *testing.T) {
 			emulator.SetOrder(order)
 			name := fmt.Sprintf("%v, moments on the host %v, order %d", c.again, c.host, order)
 			o := options(planner, kernels.BF16)
-			o.Again, o.HostMoments = c.again, c.host
+			o.Again, o.HostMoments, o.Spare = c.again, c.host, 8
 			m := newShaped(t, gpu(t), deep(), o)
 			before := emulator.Calls("cuMemcpyDtoHAsync_v2")
 			walk(t, m, 1)
@@ -132,7 +132,7 @@ func TestNoPinnedMemory(t *testing.T) {
 func TestPlannedPeakOffloaded(t *testing.T) {
 	o := options(nil, kernels.BF16)
 	o.Again = []model.Again{{Attention: true, Output: true, MLP: true, Offload: true}}
-	o.HostMoments = true
+	o.HostMoments, o.Spare = true, 8
 	var counted []*cuda.Planner
 	o.Planner = func() kernels.Backend {
 		p := cuda.NewPlanner(cuda.Assumed())

@@ -237,6 +237,27 @@ func TestTenSteps(t *testing.T) {
 }
 
 // TestSameBits: neither a second run nor computing layers again changes a bit.
+// TestAppended: with LoRA's products in the large ones, gradients are as near to float64's.
+func TestAppended(t *testing.T) {
+	exact, plain := judges(t)
+	o := options(planner, kernels.BF16)
+	o.Spare = 8
+	o.Again = []model.Again{{Attention: true, MLP: true}, {Rows: true}}
+	tested := newModel(t, gpu(t), o)
+	all := pool{}
+	for _, m := range []*model.Model{exact, plain, tested} {
+		m.ZeroGrads()
+		if _, err := m.Gradient(packed(1, pattern.S2), 0.01); err != nil {
+			t.Fatalf("%v: %s", err, emulator.Message())
+		}
+	}
+	want, rounded := grads(exact), grads(plain)
+	for name, g := range grads(tested) {
+		all.add(name, g, rounded[name], want[name])
+	}
+	all.check(t, "gradient")
+}
+
 func TestSameBits(t *testing.T) {
 	var want map[string][]float32
 	var wantLosses []float64

@@ -60,7 +60,7 @@ func (m *Model) keepLayer(p *pass, y *layer, a *activations, again Again) {
 	*a = activations{x: a.x, out: a.out, below: a.below}
 	switch {
 	case again.offloads():
-		m.work.offload.begin(y.index, a, again)
+		m.work.offload.begin(y.index, m.config.Heads*m.config.HeadDim, a, again)
 	case again.Attention && again.Output:
 		m.cutOutput(p, a)
 	case !again.Attention:

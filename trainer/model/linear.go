@@ -25,7 +25,7 @@ func (l *linear) operand(seed uint64, from int) kernels.Linear {
 	if l.a == nil {
 		return k
 	}
-	k.A, k.B, k.Scale = l.a.Value, l.b.Value, l.scale
+	k.A, k.B, k.Scale, k.Spare = l.a.Value, l.b.Value, l.scale, l.w.spare
 	if l.m != nil {
 		k.Magnitude, k.Norm = l.m.Value, l.norm
 	}

@@ -80,7 +80,7 @@ func (m *Model) allocate() error {
 			p.Packed = p.packing.form().alloc(arena, p.shape[0], p.shape[1])
 			continue
 		}
-		p.Value = arena.Alloc(p.dtype, p.shape...)
+		p.Value = p.alloc(arena)
 		if p.magnitude() {
 			m.norms[p] = arena.Alloc(kernels.F32, p.shape...)
 		}

@@ -32,8 +32,8 @@ type offloaded struct {
 	host stored
 }
 
-// stored are a layer's input [T, D] and what its attention gives [T, H·Dh] and [H, T], which may be
-// absent.
+// stored are a layer's input [T, D] and what its attention gives [T, H·Dh], with room behind the rows,
+// and [H, T], which may be absent.
 type stored struct{ x, o, lse kernels.Tensor }
 
 // offloads reports whether any layer's activations go to the host.
@@ -87,7 +87,8 @@ func (m *Model) cutStored(a kernels.Arena, tokens int, output bool) (s stored) {
 	c, d := m.config, m.options.activations()
 	s.x = a.Alloc(d, tokens, c.Hidden)
 	if output {
-		s.o, s.lse = a.Alloc(d, tokens, c.Heads*c.HeadDim), a.Alloc(kernels.F32, c.Heads, tokens)
+		s.o = a.Alloc(d, tokens, c.Heads*c.HeadDim+m.options.Spare)
+		s.lse = a.Alloc(kernels.F32, c.Heads, tokens)
 	}
 	return s
 }
@@ -103,7 +104,7 @@ func (m *Model) hostBytes(tokens int) (n int64) {
 		leave--
 		n += alignedBytes(tokens*c.Hidden, d)
 		if again.Output {
-			n += alignedBytes(tokens*c.Heads*c.HeadDim, d) + alignedBytes(c.Heads*tokens, kernels.F32)
+			n += alignedBytes(tokens*(c.Heads*c.HeadDim+m.options.Spare), d) + alignedBytes(c.Heads*tokens, kernels.F32)
 		}
 	}
 	return n
@@ -118,8 +119,8 @@ func (m *Model) input(layer, tokens int) kernels.Tensor {
 	return m.act(tokens, m.config.Hidden)
 }
 
-// begin sends the layer's input to the host, and waits for what the layer writes over.
-func (f *offload) begin(layer int, a *activations, again Again) {
+// begin gives a layer what its attention gives, width wide, sends the layer's input to the host, and waits for what the layer writes over.
+func (f *offload) begin(layer, width int, a *activations, again Again) {
 	host, s := f.layers[layer].host, f.layers[layer].slot
 	for i := range f.slots {
 		f.await(&f.slots[i].input)
@@ -130,7 +131,7 @@ func (f *offload) begin(layer int, a *activations, again Again) {
 		s.input = f.b.CopyAside(host.x, s.activations.x)
 	}
 	if again.Output {
-		a.o, a.lse = s.activations.o, s.activations.lse
+		a.o, a.lse = s.activations.o.Slice(1, 0, width), s.activations.lse
 	}
 }
 

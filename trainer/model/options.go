@@ -35,6 +35,9 @@ type Options struct {
 	Train []string
 	// Training reserves gradients and optimizer moments of what is trained.
 	Training bool
+	// Spare is the number of elements behind the rows of activations, and of the frozen matrices of layers
+	// with adapters, that a backend may use (kernels.Linear.Spare); 0: none.
+	Spare int
 	// HostMoments keeps the moments of embedding and head in the host's memory, which the update then
 	// reads and writes. It takes a backend that is a kernels.Aside.
 	HostMoments bool

@@ -23,6 +23,7 @@ type Param struct {
 	dtype   kernels.DType
 	packing Packing
 	hosted  bool // M and V lie in the host's memory
+	spare   int  // elements behind the value's rows, and rows below them
 }
 
 // Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
@@ -132,7 +133,19 @@ func (p *Param) bytes() int64 {
 	if p.packing != Unpacked {
 		return p.packing.form().bytes(p.shape[0], p.shape[1], alignment)
 	}
+	if p.spare > 0 {
+		return alignedBytes((p.shape[0]+p.spare)*(p.shape[1]+p.spare), p.dtype)
+	}
 	return alignedBytes(p.Len(), p.dtype)
+}
+
+// alloc cuts the value off an arena.
+func (p *Param) alloc(a kernels.Arena) kernels.Tensor {
+	if p.spare == 0 {
+		return a.Alloc(p.dtype, p.shape...)
+	}
+	all := a.Alloc(p.dtype, p.shape[0]+p.spare, p.shape[1]+p.spare)
+	return all.Slice(0, 0, p.shape[0]).Slice(1, 0, p.shape[1])
 }
 
 // magnitude reports whether the parameter is DoRA's.
@@ -166,6 +179,10 @@ func list(c Config, o Options) Params {
 	linear := func(module string, m int) {
 		out, in := c.linearShape(m)
 		base(module+".weight", GroupLinear, out, in)
+		if w := ps[len(ps)-1]; !w.Trainable && w.packing == Unpacked && w.dtype == kernels.BF16 &&
+			adapters.lora.adapter(module) != nil {
+			w.spare = o.Spare
+		}
 		if c.bias(m) {
 			base(module+".bias", GroupLinear, out)
 		}

@@ -39,10 +39,15 @@ func (m *Model) f32(shape ...int) kernels.Tensor {
 	return m.work.arena.Alloc(kernels.F32, m.work.shape[:copy(m.work.shape[:], shape)]...)
 }
 
-// act is f32 in the storage of activations.
+// act is f32 in the storage of activations, with room behind the rows of a matrix.
 func (m *Model) act(shape ...int) kernels.Tensor {
-	d := m.options.activations()
-	return m.work.arena.Alloc(d, m.work.shape[:copy(m.work.shape[:], shape)]...)
+	d, n := m.options.activations(), copy(m.work.shape[:], shape)
+	if n != 2 || m.options.Spare == 0 {
+		return m.work.arena.Alloc(d, m.work.shape[:n]...)
+	}
+	width := m.work.shape[1]
+	m.work.shape[1] += m.options.Spare
+	return m.work.arena.Alloc(d, m.work.shape[:n]...).Slice(1, 0, width)
 }
 
 // ints is f32 for a list of integers.

@@ -71,6 +71,9 @@ func (r *Run) options() model.Options {
 	}
 	if c.Method == MethodLoRA {
 		o.LoRA, o.Train = r.lora(), c.Train
+		if r.gpu != nil {
+			o.Spare = (c.LoRARank + 7) / 8 * 8 // as the kernels round it
+		}
 	}
 	return o
 }

@@ -40,7 +40,8 @@ type options struct {
 	shape, attention, weights string
 	context, steps            int
 	cap, rates, compare, name string
-	longest, offload, graphs  bool
+	longest, offload          bool
+	graphs, appended          bool
 	seconds                   float64
 
 	config              model.Config
@@ -63,6 +64,7 @@ func main() {
 	flag.BoolVar(&o.longest, "longest", false, "find the longest context that fits and take a step of it")
 	flag.BoolVar(&o.offload, "offload", false, "let layers' activations go to the host")
 	flag.BoolVar(&o.graphs, "graphs", true, "replay steps as graphs")
+	flag.BoolVar(&o.appended, "append", true, "make LoRA's products part of the large ones")
 	flag.Float64Var(&o.seconds, "seconds", math.Inf(1), "with -longest: most seconds that a step may "+
 		"take by prediction; a shorter context is taken")
 	flag.StringVar(&o.name, "name", "", "name of the figure of -longest")
@@ -137,6 +139,9 @@ func (o *options) report(name string) error {
 	}
 	if !o.graphs {
 		row += "_no_graphs"
+	}
+	if !o.appended {
+		row += "_not_appended"
 	}
 	add(row+"_tok_s", float64(o.context)/o.step, "tokens/s")
 	add(row+"_planned_gib", gib(o.planned), "GiB")

@@ -15,6 +15,9 @@ import (
 	"longlora/trainer/rope"
 )
 
+// rank is that of the adapters.
+const rank = 8
+
 // planned is how a model is held, and what is computed with it.
 type planned struct {
 	options model.Options
@@ -25,11 +28,15 @@ type planned struct {
 // modelOptions are the paper's recipe for a context, counted by planners that are appended to all.
 func (o *options) modelOptions(context int, all *[]*cuda.Planner) model.Options {
 	_, packing := model.Storage(o.weights)
+	spare := 0
+	if o.appended {
+		spare = rank
+	}
 	return model.Options{
-		Context: context, Training: true, Frozen: kernels.BF16, Activations: kernels.BF16,
+		Spare: spare, Context: context, Training: true, Frozen: kernels.BF16, Activations: kernels.BF16,
 		Packed: packing, Train: []string{"embed", "norm"},
-		LoRA: &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: 8,
-			Alpha: 16},
+		LoRA: &model.LoRA{Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, Rank: rank,
+			Alpha: 2 * rank},
 		Rotary: rope.Spec{Kind: rope.Default, Theta: 10000, Factor: 1,
 			Max: context}.Rotary(o.config.HeadDim),
 		Planner: func() kernels.Backend {
