@@ -129,7 +129,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--device", default="cuda")
     args = parser.parse_args()
-    row = f"{args.shape}_{args.context // 1024}k_{args.attention}"
+    row = f"{args.shape}_{args.context // 1000}k_{args.attention}"
     backends = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION,
                 SDPBackend.MATH]
     for setting, tries in [("default", [True]), ("best", [False, True])]:

@@ -129,9 +129,9 @@ func (o *options) report(name string) error {
 		all = append(all, map[string]any{
 			"name": name, "ours": value, "peer": nil, "unit": unit, "ratio": nil})
 	}
-	row := fmt.Sprintf("%s_%dk_%s", o.shape, o.context/1024, o.attention)
+	row := fmt.Sprintf("%s_%dk_%s", o.shape, o.context/1000, o.attention)
 	if o.weights == "nf4" {
-		row = fmt.Sprintf("%s_%dk_nf4_%s", o.shape, o.context/1024, o.attention)
+		row = fmt.Sprintf("%s_%dk_nf4_%s", o.shape, o.context/1000, o.attention)
 	}
 	if o.longest {
 		row = o.name
