@@ -108,7 +108,7 @@ var scenarios = []struct {
 	{"elementwise", elementwise}, {"embedding", embeddings}, {"rmsnorm", norms}, {"rope", rotations},
 	{"linear", linears}, {"adapter", adapters}, {"swiglu", gates}, {"attention", attentions},
 	{"decoding", decoding}, {"crossentropy", losses}, {"window", windows},
-	{"appended", appendeds},
+	{"appended", appendeds}, {"bias", biases}, {"layernorm", layerNorms}, {"gelu", gelus},
 }
 
 func elementwise(s *side) {
@@ -247,6 +247,49 @@ func appendeds(s *side) {
 			s.keep("dA"+name, g.DA, 0)
 			s.keep("dB"+name, g.DB, 0)
 		}
+	}
+}
+
+func biases(s *side) {
+	y, b := s.gapped(s.rows, s.width), s.param(s.width)
+	s.b.AddBias(y, b)
+	s.keep("y", y, 0)
+	s.b.BiasGrad(b, y)
+	s.keep("db", b, 0)
+}
+
+func layerNorms(s *side) {
+	x, dy := s.gapped(s.rows, s.width), s.act(s.rows, s.width)
+	y, mean, rstd := s.gapped(s.rows, s.width), s.param(s.rows), s.param(s.rows)
+	dx, w, dw, b, db := s.gapped(s.rows, s.width), s.param(s.width), s.param(s.width), s.param(s.width),
+		s.param(s.width)
+	s.b.LayerNorm(y, mean, rstd, x, w, b, 1e-1) // rows of one or two elements have no variance
+	s.keep("y", y, 0)
+	s.keep("mean", mean, 0)
+	s.keep("rstd", rstd, 0)
+	s.b.LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd)
+	s.keep("dx", dx, 1)
+	s.keep("dw", dw, 1)
+	s.keep("db", db, 1)
+	s.b.LayerNormGrad(dx, kernels.Tensor{}, kernels.Tensor{}, dy, x, w, mean, rstd)
+	s.keep("dx again", dx, 1)
+}
+
+func gelus(s *side) {
+	for _, form := range []kernels.GELU{kernels.GELUErf, kernels.GELUTanh} {
+		x, up := s.gapped(s.rows, s.width), s.act(s.rows, s.width)
+		y, dy, none := s.act(s.rows, s.width), s.gapped(s.rows, s.width), kernels.Tensor{}
+		s.b.Scale(x, 2)
+		s.b.GELU(y, x, none, form)
+		s.keep("alone", y, 0)
+		s.b.GELU(y, x, up, form)
+		s.keep("as a gate", y, 0)
+		alone := s.act(s.rows, s.width)
+		s.b.GELUGrad(alone, none, dy, x, none, form)
+		s.keep("dx alone", alone, 0)
+		s.b.GELUGrad(x, up, dy, x, up, form)
+		s.keep("dx", x, 0)
+		s.keep("dup", up, 0)
 	}
 }
 

@@ -21,29 +21,5 @@ func refuseCap(limit float32) {
 	}
 }
 
-// LayerNorm implements kernels.Backend.
-func (b *Backend) LayerNorm(y, mean, rstd, x, w, shift kernels.Tensor, eps float32) {
-	panic(unsupported)
-}
-
-// LayerNormGrad implements kernels.Backend.
-func (b *Backend) LayerNormGrad(dx, dw, db, dy, x, w, mean, rstd kernels.Tensor) {
-	panic(unsupported)
-}
-
-// AddBias implements kernels.Backend.
-func (b *Backend) AddBias(y, v kernels.Tensor) { panic(unsupported) }
-
-// BiasGrad implements kernels.Backend.
-func (b *Backend) BiasGrad(db, dy kernels.Tensor) { panic(unsupported) }
-
-// GELU implements kernels.Backend.
-func (b *Backend) GELU(y, x, up kernels.Tensor, form kernels.GELU) { panic(unsupported) }
-
-// GELUGrad implements kernels.Backend.
-func (b *Backend) GELUGrad(dx, dup, dy, x, up kernels.Tensor, form kernels.GELU) {
-	panic(unsupported)
-}
-
 // SoftCap implements kernels.Backend.
 func (b *Backend) SoftCap(y kernels.Tensor, limit float32) { panic(unsupported) }
