@@ -2,9 +2,9 @@ package encode
 
 import "sync"
 
-// workerBytes is how much text a worker's row group has on average at most, in bytes: a row group has 8
-// MiB, or one document of any size.
-const workerBytes = 12 << 20
+// workerBytes is how much text each worker may hold on average, in bytes: a full row group, which has 8
+// MiB and what belongs to its rows. Only documents longer than that may have to wait for others.
+const workerBytes = 9 << 20
 
 // room bounds the text that all workers hold together, so that several of the longest documents at once
 // do not decide over the memory of a corpus. What is larger than the whole has it alone.
