@@ -1,24 +1,21 @@
 package build
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"slices"
 	"sort"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
 	"longlora/longqa/gold"
 	"longlora/longqa/importer"
 	"longlora/longqa/material"
+	"longlora/longqa/strict"
 	"longlora/longqa/task"
 	"longlora/longqa/teacher"
 )
@@ -132,31 +129,10 @@ func OpenRecipe(name string) (Recipe, error) {
 // are errors.
 func ParseRecipe(text []byte) (Recipe, error) {
 	var r Recipe
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&r); err != nil {
-		return r, oneLine(err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return r, errors.New("more than one YAML document")
+	if err := strict.Decode(text, &r); err != nil {
+		return r, err
 	}
 	return r, r.Validate()
-}
-
-// oneLine says on one line, and without Go's words, what the library found.
-func oneLine(err error) error {
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	lines := slices.Clone(wrong.Errors)
-	for i, line := range lines {
-		before, _, found := strings.Cut(line, " not found in type ")
-		if found {
-			lines[i] = strings.Replace(before, "field ", "unknown key ", 1)
-		}
-	}
-	return errors.New(strings.Join(lines, "; "))
 }
 
 // Validate reports every problem at once.

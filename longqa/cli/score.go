@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -149,11 +148,9 @@ func (f scoreFlags) openJudge() (*endpoint.Client,
 	if err != nil {
 		return nil, nil, err
 	}
-	key := ""
-	if r.KeyVariable != "" {
-		if key = os.Getenv(r.KeyVariable); key == "" {
-			return nil, nil, fmt.Errorf("the variable %s (api_key_env) is not set", r.KeyVariable)
-		}
+	key, err := keyOf(r, false)
+	if err != nil {
+		return nil, nil, err
 	}
 	if f.journal == "" {
 		f.journal = f.predictions + ".calls"

@@ -187,7 +187,7 @@ func (x *extractor) function(d *ast.FuncDecl) {
 	}
 	s := &Symbol{Kind: Func, Name: d.Name.Name}
 	if d.Recv != nil && len(d.Recv.List) == 1 {
-		s.Kind, s.Recv = Method, receiverName(d.Recv.List[0].Type)
+		s.Kind, s.Recv = Method, ReceiverName(d.Recv.List[0].Type)
 	} else {
 		s.Object = x.info.Defs[d.Name]
 	}
@@ -203,8 +203,8 @@ func (x *extractor) function(d *ast.FuncDecl) {
 	}
 }
 
-// receiverName is the name of a receiver's type.
-func receiverName(e ast.Expr) string {
+// ReceiverName is the name of a receiver's type, "" if it has none.
+func ReceiverName(e ast.Expr) string {
 	for {
 		switch t := e.(type) {
 		case *ast.StarExpr:
@@ -296,7 +296,7 @@ func embeddedName(e ast.Expr) string {
 	case *ast.SelectorExpr:
 		return t.Sel.Name
 	}
-	return receiverName(e)
+	return ReceiverName(e)
 }
 
 func methods(t *ast.InterfaceType) []string {

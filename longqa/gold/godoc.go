@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode"
 
+	"longlora/longqa/code"
 	"longlora/longqa/dice"
 	"longlora/pipeline/goroot"
 	"longlora/pipeline/split"
@@ -119,7 +120,7 @@ func goDocFile(p *goroot.Package, f goroot.File, splitName string) ([]Row, error
 		}
 		name := d.Name.Name
 		if d.Recv != nil && len(d.Recv.List) == 1 {
-			name = receiver(d.Recv.List[0].Type) + "." + name
+			name = code.ReceiverName(d.Recv.List[0].Type) + "." + name
 		}
 		add := func(task, question, answer, from string) {
 			id := fmt.Sprintf("go-doc-%s-%s.%s", task, p.ImportPath, name)
@@ -141,23 +142,6 @@ func goDocFile(p *goroot.Package, f goroot.File, splitName string) ([]Row, error
 		}
 	}
 	return rows, nil
-}
-
-func receiver(t ast.Expr) string {
-	for {
-		switch x := t.(type) {
-		case *ast.StarExpr:
-			t = x.X
-		case *ast.IndexExpr:
-			t = x.X
-		case *ast.IndexListExpr:
-			t = x.X
-		case *ast.Ident:
-			return x.Name
-		default:
-			return "?"
-		}
-	}
 }
 
 // plainDoc is a comment that explains: of some length, without directives, lists of deprecations or

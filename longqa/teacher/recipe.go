@@ -1,17 +1,14 @@
 package teacher
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
 	"longlora/longqa/endpoint"
+	"longlora/longqa/strict"
 )
 
 // Recipe is the section "teacher" of a recipe: the endpoint, the model, and what to ask.
@@ -53,9 +50,7 @@ func OpenRecipe(path string) (Recipe, error) {
 	var file struct {
 		Teacher *Recipe `yaml:"teacher"`
 	}
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	err = d.Decode(&file)
+	err = strict.Decode(data, &file)
 	switch {
 	case errors.Is(err, io.EOF), err == nil && file.Teacher == nil:
 		err = errors.New("no section teacher")
@@ -65,22 +60,7 @@ func OpenRecipe(path string) (Recipe, error) {
 			return *file.Teacher, nil
 		}
 	}
-	return Recipe{}, fmt.Errorf("recipe %s: %w", path, oneLine(err))
-}
-
-// oneLine says on one line, and without Go's words, what the library found.
-func oneLine(err error) error {
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	lines := slices.Clone(wrong.Errors)
-	for i, line := range lines {
-		if before, _, found := strings.Cut(line, " not found in type "); found {
-			lines[i] = strings.Replace(before, "field ", "unknown key ", 1)
-		}
-	}
-	return errors.New(strings.Join(lines, "; "))
+	return Recipe{}, fmt.Errorf("recipe %s: %w", path, err)
 }
 
 // filled puts the defaults into the place of zeros.
