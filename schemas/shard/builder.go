@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 	"strings"
 	"sync"
@@ -68,9 +69,16 @@ type finished struct {
 // ErrExists reports that the target is there already.
 var ErrExists = errors.New("already exists")
 
+// url is how a URL begins, be it as filepath.Clean leaves it.
+var url = regexp.MustCompile(`^[a-z][a-z0-9+.-]+:/`)
+
 // Create begins a dataset that Publish will put at dir. What a killed run left behind is cleared;
 // a second writer to the same target is refused.
 func Create(dir string, o Options) (*Builder, error) {
+	if url.MatchString(dir) {
+		return nil, fmt.Errorf("dataset %s: datasets are made in folders of this machine; make it in one and "+
+			"copy it there with pipeline publish", dir)
+	}
 	dir = filepath.Clean(dir)
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, fmt.Errorf("dataset %s: %w", dir, err)
