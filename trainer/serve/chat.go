@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 
@@ -23,7 +24,7 @@ type chatRequest struct {
 
 func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 	var q chatRequest
-	err := decodeBody(r, &q)
+	err := decodeBody(w, r, &q)
 	if err == nil {
 		err = q.check(s)
 	}
@@ -37,7 +38,7 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 	if q.MaxTokens == nil {
 		q.MaxTokens = q.MaxCompletionTokens
 	}
-	prompt, err := s.o.Talk.Prompt(r.Context(), chat.Request{Messages: q.Messages, Tools: q.Tools,
+	prompt, err := s.render(r.Context(), chat.Request{Messages: q.Messages, Tools: q.Tools,
 		Generate: true, Variables: q.TemplateVariables})
 	if err != nil {
 		s.fail(w, err)
@@ -58,6 +59,17 @@ func (s *Server) chatCompletions(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.once(w, r, j, f)
+}
+
+// render makes a prompt of a conversation, when its turn comes.
+func (s *Server) render(ctx context.Context, r chat.Request) ([]int32, error) {
+	select {
+	case s.renders <- struct{}{}:
+		defer func() { <-s.renders }()
+		return s.o.Talk.Prompt(ctx, r)
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // logprobs reads what probabilities are wanted.

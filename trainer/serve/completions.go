@@ -38,7 +38,7 @@ func (q *completionRequest) ids(s *Server) ([]int32, error) {
 
 func (s *Server) completions(w http.ResponseWriter, r *http.Request) {
 	var q completionRequest
-	err := decodeBody(r, &q)
+	err := decodeBody(w, r, &q)
 	if err == nil {
 		err = q.check(s)
 	}

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
+	"time"
 
 	"longlora/trainer/decode"
 )
@@ -85,8 +87,12 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// decodeBody reads a request.
-func decodeBody(r *http.Request, v any) error {
+// decodeBody reads a request, which has a time to come.
+func decodeBody(w http.ResponseWriter, r *http.Request, v any) error {
+	control := http.NewResponseController(w)
+	if control.SetReadDeadline(time.Now().Add(readTimeout)) == nil {
+		defer control.SetReadDeadline(time.Time{}) //nolint:errcheck // as the first
+	}
 	kind := r.Header.Get("Content-Type")
 	if kind != "" && !strings.HasPrefix(kind, "application/json") {
 		return problem{http.StatusUnsupportedMediaType, "unsupported_media_type",
@@ -98,6 +104,10 @@ func decodeBody(r *http.Request, v any) error {
 		err = errors.New("something follows the object")
 	}
 	var large *http.MaxBytesError
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return problem{http.StatusRequestTimeout, "request_timeout",
+			fmt.Sprintf("the request did not come within %v", readTimeout)}
+	}
 	if err != nil && !errors.As(err, &large) {
 		return bad("the body is not as it should be: %v", err)
 	}

@@ -47,6 +47,10 @@ type Options struct {
 
 const (
 	defaultBody = 32 << 20
+	// maxRenders is how many conversations become prompts at a time: each is a process.
+	maxRenders = 4
+	// readTimeout is how long a request's body may take to come.
+	readTimeout = 2 * time.Minute
 	// writeTimeout is how long a client may not take what is sent to it.
 	writeTimeout = 30 * time.Second
 	// stopTimeout is how long requests have to end when the server does.
@@ -59,6 +63,7 @@ type Server struct {
 	created int64
 	counts  counts
 	before  []int32 // a token that reads "a"; nil: there is none
+	renders chan struct{}
 }
 
 // New returns a Server.
@@ -69,7 +74,7 @@ func New(o Options) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Server{o: o, created: o.Now().Unix()}
+	s := &Server{o: o, created: o.Now().Unix(), renders: make(chan struct{}, maxRenders)}
 	s.before = s.findBefore()
 	return s
 }
@@ -175,6 +180,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
 		if r.ContentLength > s.o.MaxBody { // not even to be read
+			w.Header().Set("Connection", "close")
 			s.fail(w, &http.MaxBytesError{Limit: s.o.MaxBody})
 			return
 		}
