@@ -17,7 +17,6 @@ type chunk struct {
 	h      operand   // [size, D]
 	dh     []float32 // [size, D], up to a factor
 	exps   operand   // of all blocks, one after the other [size, block] each; empty: not kept
-	turned turned    // exps of words: for the head's gradient alone
 	packed []float32 // the head's weights for both products
 	shift  []float32 // of each row
 	aims   []float32 // the targets' logits
@@ -69,12 +68,7 @@ func (c *call) layOut(size int) {
 	k.rows, k.size = k.rows[:0], size
 	k.h = c.newOperand(c.h.D)
 	sizes := [...]int{k.h.floats(size), 0, 0, c.packedSize(size), size, size, size, size}
-	kept := &k.exps.data
-	switch {
-	case c.dw.N > 0 && c.Gemm.Words():
-		k.turned = c.newTurned(size)
-		sizes[1], kept = k.turned.floats(c.blocks()), &k.turned.data
-	case c.dw.N > 0:
+	if c.dw.N > 0 {
 		k.exps = c.newOperand(c.block)
 		sizes[1] = k.exps.floats(size * c.blocks())
 	}
@@ -86,7 +80,7 @@ func (c *call) layOut(size int) {
 		all += n
 	}
 	s := c.Shared(all)
-	for i, to := range [...]*[]float32{&k.h.data, kept, &k.dh, &k.packed, &k.shift, &k.aims,
+	for i, to := range [...]*[]float32{&k.h.data, &k.exps.data, &k.dh, &k.packed, &k.shift, &k.aims,
 		&k.factor, &k.single} {
 		*to, s = s[:sizes[i]:sizes[i]], s[sizes[i]:]
 	}
@@ -161,7 +155,7 @@ func (c *passing) strips(worker, i int) {
 	i, end := i*c.all/c.tasks*height, min((i+1)*c.all/c.tasks*height, len(k.rows))
 	logits, exps, spare := c.scratch(worker, end-i)
 	first := 0
-	if c.dw.N > 0 && !exps.words {
+	if c.dw.N > 0 {
 		exps, first = k.exps, c.b*k.size+i
 	}
 	c.Gemm.Rows(worker, logits, k.h.from(i), c.forward, end-i, false)
@@ -170,9 +164,6 @@ func (c *passing) strips(worker, i int) {
 	}
 	if c.dh.N > 0 {
 		c.Gemm.Rows(worker, gemm.C{Data: k.dh[i*d:], Row: d}, exps.from(first), c.back, end-i, c.b > 0)
-	}
-	if c.dw.N > 0 && exps.words {
-		c.keep(exps, i, end)
 	}
 }
 
@@ -236,12 +227,15 @@ func (c *call) raise(k *chunk, i, b int, shift float32) {
 	if c.dh.N > 0 {
 		c.Ops.Scale(k.dh[i*c.h.D:][:c.h.D], shrink)
 	}
-	switch {
-	case c.dw.N > 0 && c.Gemm.Words():
-		k.turned.scale(i, b, shrink)
-	case c.dw.N > 0:
-		for earlier := range b {
-			c.Ops.Scale(k.exps.data[(earlier*k.size+i)*k.exps.row:][:c.block], shrink)
+	if c.dw.N == 0 {
+		return
+	}
+	for earlier := range b {
+		at := earlier*k.size + i
+		if k.exps.words {
+			c.Ops.ScaleBrain(k.exps.brains(at)[:c.block], shrink)
+		} else {
+			c.Ops.Scale(k.exps.data[at*k.exps.row:][:c.block], shrink)
 		}
 	}
 }
@@ -311,12 +305,7 @@ func (c *deriving) tokens(worker, i int) {
 	b, height := i/c.groups, headTiles*c.Gemm.Kernels().Rows
 	from, to := c.call.tokens(b)
 	first := i % c.groups * height
-	rows := min(to-from-first, height)
-	switch {
-	case rows <= 0:
-	case c.Gemm.Words():
-		c.derive(worker, b, first, rows)
-	default:
+	if rows := min(to-from-first, height); rows > 0 {
 		a := c.k.exps.from(b*c.k.size).From(0, first)
 		a.Row, a.Col = 1, a.Row
 		c.Gemm.Rows(worker, c.dw.Rows(from+first, to).C(), a, c.right, rows, true)

@@ -12,8 +12,8 @@ import (
 // last odd one. They are kept in slices of float32 for the sake of the buffers, and never computed
 // with as such.
 
-// Lanes is the width of the packers of words.
-const Lanes = 16
+// lanes is the width of the packers of words.
+const lanes = 16
 
 // pairs returns rows of A as words: where they lie, if they are.
 func (p *product) pairs(w *workspace, a A, rows, k int) A {
@@ -21,10 +21,10 @@ func (p *product) pairs(w *workspace, a A, rows, k int) A {
 	switch {
 	case a.BF16 != nil && a.Col == 1 && a.Row%2 == 0 && k%2 == 0:
 		return A{Data: floats(a.BF16), Row: a.Row / 2, Col: 1}
-	case a.Row == 1 && a.Col != 1 && rows <= Lanes:
-		w.rows = buffer.Grow(w.rows, words*Lanes)
-		p.packColumns(w.rows, a.transposed(), k, rows, Lanes)
-		return A{Data: w.rows, Row: 1, Col: Lanes}
+	case a.Row == 1 && a.Col != 1 && rows <= lanes:
+		w.rows = buffer.Grow(w.rows, words*lanes)
+		p.packColumns(w.rows, a.transposed(), k, rows, lanes)
+		return A{Data: w.rows, Row: 1, Col: lanes}
 	}
 	stride := words + lineFloats
 	w.rows = buffer.Grow(w.rows, p.tiles.Rows*stride)
@@ -60,11 +60,11 @@ func (p *product) rounded(w *workspace, a A, rows, k int) A {
 // packPairs is Pack to words.
 func (d *Driver) packPairs(w *workspace, dst []float32, b B, k, cols, width int) {
 	_ = dst[d.words(k)*width-1]
-	for j := 0; j < width; j += Lanes {
-		switch left := min(cols-j, Lanes); {
+	for j := 0; j < width; j += lanes {
+		switch left := min(cols-j, lanes); {
 		case left <= 0:
 			for i := range d.words(k) {
-				clear(dst[i*width+j:][:Lanes])
+				clear(dst[i*width+j:][:lanes])
 			}
 		case b.Row == 1 && b.Col != 1:
 			d.packTransposed(w, dst[j:], b.From(0, j), k, left, width)
@@ -74,7 +74,7 @@ func (d *Driver) packPairs(w *workspace, dst []float32, b B, k, cols, width int)
 	}
 }
 
-// packColumns writes up to Lanes columns, neighbours in memory, as words; the other lanes are zero.
+// packColumns writes up to lanes columns, neighbours in memory, as words; the other lanes are zero.
 func (d *Driver) packColumns(dst []float32, b B, k, cols, width int) {
 	whole := k / 2
 	to, stride, mask := word(&dst[0]), int64(width), int64(1)<<cols-1
@@ -91,7 +91,7 @@ func (d *Driver) packColumns(dst []float32, b B, k, cols, width int) {
 		whole = 0
 	}
 	for i := whole; i < d.words(k); i++ {
-		row := dst[i*width:][:Lanes]
+		row := dst[i*width:][:lanes]
 		clear(row)
 		for j := range cols {
 			row[j] = b.word(2*i, j, k)
@@ -99,25 +99,25 @@ func (d *Driver) packColumns(dst []float32, b B, k, cols, width int) {
 	}
 }
 
-// packTransposed writes up to Lanes columns, whose elements are neighbours in memory.
+// packTransposed writes up to lanes columns, whose elements are neighbours in memory.
 func (d *Driver) packTransposed(w *workspace, dst []float32, b B, k, cols, width int) {
 	words := d.words(k)
 	src, stride := []float32(nil), words+lineFloats
-	if b.BF16 != nil && b.F32 == nil && b.scale() == 1 && cols == Lanes && k%2 == 0 && b.Col%2 == 0 {
+	if b.BF16 != nil && b.F32 == nil && b.scale() == 1 && cols == lanes && k%2 == 0 && b.Col%2 == 0 {
 		src, stride = floats(b.BF16), b.Col/2
 	} else {
-		w.columns = buffer.Grow(w.columns, Lanes*stride)
+		w.columns = buffer.Grow(w.columns, lanes*stride)
 		src = w.columns
 		d.packRows(src, stride, b, k, cols)
-		for j := cols; j < Lanes; j++ {
+		for j := cols; j < lanes; j++ {
 			clear(src[j*stride:][:words])
 		}
 	}
-	if blocks := words / Lanes; blocks > 0 {
+	if blocks := words / lanes; blocks > 0 {
 		d.tiles.pack.blocks(&dst[0], int64(width), &src[0], int64(stride), int64(blocks))
 	}
-	for i := words / Lanes * Lanes; i < words; i++ {
-		for j := range Lanes {
+	for i := words / lanes * lanes; i < words; i++ {
+		for j := range lanes {
 			dst[i*width+j] = src[j*stride+i]
 		}
 	}

@@ -324,8 +324,6 @@ func (p *product) gather(w *workspace, from, to, k, kc int) A {
 // their addresses would all fall on the same few sets of a first-level cache.
 func (p *product) left(w *workspace, a A, rows, kc int) A {
 	switch {
-	case a.Words:
-		return a
 	case p.pair == 2:
 		return p.pairs(w, a, rows, kc)
 	case p.brain || a.Data == nil:

@@ -4,20 +4,15 @@ import "longlora/kernels/bf16"
 
 // A is a left operand, read where it lies: element (i, k) at i*Row+k*Col of Data, or of BF16 if
 // Data is nil. Rows of brain floats whose elements are neighbours cost a driver of brain floats
-// nothing if Row is even. With Words, Data are words of two brain floats, neighbours along k, for a
-// driver that takes such: Col is the distance of words.
+// nothing if Row is even.
 type A struct {
 	Data     []float32
 	BF16     []uint16
 	Row, Col int
-	Words    bool
 }
 
 // From returns a's part that begins at element (i, k).
 func (a A) From(i, k int) A {
-	if a.Words {
-		k /= 2
-	}
 	at := i*a.Row + k*a.Col
 	if a.BF16 != nil {
 		a.BF16 = a.BF16[at:]

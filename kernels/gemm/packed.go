@@ -64,8 +64,8 @@ func (d *Driver) PackPanel(worker int, dst []float32, b B, k, cols, width int) {
 // words; a missing last row is zero. Columns are neighbours. Up to fifteen words after a row become
 // zero.
 func (d *Driver) JoinRows(dst []float32, row int, b B, k, cols int) {
-	for j := 0; j < cols; j += Lanes {
-		d.packColumns(dst[j:], b.From(0, j), k, min(cols-j, Lanes), row)
+	for j := 0; j < cols; j += lanes {
+		d.packColumns(dst[j:], b.From(0, j), k, min(cols-j, lanes), row)
 	}
 }
 

@@ -54,3 +54,10 @@ func (o *Ops) ExpSumBrain(dst []uint16, src []float32, scale, shift float32) flo
 	}
 	return float32(sum)
 }
+
+// ScaleBrain computes x *= a, rounded to brain floats.
+func (o *Ops) ScaleBrain(x []uint16, a float32) {
+	for i, b := range x {
+		x[i] = bf16.Round(bf16.Float(b) * a)
+	}
+}

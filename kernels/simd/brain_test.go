@@ -77,3 +77,22 @@ func TestExpSumBrain(t *testing.T) {
 		}
 	})
 }
+
+func TestScaleBrain(t *testing.T) {
+	eachTier(t, func(t *testing.T, o *Ops) {
+		rng := rand.New(rand.NewSource(1))
+		for n := range 70 {
+			x := brains(t, rng, n)
+			for i := range x {
+				x[i] = bf16.Round(float32(rng.NormFloat64()))
+			}
+			before := append([]uint16(nil), x...)
+			o.ScaleBrain(x, 0.3)
+			for i, b := range before {
+				if want := bf16.Round(0.3 * bf16.Float(b)); x[i] != want {
+					t.Fatalf("n=%d: element %d is %#x, want %#x", n, i, x[i], want)
+				}
+			}
+		}
+	})
+}
