@@ -60,6 +60,17 @@ type Packed struct {
 	Scales []byte
 	Second []float32
 	Mean   float32
+	// Map has the values of the codes of scales; nil: those of Scales. bitsandbytes stores its own, of
+	// which some differ from Scales in the last place.
+	Map *[256]float32
+}
+
+// values returns those of the codes of scales.
+func (p *Packed) values() [256]float32 {
+	if p.Map != nil {
+		return *p.Map
+	}
+	return Scales()
 }
 
 // Double reports whether the scales are quantised again.
@@ -161,7 +172,7 @@ func ceil(n, part int) int { return (n + part - 1) / part }
 
 // Values returns the matrix, row-major.
 func (p *Packed) Values() []float32 {
-	table, scales := Table(), Scales()
+	table, scales := Table(), p.values()
 	w := make([]float32, p.Out*p.In)
 	for i := range w {
 		w[i] = table[p.Codes[i/2]>>(4*(1-i%2))&15] * p.scale(&scales, i/Block)
@@ -251,7 +262,7 @@ func (w *Weight) Write(b kernels.Backend, p *Packed) {
 	} else {
 		b.Write(w.Second, p.Second)
 	}
-	table, scales := Table(), Scales()
+	table, scales := Table(), p.values()
 	b.Write(w.Values, append(table[:], scales[:]...))
 }
 
@@ -272,6 +283,8 @@ func (w *Weight) Read(ints func(kernels.Tensor) []int32,
 	p := &Packed{Out: w.out, In: w.in, Codes: bytesOf(ints(w.Codes))[:ceil(n, 2)],
 		Second: floats(w.Second)}
 	if w.Double() {
+		p.Map = new([256]float32)
+		copy(p.Map[:], floats(w.Values)[16:])
 		p.Scales = bytesOf(ints(w.Scales))[:ceil(n, Block)]
 		last := len(p.Second) - 1
 		p.Second, p.Mean = p.Second[:last], p.Second[last]
