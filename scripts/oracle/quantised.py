@@ -13,6 +13,7 @@ import tempfile
 import bitsandbytes
 import bitsandbytes.functional as F
 import torch
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, LlamaConfig, LlamaForCausalLM
 
 from common import testdata, write_json
@@ -52,22 +53,27 @@ def matrices():
     })
 
 
-def dequantised(module):
-    """The values that a quantised layer stands for."""
-    if isinstance(module, bitsandbytes.nn.Linear4bit):
-        return F.dequantize_4bit(module.weight.data, module.weight.quant_state).float()
-    return F.int8_vectorwise_dequant(module.weight.CB if module.weight.CB is not None else module.weight.data,
-                                     module.weight.SCB if module.weight.SCB is not None else module.state.SCB)
+def dequantised(stored, name):
+    """The values that a stored weight stands for, None if it is not quantised."""
+    module = name.removesuffix(".weight")
+    if module + ".SCB" in stored:
+        return F.int8_vectorwise_dequant(stored[name], stored[module + ".SCB"])
+    parts = {k: v for k, v in stored.items() if k.startswith(name + ".")}
+    if not parts:
+        return None
+    state = F.QuantState.from_dict({k.removeprefix(name + "."): v for k, v in parts.items()}, device="cpu")
+    return F.dequantize_4bit(stored[name], state)
 
 
-def logits(base, quantised):
-    """Those of base with the values of the quantised model's layers."""
+def logits(base, folder):
+    """Those of base with the values that the weights of a folder stand for."""
     plain = LlamaForCausalLM.from_pretrained(base, dtype=torch.float32).double().eval()
-    replaced = 0
+    stored, replaced = load_file(os.path.join(folder, "model.safetensors")), 0
     with torch.no_grad():
-        for name, module in quantised.named_modules():
-            if isinstance(module, (bitsandbytes.nn.Linear4bit, bitsandbytes.nn.Linear8bitLt)):
-                plain.get_submodule(name).weight.copy_(dequantised(module))
+        for name, p in plain.named_parameters():
+            values = dequantised(stored, name)
+            if values is not None:
+                p.copy_(values)
                 replaced += 1
         assert replaced == 14, replaced
         return plain(input_ids=torch.tensor([IDS])).logits[0].float()
@@ -78,8 +84,8 @@ def models():
     shutil.rmtree(root, ignore_errors=True)
     torch.manual_seed(1)
     base = LlamaForCausalLM(LlamaConfig(
-        vocab_size=12, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=14, max_position_embeddings=32, tie_word_embeddings=False,
+        vocab_size=12, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=32, max_position_embeddings=32, tie_word_embeddings=False,
         bos_token_id=1, eos_token_id=2))
     with torch.no_grad():
         for p in base.parameters():
@@ -93,7 +99,7 @@ def models():
             out = os.path.join(root, kind)
             model.save_pretrained(out)
             os.remove(os.path.join(out, "generation_config.json"))
-            expected[kind] = text(logits(folder, model))
+            expected[kind] = text(logits(folder, out))
     write_json(os.path.join(root, "logits.json"), {"ids": IDS, "logits": expected})
 
 

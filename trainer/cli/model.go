@@ -2,13 +2,15 @@ package cli
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"longlora/internal/command"
 	"longlora/internal/tokenizer"
-	"longlora/kernels"
 	"longlora/schemas/shard"
+	"longlora/trainer/model"
 	"longlora/trainer/open"
 	"longlora/trainer/rope"
 )
@@ -29,7 +31,8 @@ func (f *modelFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.rope, "rope", string(rope.Linear), "kind of that extension")
 	flags.IntVar(&f.Threads, "threads", 0, "CPU threads; 0: all")
 	flags.StringVar(&f.weights, "weights", "f32",
-		"storage of matrices: f32, or bf16: half the memory, rounded if they were finer")
+		"storage of matrices: f32, bf16, nf4 or int8: less memory, rounded if they were finer; with the "+
+			"last two embedding and head are bf16")
 }
 
 func (f *modelFlags) open() (*open.Model, error) {
@@ -37,14 +40,11 @@ func (f *modelFlags) open() (*open.Model, error) {
 		return nil, command.Usagef("--context is %d and --threads is %d, want at least 0",
 			f.Context, f.Threads)
 	}
-	switch f.weights {
-	case "f32":
-		f.Weights = kernels.F32
-	case "bf16":
-		f.Weights = kernels.BF16
-	default:
-		return nil, command.Usagef("--weights is %q, want f32 or bf16", f.weights)
+	if !slices.Contains(model.Storages(), f.weights) {
+		return nil, command.Usagef("--weights is %q, want one of %s", f.weights,
+			strings.Join(model.Storages(), ", "))
 	}
+	f.Weights, f.Packing = model.Storage(f.weights)
 	f.Rope = rope.Kind(f.rope)
 	return open.Open(f.Options)
 }

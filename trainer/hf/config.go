@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 
+	"longlora/trainer/bitsandbytes"
 	"longlora/trainer/family"
 	"longlora/trainer/model"
 	"longlora/trainer/rope"
@@ -26,6 +27,8 @@ type Config struct {
 	// BOS begins a text, -1 if there is none. Each of EOS ends one.
 	BOS int
 	EOS []int
+	// Quantised is how bitsandbytes quantised the folder's weights; "": it did not.
+	Quantised bitsandbytes.Kind
 
 	raw map[string]json.RawMessage
 }
@@ -50,9 +53,14 @@ func ParseConfig(data []byte) (Config, error) {
 	if err := json.Unmarshal(data, &c.raw); err != nil {
 		return Config{}, fmt.Errorf("%s: %w", ConfigName, err)
 	}
-	if err := c.parse(); err != nil {
+	restore, err := c.takeQuantisation()
+	if err == nil {
+		err = c.parse()
+	}
+	if err != nil {
 		return Config{}, fmt.Errorf("%s: %w", ConfigName, err)
 	}
+	restore()
 	return c, nil
 }
 
@@ -138,6 +146,13 @@ func (c *Config) get(key string, dst any) error {
 		return fmt.Errorf("%s is %s: %w", key, raw, err)
 	}
 	return nil
+}
+
+// Unquantised returns the configuration of the same model with weights that are not quantised.
+func (c Config) Unquantised() Config {
+	c.raw, c.Quantised = maps.Clone(c.raw), ""
+	delete(c.raw, quantisationKey)
+	return c
 }
 
 // Encode returns the file: what was read, with c's fields over it.

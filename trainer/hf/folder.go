@@ -59,6 +59,9 @@ func (f *Folder) open() error {
 	if f.weights, err = openWeights(f.fsys); err != nil {
 		return err
 	}
+	if err := f.openQuantised(); err != nil {
+		return err
+	}
 	if err := f.tie(); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 // at most maxFile bytes (0: safetensors.MaxFileBytes). dir should be one of atomicfile.CreateDir.
 func Write(dir string, c Config, n Notes, weights []safetensors.Tensor, maxFile int64) error {
 	return errors.Join(
-		WriteConfig(dir, c, n),
+		WriteConfig(dir, c.Unquantised(), n),
 		safetensors.WriteFolder(dir, map[string]string{"format": "pt"}, weights, maxFile),
 	)
 }

@@ -43,6 +43,8 @@ type Options struct {
 	// Weights is the storage of matrices; 0: F32. BF16 rounds them, unless they come so, and takes half
 	// the memory and of the time that reading them takes.
 	Weights kernels.DType
+	// Packing holds the decoder layers' matrices in few bits.
+	Packing model.Packing
 }
 
 // Model is an open model with what its folder says.
@@ -132,6 +134,10 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	options := model.Options{
 		Planner: func() kernels.Backend { return plan.New() }, Frozen: o.Weights,
 	}
+	var err error
+	if options.Packed, err = f.Packing(o.Packing); err != nil {
+		return err
+	}
 	if a != nil {
 		if err := Fit(a, f, o.Context); err != nil {
 			return err
@@ -142,7 +148,6 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 		context = m.adopt(a, context)
 	}
 	if o.Context > 0 {
-		var err error
 		if m.Config.RoPE, err = rope.Extend(m.Config.RoPE, o.Rope, context, o.Context); err != nil {
 			return fmt.Errorf("model %s: %w", m.Name, err)
 		}
@@ -153,14 +158,13 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	}
 	options.Context = context
 	m.Config.SetRotary(&options)
-	var err error
 	if m.backend, err = cpu.New(o.Threads); err != nil {
 		return err
 	}
 	if m.Model, err = model.New(m.backend, c, options); err != nil {
 		return fmt.Errorf("model %s: %w", m.Name, err)
 	}
-	return m.Load(m.Params(), source)
+	return m.LoadPacked(m.Params(), source, f.Packed)
 }
 
 // Fit checks that an adapter is one for the base f, as Adapter.Fit does, and gives the base the

@@ -112,9 +112,9 @@ func (r *Run) load(m *model.Model) error {
 	}
 	source := model.Source(r.base.Tensor)
 	if r.adapter != nil {
-		return m.Load(m.Params(), r.adapter.Over(source))
+		return m.LoadPacked(m.Params(), r.adapter.Over(source), r.base.Packed)
 	}
-	if err := m.Load(m.Params().Base(), source); err != nil {
+	if err := m.LoadPacked(m.Params().Base(), source, r.base.Packed); err != nil {
 		return err
 	}
 	return m.InitAdapters(r.Config.Seed)

@@ -66,6 +66,9 @@ func (r *Run) options() model.Options {
 	r.model.SetRotary(&o)
 	o.Again = r.again
 	o.Frozen, o.Packed = model.Storage(c.Weights)
+	if r.base != nil {
+		o.Packed, _ = r.base.Packing(o.Packed) // openModel has refused what cannot be
+	}
 	if r.gpu != nil {
 		o.Activations, o.HostMoments = kernels.BF16, c.EmbedMoments == MomentsHost
 	}
