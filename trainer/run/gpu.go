@@ -59,8 +59,8 @@ func (r *Run) setDevice(context.Context) error {
 		c.Device = device.CPU
 		return err
 	}
-	if c.Engine == EngineGorgonia {
-		return errors.New("engine gorgonia computes on the CPU: add --device cpu, or use --engine native")
+	if err := c.checkCombination(true); err != nil {
+		return err
 	}
 	if err := r.model.Model.OnGPU(); err != nil {
 		return err

@@ -155,6 +155,9 @@ func (r *Run) openModel(context.Context) (err error) {
 
 // setContext fills in the context and what follows from it: the rotary embedding and attention.
 func (r *Run) setContext(context.Context) (err error) {
+	if err := r.checkModules(); err != nil {
+		return err
+	}
 	c := &r.Config
 	if c.Context == 0 {
 		if c.Context, err = r.shardsContext(); err != nil {

@@ -54,6 +54,7 @@ func (c *Config) Validate() error {
 			oneOf("train", g, string(model.GroupEmbed), string(model.GroupNorm), string(model.GroupHead))
 		}
 	}
+	all = append(all, c.checkCombination(false))
 	return errors.Join(append(all, c.loop().Validate())...)
 }
 
