@@ -107,7 +107,8 @@ func checkServed(l model.LoRA, c model.Config) error {
 	case len(l.Ranks)+len(l.Alphas) > 0:
 		what = "ranks or alphas that differ between modules"
 	}
-	for _, module := range []string{"model.embed_tokens", "lm_head"} {
+	for _, name := range []string{c.EmbedName(), c.HeadName()} {
+		module := strings.TrimSuffix(name, ".weight")
 		if _, ok := found[module]; ok {
 			what = "an adapter of " + module
 		}

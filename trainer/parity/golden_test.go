@@ -29,7 +29,7 @@ type golden struct {
 	Rank    int
 	Fields  fields   // of LoraConfig beside
 	Beside  []string // modules trained in full
-	LR      float64 // 0: 1e-3
+	LR      float64  // 0: 1e-3
 	IDs     []int32
 	Rows    []int // whose logits are stored
 	Losses  []float64

@@ -15,6 +15,8 @@ type tokens struct{ embed, head []int }
 const (
 	embedLayer = "embed_tokens"
 	headLayer  = "lm_head"
+	neoxEmbed  = "embed_in"
+	neoxHead   = "embed_out"
 )
 
 // IsZero reports whether there are none: then the key is left out.
@@ -44,9 +46,9 @@ func (t *tokens) UnmarshalJSON(data []byte) error {
 	}
 	for module, ids := range all {
 		switch module[strings.LastIndexByte(module, '.')+1:] {
-		case embedLayer:
+		case embedLayer, neoxEmbed:
 			t.embed = ids
-		case headLayer:
+		case headLayer, neoxHead:
 			t.head = ids
 		default:
 			return fmt.Errorf("tokens of %q: only %s and %s have any", module, embedLayer, headLayer)
@@ -58,15 +60,11 @@ func (t *tokens) UnmarshalJSON(data []byte) error {
 // replaced returns a matrix's values with the rows in place that the adapter holds of it.
 func (a *Adapter) replaced(name string, shape []int, values []float32) ([]float32, error) {
 	module, ids := strings.TrimSuffix(name, ".weight"), a.LoRA.EmbedTokens
-	switch name {
-	case model.EmbedName:
-	case model.HeadName:
-		ids = a.LoRA.HeadTokens
-	default:
+	if !a.Has(module + model.TokenRows) {
 		return values, nil
 	}
-	if len(ids) == 0 {
-		return values, nil
+	if moduleOf(name) == headLayer || moduleOf(name) == neoxHead {
+		ids = a.LoRA.HeadTokens
 	}
 	rows, err := a.Tensor(module+model.TokenRows, []int{len(ids), shape[1]})
 	if err != nil {

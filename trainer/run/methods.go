@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"longlora/trainer/model"
 )
@@ -109,8 +110,10 @@ func (r *Run) checkModules() error {
 	if err != nil {
 		return err
 	}
+	embed := strings.TrimSuffix(r.model.Model.EmbedName(), ".weight")
+	head := strings.TrimSuffix(r.model.Model.HeadName(), ".weight")
 	for module, group := range map[string]model.Group{
-		"model.embed_tokens": model.GroupEmbed, "lm_head": model.GroupHead,
+		embed: model.GroupEmbed, head: model.GroupHead,
 	} {
 		if _, ok := found[module]; ok && slices.Contains(c.Train, string(group)) {
 			return fmt.Errorf("an adapter of %s and the group %s in train do not go together: leave one out",
@@ -126,7 +129,7 @@ func (r *Run) checkModules() error {
 	default:
 		return nil
 	}
-	for _, module := range []string{"model.embed_tokens", "lm_head"} {
+	for _, module := range []string{embed, head} {
 		if _, ok := found[module]; ok {
 			return fmt.Errorf("%s and an adapter of %s do not go together: %s", what, module, way)
 		}
