@@ -95,22 +95,11 @@ func (c Config) RotaryDim() int {
 
 // OnGPU returns nil if the CUDA backend has all that the model needs.
 func (c Config) OnGPU() error {
-	a := c.Arch
-	var lacks string
-	switch {
-	case a.Norm == LayerNorm:
-		lacks = "LayerNorm"
-	case a.QKVBias || a.OutBias || a.MLPBias:
-		lacks = "biases"
-	case a.Activation != SwiGLU:
-		lacks = "GELU"
-	case a.ScoreCap > 0 || a.LogitCap > 0:
-		lacks = "soft caps"
-	default:
+	if c.Arch.ScoreCap == 0 && c.Arch.LogitCap == 0 {
 		return nil
 	}
-	return fmt.Errorf("models of the family %s need %s, which are not on the GPU yet: use --device cpu",
-		c.Family(), lacks)
+	return fmt.Errorf("models of the family %s need soft caps, which are not on the GPU yet: use "+
+		"--device cpu", c.Family())
 }
 
 // Family returns the model_type.
