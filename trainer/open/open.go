@@ -73,6 +73,12 @@ func Folder(name string) fs.FS {
 // Adapter opens the adapter in a folder, or in the output directory of a run.
 func Adapter(name string) (*peft.Adapter, error) {
 	dir := inside(name, peft.ConfigName, "adapter")
+	if whole := os.DirFS(inside(name, hf.ConfigName, "model")); !peft.IsAdapter(os.DirFS(dir)) {
+		if _, err := fs.Stat(whole, hf.ConfigName); err == nil {
+			return nil, fmt.Errorf("adapter %s: it is a whole model, trained in full: there is nothing to merge; "+
+				"use it as --model %[1]s", name)
+		}
+	}
 	return peft.Open(os.DirFS(dir), dir)
 }
 
