@@ -154,8 +154,8 @@ func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kern
 	}
 }
 
-// adapterGrad adds the adapter's part of the gradients, and dy W too if the product is longer by pad. With v = s·dy B: dA += vᵀ x', dB += s·dyᵀ
-// u, dx += the mask of v A.
+// adapterGrad adds the adapter's part of the gradients, and dy W too if its product is longer by pad.
+// With v = s·dy B: dA += vᵀ x', dB += s·dyᵀ u, dx += the mask of v A.
 func (b *Backend) adapterGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x matrix,
 	l kernels.Linear, u kernels.Tensor, v uint64, pad int) {
 	rank := l.A.Dim(0)

@@ -104,7 +104,8 @@ func (m *Model) hostBytes(tokens int) (n int64) {
 		leave--
 		n += alignedBytes(tokens*c.Hidden, d)
 		if again.Output {
-			n += alignedBytes(tokens*(c.Heads*c.HeadDim+m.options.Spare), d) + alignedBytes(c.Heads*tokens, kernels.F32)
+			n += alignedBytes(tokens*(c.Heads*c.HeadDim+m.options.Spare), d)
+			n += alignedBytes(c.Heads*tokens, kernels.F32)
 		}
 	}
 	return n
@@ -119,7 +120,8 @@ func (m *Model) input(layer, tokens int) kernels.Tensor {
 	return m.act(tokens, m.config.Hidden)
 }
 
-// begin gives a layer what its attention gives, width wide, sends the layer's input to the host, and waits for what the layer writes over.
+// begin gives a layer room for what its attention gives, width wide, sends its input to the host, and
+// waits for what the layer writes over.
 func (f *offload) begin(layer, width int, a *activations, again Again) {
 	host, s := f.layers[layer].host, f.layers[layer].slot
 	for i := range f.slots {
