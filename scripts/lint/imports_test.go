@@ -89,9 +89,11 @@ var textEdge = []string{
 }
 
 // engines is what of kernels the trainer may name beside the seam itself: the patterns and the
-// weights of four bits, which are data, and, where a model is opened or a run set up, a backend. Tests choose backends freely.
+// weights of four and eight bits, which are data, and, where a model is opened or a run set up, a
+// backend. Tests choose backends freely.
 var engines = []string{
-	"->longlora/kernels/pattern", "->longlora/kernels/nf4", "longlora/trainer/device", "longlora/trainer/measure",
+	"->longlora/kernels/pattern", "->longlora/kernels/nf4", "->longlora/kernels/llmint8",
+	"longlora/trainer/device", "longlora/trainer/measure",
 	"longlora/trainer/open",
 	"longlora/trainer/run",
 	"longlora/trainer/graph", // Gorgonia reads and writes the CPU backend's memory
