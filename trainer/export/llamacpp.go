@@ -85,8 +85,8 @@ func (w *ggufWriter) verify(path string, m llamacpp.Model) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if f.Config.Model != m.Config.Model {
-		return fmt.Errorf("the model's shape is %+v, want %+v", f.Config.Model, m.Config.Model)
+	if want := llamacpp.AsRead(m.Config.Model); f.Config.Model != want {
+		return fmt.Errorf("the model's shape is %+v, want %+v", f.Config.Model, want)
 	}
 	if got, want := f.Config.RoPE, m.Config.RoPE; got.Kind != want.Kind ||
 		!near(got.Factor, want.Factor) || f.Context() != m.Context {

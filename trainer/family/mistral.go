@@ -19,7 +19,7 @@ func mistral() Family {
 			k.May("sliding_window", &c.Arch.Window)
 			if window := c.Arch.Window; k.Has("layer_types") {
 				// The layers of this family are alike, whatever it says.
-				readLayers(k, c, nil)
+				readLayers(k, c, func(int) bool { return window > 0 })
 				for _, kind := range c.Arch.Local {
 					if kind != model.LocalLayer {
 						k.Fail("layer_types", "all layers must have the window, or none")

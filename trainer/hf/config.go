@@ -110,7 +110,7 @@ func (c *Config) parseRope(f family.Family, keys map[string]json.RawMessage) err
 	if !f.Two {
 		c.RoPE.LocalTheta = 0
 	}
-	if c.RoPE.Partial != 0 {
+	if c.RoPE.Partial > 0 && c.RoPE.Partial <= 1 { // else Validate says what is wrong
 		c.Model.Arch.Rotary = int(float64(c.Model.HeadDim) * c.RoPE.Partial)
 	}
 	return nil

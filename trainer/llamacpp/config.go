@@ -13,14 +13,32 @@ import (
 	"longlora/trainer/rope"
 )
 
+// keyed is a file with the name of its architecture.
+type keyed struct {
+	*gguf.File
+	architecture string
+}
+
+// Get reads a key, by the name that LLaMA's files have for it.
+func (s keyed) Get(key string, dst any) (bool, error) {
+	return s.File.Get(keyOf(key, s.architecture), dst)
+}
+
+// readable are the architectures that are read: the names in config.json of each.
+var readable = map[string][2]string{
+	architecture: {"LlamaForCausalLM", "llama"}, "qwen2": {"Qwen2ForCausalLM", "qwen2"},
+	"qwen3": {"Qwen3ForCausalLM", "qwen3"},
+}
+
 // configOf returns the config.json of a file's model.
-func configOf(f *gguf.File) ([]byte, error) {
-	arch := ""
-	if _, err := f.Get(architectureKey, &arch); err != nil {
+func configOf(file *gguf.File) ([]byte, error) {
+	f := keyed{File: file}
+	if _, err := file.Get(architectureKey, &f.architecture); err != nil {
 		return nil, err
 	}
-	if arch != architecture {
-		return nil, fmt.Errorf("its architecture is %q; only %s is supported", arch, architecture)
+	if _, ok := readable[f.architecture]; !ok {
+		return nil, fmt.Errorf("its architecture is %q; llama, qwen2 and qwen3 are supported",
+			f.architecture)
 	}
 	for _, key := range []string{expertsKey, windowKey} {
 		n := 0
@@ -47,9 +65,10 @@ func configOf(f *gguf.File) ([]byte, error) {
 }
 
 // shapeOf returns the fields of config.json that say the shape.
-func shapeOf(f *gguf.File) (map[string]any, error) {
+func shapeOf(f keyed) (map[string]any, error) {
+	names := readable[f.architecture]
 	fields := map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "hidden_act": "silu",
+		"architectures": []string{names[0]}, "model_type": names[1], "hidden_act": "silu",
 	}
 	numbers := map[string]string{
 		"hidden_size": hiddenKey, "num_hidden_layers": layersKey, "intermediate_size": ffnKey,
@@ -95,7 +114,7 @@ func shortest(v float64) string {
 	return string(text)
 }
 
-func endsOf(f *gguf.File, fields map[string]any) error {
+func endsOf(f keyed, fields map[string]any) error {
 	for field, key := range map[string]string{"bos_token_id": bosKey, "eos_token_id": eosKey} {
 		id := 0
 		ok, err := f.Get(key, &id)
@@ -111,7 +130,7 @@ func endsOf(f *gguf.File, fields map[string]any) error {
 
 // ropeOf returns the rotary embedding. Numbers that files have in single precision are taken with
 // as few digits.
-func ropeOf(f *gguf.File, headDim, context int) (rope.Spec, error) {
+func ropeOf(f keyed, headDim, context int) (rope.Spec, error) {
 	s := rope.Spec{Kind: rope.Default, Theta: 10000, Factor: 1, Max: context, Original: context}
 	kind, old := "", 0.0
 	factor, attention := 0.0, 1.0
@@ -152,7 +171,7 @@ func ropeOf(f *gguf.File, headDim, context int) (rope.Spec, error) {
 	return withFactors(f, s, headDim)
 }
 
-func wide(f *gguf.File, name string) ([]float64, error) {
+func wide(f keyed, name string) ([]float64, error) {
 	values, err := f.Floats(name)
 	var out []float64
 	for _, v := range values {
@@ -163,7 +182,7 @@ func wide(f *gguf.File, name string) ([]float64, error) {
 
 // withFactors reads rope_freqs, the factors of LLaMA 3.1: they say a factor and between which
 // frequencies it is faded in, if these are its usual ones; else each stands for itself.
-func withFactors(f *gguf.File, s rope.Spec, headDim int) (rope.Spec, error) {
+func withFactors(f keyed, s rope.Spec, headDim int) (rope.Spec, error) {
 	if _, err := f.Tensor(freqsName); err != nil {
 		return s, nil
 	}

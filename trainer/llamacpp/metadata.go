@@ -2,14 +2,57 @@ package llamacpp
 
 import (
 	"fmt"
+	"strings"
 
 	"longlora/trainer/gguf"
 	"longlora/trainer/hf"
+	"longlora/trainer/model"
 	"longlora/trainer/rope"
 )
 
-// architecture is the one that this package maps, and the prefix of its keys.
+// architecture is llama.cpp's LLaMA, and the prefix of its keys; other architectures have the same
+// keys with their own names before.
 const architecture = "llama"
+
+// families are llama.cpp's architectures by the model_type of a family, as they are written.
+var families = map[string]string{
+	"llama": architecture, "mistral": architecture, "qwen2": "qwen2", "qwen3": "qwen3",
+}
+
+// architectureOf returns the architecture of a model that reads context positions, if GGUF can say it.
+func architectureOf(m model.Config, context int) (string, error) {
+	name, ok := families[m.Family()]
+	switch a := m.Arch; {
+	case !ok:
+		return "", fmt.Errorf("GGUF files of the family %s are not written; export for transformers",
+			m.Family())
+	case a.QKVBias && name != "qwen2" || a.OutBias || a.MLPBias:
+		return "", fmt.Errorf("GGUF files of the family %s with these biases are not written; export for "+
+			"transformers", m.Family())
+	case a.Window > 0 && a.Window < context:
+		return "", fmt.Errorf("llama.cpp's %s has no window: it would see more than %d tokens of a context "+
+			"of %d; export for transformers, or set sliding_window to null", name, a.Window, context)
+	}
+	return name, nil
+}
+
+// AsRead returns the shape of a model that was written and read again: Mistral's, whose window its
+// context does not reach, is LLaMA's; other windows that are not reached are gone too.
+func AsRead(m model.Config) model.Config {
+	m.Arch.Window, m.Arch.Local = 0, ""
+	if families[m.Family()] == architecture {
+		m.Arch = model.Arch{}
+	}
+	return m
+}
+
+// keyOf returns a key of LLaMA's as an architecture has it.
+func keyOf(key, name string) string {
+	if rest, ok := strings.CutPrefix(key, architecture+"."); ok {
+		return name + "." + rest
+	}
+	return key
+}
 
 // The general keys.
 const (
@@ -51,8 +94,12 @@ var fileTypes = map[gguf.Type]uint32{gguf.F32: 0, gguf.F16: 1, gguf.Q8: 7, gguf.
 // positions that it reads.
 func describe(c hf.Config, context int, name string, t gguf.Type) ([]gguf.Pair, error) {
 	m := c.Model
+	arch, err := architectureOf(m, context)
+	if err != nil {
+		return nil, err
+	}
 	pairs := []gguf.Pair{
-		{Key: architectureKey, Value: architecture}, {Key: nameKey, Value: name},
+		{Key: architectureKey, Value: arch}, {Key: nameKey, Value: name},
 		{Key: fileTypeKey, Value: fileTypes[t]}, {Key: quantizationKey, Value: uint32(2)},
 		{Key: contextKey, Value: uint32(context)}, {Key: hiddenKey, Value: uint32(m.Hidden)},
 		{Key: layersKey, Value: uint32(m.Layers)}, {Key: ffnKey, Value: uint32(m.FFN)},
@@ -62,7 +109,11 @@ func describe(c hf.Config, context int, name string, t gguf.Type) ([]gguf.Pair, 
 		{Key: ropeDimKey, Value: uint32(m.HeadDim)}, {Key: ropeBaseKey, Value: float32(c.RoPE.Theta)},
 	}
 	scaling, err := describeRoPE(c.RoPE)
-	return append(pairs, scaling...), err
+	pairs = append(pairs, scaling...)
+	for i := range pairs {
+		pairs[i].Key = keyOf(pairs[i].Key, arch)
+	}
+	return pairs, err
 }
 
 // describeRoPE returns the keys of an extension.

@@ -28,6 +28,10 @@ var inside = [][2]string{
 	{"post_attention_layernorm.weight", "ffn_norm.weight"},
 	{"mlp.gate_proj.weight", "ffn_gate.weight"}, {"mlp.up_proj.weight", "ffn_up.weight"},
 	{"mlp.down_proj.weight", "ffn_down.weight"},
+	{"self_attn.q_proj.bias", "attn_q.bias"}, {"self_attn.k_proj.bias", "attn_k.bias"},
+	{"self_attn.v_proj.bias", "attn_v.bias"},
+	{"self_attn.q_norm.weight", "attn_q_norm.weight"},
+	{"self_attn.k_norm.weight", "attn_k_norm.weight"},
 }
 
 // theirs returns llama.cpp's name of one of ours.
@@ -64,9 +68,12 @@ func ours(name string) string {
 	return name
 }
 
-// turned returns the number of heads if rows of the tensor name are turned by positions, else 0.
+// turned returns the number of heads if rows of the tensor name are turned by positions, and
+// llama.cpp's architecture has them in another order, else 0.
 func turned(name string, c model.Config) int {
 	switch {
+	case families[c.Family()] != architecture:
+		return 0
 	case strings.HasSuffix(name, "self_attn.q_proj.weight"):
 		return c.Heads
 	case strings.HasSuffix(name, "self_attn.k_proj.weight"):
