@@ -37,6 +37,8 @@ type State struct {
 	Position data.Position `json:"position"`
 	// Tokens counts the tokens read so far.
 	Tokens int64 `json:"tokens"`
+	// Best is the best validation so far; nil: none is asked for, or none was taken.
+	Best *Best `json:"best,omitempty"`
 	// Backend names the arithmetic, as "cpu/avx512": another one does not give the same bits.
 	Backend string `json:"backend"`
 	// Config is all of the run's configuration that the result depends on, digests of the data and
@@ -46,20 +48,38 @@ type State struct {
 	SHA256 string `json:"sha256"`
 }
 
+// Best is the best validation of a run.
+type Best struct {
+	// Step is the one after which it was taken, Loss its loss.
+	Step int     `json:"step"`
+	Loss float64 `json:"loss"`
+	// Stale counts the validations since.
+	Stale int `json:"stale"`
+}
+
 // ErrNone reports that a run has no checkpoint.
 var ErrNone = errors.New("no checkpoint")
 
+// Moments are AdamW's moments of those parameters that have none of their own.
+type Moments interface {
+	// Tensors returns a parameter's.
+	Tensors(p *model.Param) []safetensors.Tensor
+	// Restore reads them.
+	Restore(p *model.Param, f *safetensors.File) error
+}
+
 // Save writes the checkpoint of s.Step under root, points latest to it and removes all but the
-// newest keep checkpoints (0: keeps all). It returns the checkpoint's directory.
-func Save(root string, m *model.Model, s State, keep int) (string, error) {
-	name := fmt.Sprintf("%s%06d", stepPrefix, s.Step)
+// newest keep checkpoints (0: keeps all) and the one of s.Best. It returns the checkpoint's directory. apart are the
+// moments that the model does not hold; nil: it holds all.
+func Save(root string, m *model.Model, apart Moments, s State, keep int) (string, error) {
+	name := stepName(s.Step)
 	path := filepath.Join(root, name)
 	dir, err := atomicfile.CreateDir(path, true)
 	if err != nil {
 		return "", fmt.Errorf("checkpoint: %w", err)
 	}
 	defer dir.Abort() //nolint:errcheck // the first error is the one to tell
-	if err := write(dir.Path(), m, s); err != nil {
+	if err := write(dir.Path(), m, apart, s); err != nil {
 		return "", fmt.Errorf("checkpoint %s: %w", path, err)
 	}
 	if err := dir.Commit(); err != nil {
@@ -68,17 +88,26 @@ func Save(root string, m *model.Model, s State, keep int) (string, error) {
 	if err := atomicfile.Write(filepath.Join(root, latestName), []byte(name+"\n")); err != nil {
 		return "", fmt.Errorf("checkpoint: %w", err)
 	}
-	return path, prune(root, keep)
+	best := ""
+	if s.Best != nil {
+		best = stepName(s.Best.Step)
+	}
+	return path, prune(root, keep, best)
 }
 
-func write(dir string, m *model.Model, s State) error {
+func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) }
+
+// Step returns the directory of a step's checkpoint under root.
+func Step(root string, step int) string { return filepath.Join(root, stepName(step)) }
+
+func write(dir string, m *model.Model, apart Moments, s State) error {
 	f, err := os.Create(filepath.Join(dir, tensorsName))
 	if err != nil {
 		return err
 	}
 	sum := sha256.New()
 	w := bufio.NewWriterSize(f, 1<<20)
-	err = safetensors.Write(io.MultiWriter(w, sum), nil, tensors(m))
+	err = safetensors.Write(io.MultiWriter(w, sum), nil, tensors(m, apart))
 	if err = errors.Join(err, w.Flush(), f.Close()); err != nil {
 		return err
 	}
@@ -90,16 +119,21 @@ func write(dir string, m *model.Model, s State) error {
 	return os.WriteFile(filepath.Join(dir, stateName), append(text, '\n'), 0o666)
 }
 
-// slots are a trained parameter's tensors.
+// slots are a trained parameter's tensors in its model.
 func slots(p *model.Param) map[string]kernels.Tensor {
-	return map[string]kernels.Tensor{
-		"value/" + p.Name: p.Value, "m/" + p.Name: p.M, "v/" + p.Name: p.V,
+	all := map[string]kernels.Tensor{"value/" + p.Name: p.Value}
+	if !p.M.IsZero() {
+		all["m/"+p.Name], all["v/"+p.Name] = p.M, p.V
 	}
+	return all
 }
 
-func tensors(m *model.Model) []safetensors.Tensor {
+func tensors(m *model.Model, apart Moments) []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for _, p := range m.Params().Trainable() {
+		if p.M.IsZero() {
+			all = append(all, apart.Tensors(p)...)
+		}
 		for name, t := range slots(p) {
 			load := func() ([]float32, error) {
 				values := make([]float32, t.Len())
@@ -114,17 +148,19 @@ func tensors(m *model.Model) []safetensors.Tensor {
 	return all
 }
 
-// prune removes all but the newest keep checkpoints.
-func prune(root string, keep int) error {
+// prune removes all but the newest keep checkpoints and the best.
+func prune(root string, keep int, best string) error {
 	steps, err := list(root)
 	if err != nil || keep <= 0 {
 		return err
 	}
-	for len(steps) > keep {
-		if err := os.RemoveAll(filepath.Join(root, steps[0])); err != nil {
+	for _, name := range steps[:max(len(steps)-keep, 0)] {
+		if name == best {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
-		steps = steps[1:]
 	}
 	return nil
 }
@@ -181,19 +217,19 @@ func ReadState(dir string) (State, error) {
 }
 
 // Restore puts a checkpoint's tensors into a model made with the same options. Its file is checked
-// by hash before anything is changed.
-func Restore(dir string, m *model.Model) (State, error) {
+// by hash before anything is changed. apart is as for Save.
+func Restore(dir string, m *model.Model, apart Moments) (State, error) {
 	s, err := ReadState(dir)
 	if err != nil {
 		return s, err
 	}
-	if err := restore(dir, m, s); err != nil {
+	if err := restore(dir, m, apart, s); err != nil {
 		return s, fmt.Errorf("checkpoint %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-func restore(dir string, m *model.Model, s State) error {
+func restore(dir string, m *model.Model, apart Moments, s State) error {
 	if err := verify(filepath.Join(dir, tensorsName), s.SHA256); err != nil {
 		return err
 	}
@@ -203,10 +239,15 @@ func restore(dir string, m *model.Model, s State) error {
 	}
 	defer f.Close()
 	trained := m.Params().Trainable()
-	if got, want := len(f.Tensors()), 3*len(trained); got != want {
+	if got, want := len(f.Tensors()), len(tensors(m, apart)); got != want {
 		return fmt.Errorf("%d tensors, the model trains %d", got, want)
 	}
 	for _, p := range trained {
+		if p.M.IsZero() {
+			if err := apart.Restore(p, f); err != nil {
+				return err
+			}
+		}
 		for name, t := range slots(p) {
 			values, shape, err := f.Floats(name)
 			if err != nil {

@@ -65,7 +65,7 @@ func TestRoundTrip(t *testing.T) {
 		Config: map[string]any{"lr": 1e-3, "train": []any{"embed"}},
 	}
 	m := newModel(t, 2, 1)
-	dir, err := Save(root, m, want, 0)
+	dir, err := Save(root, m, nil, want, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestRoundTrip(t *testing.T) {
 	if reflect.DeepEqual(bits(other), bits(m)) {
 		t.Fatal("the two models are equal before")
 	}
-	got, err := Restore(dir, other)
+	got, err := Restore(dir, other, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestRoundTrip(t *testing.T) {
 func TestKeepsTheNewest(t *testing.T) {
 	root, m := t.TempDir(), newModel(t, 2, 1)
 	for _, step := range []int{5, 999999, 1000000, 1000001} {
-		if _, err := Save(root, m, State{Step: step}, 2); err != nil {
+		if _, err := Save(root, m, nil, State{Step: step}, 2); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,7 +111,7 @@ func TestLatestOfNone(t *testing.T) {
 // TestDamage: no byte of a checkpoint can change or be lost unseen, and nothing is restored then.
 func TestDamage(t *testing.T) {
 	root := t.TempDir()
-	dir, err := Save(root, newModel(t, 2, 1), State{Step: 1}, 0)
+	dir, err := Save(root, newModel(t, 2, 1), nil, State{Step: 1}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestDamage(t *testing.T) {
 		}
 		m := newModel(t, 2, 2)
 		before := bits(m)
-		if _, err := Restore(dir, m); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Restore(dir, m, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q in it", c.name, err, c.want)
 		}
 		if !reflect.DeepEqual(bits(m), before) {
@@ -146,7 +146,7 @@ func TestDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err = Restore(dir, newModel(t, 3, 1))
+	_, err = Restore(dir, newModel(t, 3, 1), nil)
 	if err == nil || !strings.Contains(err.Error(), "shape") {
 		t.Errorf("another rank: error %v", err)
 	}

@@ -36,6 +36,27 @@ func rowOf(s *schemas.Sequence) *Row {
 	return r
 }
 
+// PerDocument divides the weights of each document's targets by their number, so that each document
+// counts by its weight and not by its length.
+func (r *Row) PerDocument() {
+	from := 0
+	for _, n := range r.DocLens {
+		doc := r.Targets[from : from+int(n)]
+		scored := 0
+		for _, target := range doc {
+			if target >= 0 {
+				scored++
+			}
+		}
+		for t, target := range doc {
+			if target >= 0 {
+				r.Weights[from+t] /= float32(scored)
+			}
+		}
+		from += int(n)
+	}
+}
+
 // Weight returns the sum of the weights of the row's targets, in order.
 func (r *Row) Weight() float64 {
 	var sum float64

@@ -99,6 +99,7 @@ func (m *Model) gradient(b *Batch, scale float32, losses []float32) error {
 	}
 	x := m.input(0, p.tokens)
 	m.lookUp(x, &p)
+	m.addNoise(b, x)
 	if m.work.layers == nil {
 		m.work.layers = make([]activations, len(m.layers))
 	}

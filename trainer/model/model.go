@@ -94,16 +94,19 @@ func (m *Model) allocate() error {
 			return err
 		}
 		for _, p := range m.params.Trainable() {
+			p.Grad = arena.Alloc(kernels.F32, p.shape...)
+			m.b.Zero(p.Grad)
+			if p.bare {
+				continue
+			}
 			moments := arena
 			if p.hosted {
 				moments = host
 			}
-			p.Grad = arena.Alloc(kernels.F32, p.shape...)
 			p.M = moments.Alloc(kernels.F32, p.shape...)
 			p.V = moments.Alloc(kernels.F32, p.shape...)
-			for _, t := range []kernels.Tensor{p.Grad, p.M, p.V} {
-				m.b.Zero(t)
-			}
+			m.b.Zero(p.M)
+			m.b.Zero(p.V)
 		}
 	}
 	return m.allocateTables()

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -41,6 +42,12 @@ type Options struct {
 	// HostMoments keeps the moments of embedding and head in the host's memory, which the update then
 	// reads and writes. It takes a backend that is a kernels.Aside.
 	HostMoments bool
+	// MomentsBelow is the number of elements from which on trained parameters have no moments: who trains
+	// keeps theirs elsewhere. 0: all have.
+	MomentsBelow int
+	// Noise is NEFTune's alpha (arXiv 2310.05914, algorithm 1): Gradient adds noise to the embedding's
+	// rows, uniform in ±Noise/sqrt(L·Hidden) for a document of L tokens. 0: none.
+	Noise float64
 	// Again says what is computed again, of each layer; the last entry stands for the layers after it
 	// too. Without any, everything is kept.
 	Again []Again
@@ -105,6 +112,9 @@ func (o Options) Validate() error {
 	case 0, kernels.F32, kernels.BF16:
 	default:
 		all = append(all, fmt.Errorf("activations cannot be stored as %v", o.Activations))
+	}
+	if !(o.Noise >= 0) || math.IsInf(o.Noise, 0) {
+		all = append(all, fmt.Errorf("noise is %g, want 0 or more", o.Noise))
 	}
 	for _, g := range o.Train {
 		if g != TrainAll && !slices.Contains(Groups(), g) {

@@ -14,7 +14,7 @@ type Param struct {
 	Group     Group
 	Trainable bool
 	// Value is F32 if it is trained. Grad, M and V (AdamW's moments) are F32, and absent unless the
-	// parameter is trained by a model made for training.
+	// parameter is trained by a model made for training; the moments so also by Options.MomentsBelow.
 	Value, Grad, M, V kernels.Tensor
 	// Packed is the value of a matrix of few bits, which has no Value; nil otherwise.
 	Packed kernels.Weight
@@ -24,6 +24,7 @@ type Param struct {
 	packing Packing
 	hosted  bool // M and V lie in the host's memory
 	spare   int  // elements behind the value's rows, and rows below them
+	bare    bool // has no moments
 }
 
 // Shape returns the extents: [out, in] of matrices, [vocab, hidden] of the embedding.
@@ -104,7 +105,10 @@ func (ps Params) bytes() (values, training int64) {
 			values += p.bytes() // the norms that it is divided by
 		}
 		if p.Trainable {
-			training += 3 * alignedBytes(p.Len(), kernels.F32)
+			n := alignedBytes(p.Len(), kernels.F32)
+			if training += n; !p.bare {
+				training += 2 * n
+			}
 		}
 	}
 	return values, training - ps.moments()
@@ -159,7 +163,8 @@ func list(c Config, o Options) Params {
 	var ps Params
 	add := func(name string, g Group, trainable bool, shape ...int) {
 		p := &Param{Name: name, Group: g, Trainable: trainable, shape: shape, dtype: kernels.F32}
-		p.hosted = o.HostMoments && trainable && (g == GroupEmbed || g == GroupHead)
+		p.bare = o.MomentsBelow > 0 && p.Len() >= o.MomentsBelow
+		p.hosted = o.HostMoments && !p.bare && trainable && (g == GroupEmbed || g == GroupHead)
 		if !trainable && len(shape) > 1 && o.Frozen != 0 {
 			p.dtype = o.Frozen
 		}

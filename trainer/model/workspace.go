@@ -28,10 +28,10 @@ type workspace struct {
 	pending *Pending // of the gradient that is handed over; nil: none is
 
 	// What a call needs beside, kept for the next.
-	layers                  []activations
-	scored                  scored
-	losses, compact, logits []float32
-	shape                   [kernels.MaxRank]int
+	layers                         []activations
+	scored                         scored
+	losses, compact, logits, noise []float32
+	shape                          [kernels.MaxRank]int
 }
 
 // f32 cuts a tensor of floats off the arena. The shape does not go to the heap on its way.

@@ -89,22 +89,39 @@ type Config struct {
 	// MicroTokens bounds the tokens that are computed together; memory grows with it.
 	MicroTokens int     `yaml:"micro_tokens" usage:"tokens of short sequences computed together"`
 	LR          float64 `yaml:"lr" usage:"peak learning rate"`
-	MinLR       float64 `yaml:"min_lr" usage:"learning rate that linear and cosine end with"`
+	MinLR       float64 `yaml:"min_lr" usage:"learning rate that linear, cosine and wsd end with"`
 	Warmup      int     `yaml:"warmup" usage:"steps of linear warm-up"`
-	Schedule    string  `yaml:"schedule" usage:"learning rate after warm-up: constant, linear, cosine"`
-	WeightDecay float64 `yaml:"weight_decay" usage:"AdamW's decay of all but norms"`
-	Beta1       float64 `yaml:"beta1" usage:"AdamW's beta1"`
-	Beta2       float64 `yaml:"beta2" usage:"AdamW's beta2"`
-	Eps         float64 `yaml:"eps" usage:"AdamW's epsilon"`
-	Clip        float64 `yaml:"clip" usage:"greatest gradient norm; 0: not clipped"`
-	Seed        uint64  `yaml:"seed" usage:"seed of initial values, order and dropout"`
-	Shuffle     bool    `yaml:"shuffle" usage:"shuffle each epoch; false: file order"`
+	Schedule    string  `yaml:"schedule" usage:"learning rate after warm-up: constant, linear, cosine, or wsd: constant, then linear"`
+	// DecaySteps are wsd's last steps, in which the rate falls.
+	DecaySteps int `yaml:"decay_steps,omitempty" usage:"last steps in which wsd's learning rate falls; 0: a tenth"`
+	// GroupLR and GroupDecay have entries GROUP=NUMBER, of train.RateGroups.
+	GroupLR     []string `yaml:"group_lr,omitempty" usage:"peak learning rates of groups, as embed=1e-4,lora_b=3e-4: embed, norm, head, linear, lora, lora_a, lora_b, magnitude"`
+	GroupDecay  []string `yaml:"group_decay,omitempty" usage:"weight decays of groups, as embed=0.1"`
+	LoRAPlus    float64  `yaml:"lora_plus,omitempty" usage:"learning rate of adapters' B by that of their A (LoRA+); 0: the same"`
+	WeightDecay float64  `yaml:"weight_decay" usage:"AdamW's decay of all but norms"`
+	// Optimizer is adamw, or adamw8bit: moments of matrices are kept in eight bits (package optimizer).
+	Optimizer string  `yaml:"optimizer" usage:"adamw, or adamw8bit: moments in eight bits, by blocks"`
+	Beta1     float64 `yaml:"beta1" usage:"AdamW's beta1"`
+	Beta2     float64 `yaml:"beta2" usage:"AdamW's beta2"`
+	Eps       float64 `yaml:"eps" usage:"AdamW's epsilon"`
+	// LossMean is token or document: whether a document counts by its targets or, whatever their number,
+	// by its weight.
+	LossMean string  `yaml:"loss_mean" usage:"mean of the loss: token, or document: each counts alike, however long"`
+	Clip     float64 `yaml:"clip" usage:"greatest gradient norm; 0: not clipped"`
+	NEFTune  float64 `yaml:"neftune,omitempty" usage:"noise on embeddings in training (NEFTune's alpha, as 5); 0: none"`
+	Seed     uint64  `yaml:"seed" usage:"seed of initial values, order and dropout"`
+	Shuffle  bool    `yaml:"shuffle" usage:"shuffle each epoch; false: file order"`
 
 	EvalEvery int `group:"Validation and checkpoints" yaml:"eval_every" usage:"steps between validations; 0: only at the end"`
 	// EvalSequences is the number of sequences of a validation, from the split's begin; 0: all.
 	EvalSequences int `yaml:"eval_sequences" usage:"sequences of a validation; 0: all"`
-	SaveEvery     int `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
-	Keep          int `yaml:"keep" usage:"checkpoints to keep; 0: all"`
+	// EarlyStop ends the run after so many validations without a better one; KeepBest makes the result of
+	// the best one's checkpoint.
+	EarlyStop int     `yaml:"early_stop,omitempty" usage:"validations in a row that are no better after which to stop; 0: never"`
+	MinDelta  float64 `yaml:"min_delta,omitempty" usage:"how much less a loss must be to be better"`
+	KeepBest  bool    `yaml:"keep_best,omitempty" usage:"keep the checkpoint of the best validation, and make the result of it"`
+	SaveEvery int     `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
+	Keep      int     `yaml:"keep" usage:"checkpoints to keep; 0: all"`
 
 	// Device is what computes, as device.Parse reads it. On a GPU frozen matrices and activations are
 	// brain floats.
@@ -128,6 +145,12 @@ const (
 const (
 	MethodLoRA = "lora"
 	MethodFull = "full"
+)
+
+// The values of Config.Optimizer.
+const (
+	OptimizerAdamW     = "adamw"
+	OptimizerAdamW8Bit = "adamw8bit"
 )
 
 // The values of Config.Recompute.
@@ -155,6 +178,7 @@ func Defaults() Config {
 		EmbedMoments: MomentsGPU, Device: "auto", Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
+		LossMean: "token", Optimizer: OptimizerAdamW,
 		Shuffle:       true,
 		EvalSequences: 32, SaveEvery: 100, Keep: 3,
 	}

@@ -51,6 +51,9 @@ func (c *Config) validateEngine() error {
 	if err := errors.Join(device.Check(c.Device), wrong); err != nil {
 		return err
 	}
+	if c.Engine == EngineGorgonia && c.NEFTune != 0 {
+		return errors.New("engine gorgonia adds no noise: neftune must be 0, or the engine native")
+	}
 	if c.Engine == EngineGorgonia && c.Recompute != RecomputeNone && c.Recompute != RecomputeAuto {
 		return errors.New("engine gorgonia computes nothing again: recompute must be none or auto")
 	}

@@ -59,6 +59,9 @@ func (r *Run) setDevice(context.Context) error {
 		c.Device = device.CPU
 		return err
 	}
+	if c.Optimizer == OptimizerAdamW8Bit {
+		return errors.New("optimizer adamw8bit computes on the CPU: add --device cpu, or use adamw")
+	}
 	if err := c.checkCombination(true); err != nil {
 		return err
 	}

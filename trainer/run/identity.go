@@ -21,7 +21,14 @@ var free = []string{
 
 // newer are the options that came after runs were recorded. At their defaults a run is what it was.
 var newer = []string{"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora", "train_tokens",
-	"attn_schedule", "attn_layers"}
+	"attn_schedule", "attn_layers", "decay_steps", "group_lr", "group_decay", "lora_plus", "loss_mean",
+	"early_stop", "min_delta", "keep_best", "optimizer", "neftune"}
+
+// judging are the free options on which the result depends where validations decide on it.
+var judging = []string{"validation", "eval_every", "eval_sequences"}
+
+// judges reports whether validations decide on the result.
+func (r *Run) judges() bool { return r.Config.EarlyStop > 0 || r.Config.KeepBest }
 
 // anyLength reports whether no step depends on the number of steps.
 func (r *Run) anyLength() bool {
@@ -39,8 +46,9 @@ func (r *Run) identity() (map[string]any, error) {
 		if empty, ok := value.([]string); ok && len(empty) == 0 {
 			same = true
 		}
+		judged := r.judges() && slices.Contains(judging, f.Key)
 		switch {
-		case f.Key == "steps" && r.anyLength(), slices.Contains(free, f.Key):
+		case f.Key == "steps" && r.anyLength(), slices.Contains(free, f.Key) && !judged:
 		case same && slices.Contains(newer, f.Key): // as before there was a choice
 		default:
 			id[f.Key] = value

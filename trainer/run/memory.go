@@ -12,6 +12,7 @@ import (
 	"longlora/kernels"
 	"longlora/trainer/limits"
 	"longlora/trainer/model"
+	"longlora/trainer/optimizer"
 )
 
 // Need is what a run takes.
@@ -64,7 +65,10 @@ func (r *Run) options() model.Options {
 		Training: true, Train: []string{model.TrainAll},
 	}
 	r.model.SetRotary(&o)
-	o.Again = r.again
+	o.Again, o.Noise = r.again, c.NEFTune
+	if c.Optimizer == OptimizerAdamW8Bit {
+		o.MomentsBelow = optimizer.Least
+	}
 	o.Frozen, o.Packed = model.Storage(c.Weights)
 	if r.base != nil {
 		o.Packed, _ = r.base.Packing(o.Packed) // openModel has refused what cannot be
@@ -209,6 +213,9 @@ func (r *Run) count() (err error) {
 	n.Parameters, n.Trained = m.Params().Count(), m.Params().Trainable().Count()
 	values, training := m.StateBytes()
 	n.Masters, n.Optimizer = r.masters(m), training
+	if r.Config.Optimizer == OptimizerAdamW8Bit {
+		n.Optimizer += optimizer.Bytes(m.Params())
+	}
 	n.Frozen = values - n.Masters
 	n.Offloaded = m.HostBytes(r.Config.microTokens())
 	n.Tables = r.model.Model.TableBytes(r.Config.Context)

@@ -18,6 +18,7 @@ import (
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
 	"longlora/trainer/open"
+	"longlora/trainer/optimizer"
 	"longlora/trainer/peft"
 	"longlora/trainer/rope"
 )
@@ -37,7 +38,10 @@ type Run struct {
 	model   hf.Config     // of what is trained, its RoPE extended
 	attends attention.Plan
 	need    Need
-	gpu     *gpu // nil: the CPU
+	// ended is the step whose values are the result.
+	ended   int
+	moments *optimizer.Moments // that the model does not hold; nil: it holds all
+	gpu     *gpu               // nil: the CPU
 	// planned is the model's own context where its weights are not opened; 0: they are.
 	planned int
 	again   []model.Again // what is computed again
@@ -116,6 +120,10 @@ func (r *Run) openShards(ctx context.Context) (err error) {
 			r.Config.Shards, r.Config.Split, r.dataset.Splits())
 	}
 	if rows, _ := r.dataset.Count(r.Config.Validation); rows == 0 {
+		if r.judges() {
+			return fmt.Errorf("%s has no split %q to validate on, which early_stop and keep_best need; its "+
+				"splits are %v", r.Config.Shards, r.Config.Validation, r.dataset.Splits())
+		}
 		r.Config.Validation = ""
 	}
 	if r.Config.Out == "" {

@@ -99,7 +99,7 @@ func (r *Run) notes(m *model.Model) hf.Notes {
 	c := &r.Config
 	n := hf.Notes{
 		Context: max(c.Context, r.model.RoPE.Max), Original: r.model.RoPE.Original,
-		Method: c.Method, Pattern: c.Attention, Group: c.Group, Steps: c.Steps,
+		Method: c.Method, Pattern: c.Attention, Group: c.Group, Steps: r.ended,
 		Dataset: r.dataset.Manifest().Digest, Backend: m.Backend().Name(),
 	}
 	if len(r.attends.Phases)+len(r.attends.Layers) > 1 {

@@ -17,6 +17,7 @@ import (
 	"longlora/trainer/data"
 	"longlora/trainer/limits"
 	"longlora/trainer/model"
+	"longlora/trainer/optimizer"
 	"longlora/trainer/train"
 )
 
@@ -59,10 +60,19 @@ func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
+	if r.Config.Optimizer == OptimizerAdamW8Bit {
+		if r.moments, err = optimizer.New(m); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, r.moments.Close()) }()
+	}
 	// Garbage is collected before the process grows beyond what was planned, and not only when there
 	// is as much of it as of what lives, the arenas included.
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.need.host() - textBytes))
 	if err := r.loop(ctx, m, o); err != nil {
+		return err
+	}
+	if err := r.best(m); err != nil {
 		return err
 	}
 	path, err := r.saveResult(m)
@@ -141,7 +151,7 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	l := &train.Loop{
 		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream,
 		Attention: func(step int) data.Layout { return layouts[r.attends.Phase(step)] },
-		State:     state, Gradient: e.gradient, Later: e.later,
+		State:     state, Gradient: e.gradient, Later: e.later, Moments: r.moments,
 		Observe: func(x train.Metrics) error {
 			_, err := fmt.Fprintln(o.Progress, x.Line(c.Steps))
 			return errors.Join(err, log.Write(x))
@@ -155,6 +165,23 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 	if errors.Is(err, train.ErrInterrupted) {
 		return fmt.Errorf("%w; continue with: trainer %s --resume --out %s", err, r.Command, c.Out)
 	}
+	return err
+}
+
+// best gives the model the values of the best validation, if they are to be the result, and says of
+// which step they are.
+func (r *Run) best(m *model.Model) error {
+	root := filepath.Join(r.Config.Out, checkpointsName)
+	latest, err := checkpoint.Latest(root)
+	if err != nil {
+		return err
+	}
+	s, err := checkpoint.ReadState(latest)
+	if r.ended = s.Step; err != nil || !r.Config.KeepBest || s.Best == nil || s.Best.Step == s.Step {
+		return err
+	}
+	r.ended = s.Best.Step
+	_, err = checkpoint.Restore(checkpoint.Step(root, s.Best.Step), m, r.apart())
 	return err
 }
 
@@ -174,7 +201,15 @@ func (r *Run) start(m *model.Model, id map[string]any) (checkpoint.State, error)
 	if err := r.load(m); err != nil || latest == "" {
 		return state, err
 	}
-	return checkpoint.Restore(latest, m)
+	return checkpoint.Restore(latest, m, r.apart())
+}
+
+// apart are the moments that m does not hold.
+func (r *Run) apart() checkpoint.Moments {
+	if r.moments == nil {
+		return nil
+	}
+	return r.moments
 }
 
 // compare refuses a checkpoint that another run made.
@@ -229,6 +264,9 @@ func (r *Run) validate(ctx context.Context, m *model.Model) (float64, error) {
 		row, err := stream.Next()
 		if err != nil {
 			return 0, err
+		}
+		if c.LossMean == "document" {
+			row.PerDocument()
 		}
 		rows = append(rows, row)
 	}

@@ -3,7 +3,9 @@ package run
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"longlora/trainer/model"
@@ -39,6 +41,11 @@ func (c *Config) Validate() error {
 	oneOf("engine", c.Engine, EngineNative, EngineGorgonia)
 	oneOf("weights", c.Weights, model.Storages()...)
 	oneOf("precision", c.Precision, "f32", "bf16")
+	oneOf("optimizer", c.Optimizer, OptimizerAdamW, OptimizerAdamW8Bit)
+	if !(c.NEFTune >= 0) || math.IsInf(c.NEFTune, 0) {
+		bad("neftune is %g, want 0 or more", c.NEFTune)
+	}
+	oneOf("loss_mean", c.LossMean, "token", "document")
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer, RecomputeOffload)
 	oneOf("embed_moments", c.EmbedMoments, MomentsGPU, MomentsHost)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
@@ -54,8 +61,34 @@ func (c *Config) Validate() error {
 			oneOf("train", g, string(model.GroupEmbed), string(model.GroupNorm), string(model.GroupHead))
 		}
 	}
-	all = append(all, c.checkCombination(false))
-	return errors.Join(append(all, c.loop().Validate())...)
+	rates, err := c.rates()
+	return errors.Join(append(all, c.checkCombination(false), err, rates.Validate(), c.loop().Validate())...)
+}
+
+// rates are the groups' learning rates and decays.
+func (c *Config) rates() (r train.Rates, err error) {
+	r.Ratio = c.LoRAPlus
+	var errs [2]error
+	r.LR, errs[0] = numbers("group_lr", c.GroupLR)
+	r.Decay, errs[1] = numbers("group_decay", c.GroupDecay)
+	return r, errors.Join(errs[:]...)
+}
+
+// numbers reads a list of GROUP=NUMBER.
+func numbers(option string, list []string) (map[string]float64, error) {
+	var errs []error
+	found := map[string]float64{}
+	for _, entry := range list {
+		group, text, _ := strings.Cut(entry, "=")
+		value, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %q is not like embed=1e-4", option, entry))
+		} else if _, again := found[group]; again {
+			errs = append(errs, fmt.Errorf("%s: %s is there twice", option, group))
+		}
+		found[group] = value
+	}
+	return found, errors.Join(errs...)
 }
 
 // loop returns the loop's options; with epochs, the steps are not known yet.
@@ -64,10 +97,17 @@ func (c *Config) loop() train.Options {
 	if c.Epochs > 0 {
 		steps = 1
 	}
+	rates, err := c.rates()
+	if err != nil {
+		rates = train.Rates{} // Validate says so
+	}
 	return train.Options{
 		Schedule: train.Schedule{
 			Kind: c.Schedule, Peak: c.LR, Min: c.MinLR, Warmup: c.Warmup, Steps: steps,
+			Decay: c.DecaySteps,
 		},
+		Rates: rates, PerDocument: c.LossMean == "document",
+		EarlyStop: c.EarlyStop, MinDelta: c.MinDelta, KeepBest: c.KeepBest,
 		Batch: c.Batch, MicroTokens: c.MicroTokens,
 		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, Clip: c.Clip,
 		Seed: c.Seed, SaveEvery: c.SaveEvery, Keep: c.Keep, EvalEvery: c.EvalEvery,

@@ -123,18 +123,19 @@ func readAll(t *testing.T, fsys fs.FS) (map[string]string, []Tensor) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tensors = append(tensors, Tensor{name, shape, info.DType, Values(values)})
+		tensors = append(tensors, Tensor{Name: name, Shape: shape, DType: info.DType,
+			Load: Values(values)})
 	}
 	return d.Metadata(), tensors
 }
 
 func mixed() []Tensor {
 	return []Tensor{
-		{"z.norm", []int{3}, F16, Values([]float32{1, -2, 0.5})},
-		{"b.weight", []int{2, 3}, F32, Values([]float32{1, 2, 3, 4, 5, 6})},
-		{"a.scalar", nil, BF16, Values([]float32{7})},
-		{"c.empty", []int{0, 4}, F32, Values(nil)},
-		{"a.<&>\"é", []int{1}, F32, Values([]float32{-0.25})},
+		{"z.norm", []int{3}, F16, Values([]float32{1, -2, 0.5}), nil},
+		{"b.weight", []int{2, 3}, F32, Values([]float32{1, 2, 3, 4, 5, 6}), nil},
+		{"a.scalar", nil, BF16, Values([]float32{7}), nil},
+		{"c.empty", []int{0, 4}, F32, Values(nil), nil},
+		{"a.<&>\"é", []int{1}, F32, Values([]float32{-0.25}), nil},
 	}
 }
 
@@ -178,12 +179,12 @@ func TestWriteRefuses(t *testing.T) {
 		tensors []Tensor
 		want    string
 	}{
-		{[]Tensor{{"a", []int{1}, "I64", ones}}, "only F32, BF16 and F16"},
-		{[]Tensor{{"a", []int{2}, F32, ones}}, "1 values for shape [2]"},
-		{[]Tensor{{"a", []int{-1}, F32, ones}}, "negative"},
-		{[]Tensor{{"a", []int{1}, F32, ones}, {"a", []int{1}, BF16, ones}}, "the name is taken"},
-		{[]Tensor{{metadataKey, []int{1}, F32, ones}}, "the name is taken"},
-		{[]Tensor{{"a", []int{1}, F32, failing}}, "disk gone"},
+		{[]Tensor{{"a", []int{1}, "I64", ones, nil}}, "only F32, BF16 and F16"},
+		{[]Tensor{{"a", []int{2}, F32, ones, nil}}, "1 values for shape [2]"},
+		{[]Tensor{{"a", []int{-1}, F32, ones, nil}}, "negative"},
+		{[]Tensor{{"a", []int{1}, F32, ones, nil}, {"a", []int{1}, BF16, ones, nil}}, "the name is taken"},
+		{[]Tensor{{metadataKey, []int{1}, F32, ones, nil}}, "the name is taken"},
+		{[]Tensor{{"a", []int{1}, F32, failing, nil}}, "disk gone"},
 	} {
 		err := Write(&bytes.Buffer{}, nil, c.tensors)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

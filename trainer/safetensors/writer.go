@@ -17,11 +17,13 @@ import (
 type Tensor struct {
 	Name  string
 	Shape []int
-	// DType is F32, BF16 or F16 (rounded to nearest, ties to even).
+	// DType is F32, BF16 or F16 (rounded to nearest, ties to even), or any with Raw.
 	DType DType
 	// Load returns the values, row-major. It is called once, when the tensor's turn comes, so
 	// that a model need not be in memory as a whole.
 	Load func() ([]float32, error)
+	// Raw returns the stored bytes instead, of any storage type; nil: Load gives the values.
+	Raw func() ([]byte, error)
 }
 
 // Values returns a Load for values that are in memory.
@@ -31,7 +33,7 @@ func Values(values []float32) func() ([]float32, error) {
 
 // bytes returns the stored size, or an error for what cannot be stored.
 func (t Tensor) bytes() (int64, error) {
-	if !t.DType.converts() {
+	if !t.DType.converts() && t.Raw == nil {
 		return 0, fmt.Errorf("tensor %q: cannot write %q, only F32, BF16 and F16", t.Name,
 			string(t.DType))
 	}
@@ -117,7 +119,23 @@ func encodeHeader(metadata map[string]string, tensors []Tensor) ([]byte, error) 
 	return append(binary.LittleEndian.AppendUint64(nil, uint64(len(body))), body...), nil
 }
 
+func writeRaw(w io.Writer, t Tensor) error {
+	raw, err := t.Raw()
+	if err != nil {
+		return fmt.Errorf("tensor %q: %w", t.Name, err)
+	}
+	if want, err := t.bytes(); err != nil || int64(len(raw)) != want {
+		return fmt.Errorf("tensor %q: %d bytes, its shape %v of %s has %d", t.Name, len(raw), t.Shape,
+			t.DType, want)
+	}
+	_, err = w.Write(raw)
+	return err
+}
+
 func writeValues(w io.Writer, t Tensor) error {
+	if t.Raw != nil {
+		return writeRaw(w, t)
+	}
 	values, err := t.Load()
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", t.Name, err)

@@ -23,7 +23,7 @@ type begun struct {
 // later returns the backend if steps can be handed to it without waiting for them.
 func (l *Loop) later() (kernels.Later, bool) {
 	b, ok := l.Model.Backend().(kernels.Later)
-	return b, ok && l.Later != nil && l.World.Size() == 1
+	return b, ok && l.Later != nil && l.Moments == nil && l.World.Size() == 1
 }
 
 // behind returns the results of the next step. The one after it has been handed over by then, unless
@@ -86,8 +86,7 @@ func (l *Loop) begin(b kernels.Later) (*begun, error) {
 	}
 	return s, b.Group(func() error {
 		s.norm = b.Clip(l.Clip, l.gradients()...)
-		l.apply(s.metrics, true)
-		return nil
+		return l.apply(s.metrics, true)
 	})
 }
 

@@ -49,7 +49,9 @@ func checkAllocations(t *testing.T, precision kernels.DType, threads int, again 
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.apply(Metrics{LR: 1e-3, GradNorm: norm}, false)
+		if err := l.apply(Metrics{LR: 1e-3, GradNorm: norm}, false); err != nil {
+			t.Fatal(err)
+		}
 		l.State.Step++
 	}
 	step()

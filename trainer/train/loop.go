@@ -11,6 +11,7 @@ import (
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
+	"longlora/trainer/optimizer"
 )
 
 // ErrInterrupted reports that the context ended: the last finished step was saved.
@@ -24,6 +25,8 @@ type Loop struct {
 	Options
 	Model *model.Model
 	World kernels.World
+	// Moments are those that the model does not hold; nil: it holds all.
+	Moments *optimizer.Moments
 	// Data stands at State.Position.
 	Data   *data.Stream
 	Layout data.Layout
@@ -53,7 +56,8 @@ type Loop struct {
 	ahead   int           // 1 meanwhile
 }
 
-// Run trains from State.Step to Steps, saves the end and returns nil, or ErrInterrupted.
+// Run trains from State.Step to Steps, or until validations are no longer better, saves the end and
+// returns nil, or ErrInterrupted.
 func (l *Loop) Run(ctx context.Context) error {
 	if err := l.Options.Validate(); err != nil {
 		return err
@@ -63,7 +67,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.saved = l.State.Step
 	}
 	l.reached = l.State.Position
-	for l.State.Step < l.Steps {
+	for l.State.Step < l.Steps && !l.stale() {
 		if err := l.step(ctx); err != nil {
 			return err
 		}
@@ -101,13 +105,14 @@ func (l *Loop) step(ctx context.Context) error {
 			return fmt.Errorf("validation after step %d: %w", l.State.Step, err)
 		}
 		m.Validation = &loss
+		l.compare(loss)
 	}
 	if l.Observe != nil {
 		if err := l.Observe(m); err != nil {
 			return err
 		}
 	}
-	if l.SaveEvery > 0 && l.State.Step%l.SaveEvery == 0 {
+	if l.SaveEvery > 0 && l.State.Step%l.SaveEvery == 0 || l.isBest() {
 		return l.save()
 	}
 	return nil
@@ -150,7 +155,9 @@ func (l *Loop) update(ctx context.Context) (Metrics, error) {
 	if !finite(m.Loss) || !finite(m.GradNorm) {
 		return m, fmt.Errorf("%w: loss %g, gradient norm %g", ErrDiverged, m.Loss, m.GradNorm)
 	}
-	l.apply(m, false)
+	if err := l.apply(m, false); err != nil {
+		return m, err
+	}
 	return m, l.Model.Backend().Sync()
 }
 
@@ -195,6 +202,9 @@ func (l *Loop) read() ([]*data.Row, error) {
 		r, err := l.Data.Next()
 		if err != nil {
 			return nil, err
+		}
+		if l.PerDocument {
+			r.PerDocument()
 		}
 		if i%l.World.Size() == l.World.Rank() {
 			mine = append(mine, r)
@@ -261,7 +271,7 @@ func (l *Loop) norm() (float64, error) {
 }
 
 // apply updates every trained parameter; gated, as the backend's gate says (kernels.Later).
-func (l *Loop) apply(m Metrics, gated bool) {
+func (l *Loop) apply(m Metrics, gated bool) error {
 	scale := 1.0
 	if !gated && l.Clip > 0 && m.GradNorm > l.Clip {
 		scale = l.Clip / m.GradNorm
@@ -271,14 +281,25 @@ func (l *Loop) apply(m Metrics, gated bool) {
 			continue
 		}
 		s := kernels.AdamWStep{
-			LR: float32(m.LR), Beta1: float32(l.Beta1), Beta2: float32(l.Beta2), Eps: float32(l.Eps),
-			GradScale: float32(scale), Step: l.underway(), Gate: gated,
+			LR: float32(l.rate(p, m.LR)), Beta1: float32(l.Beta1), Beta2: float32(l.Beta2),
+			Eps: float32(l.Eps), WeightDecay: float32(l.decay(p)), GradScale: float32(scale),
+			Step: l.underway(), Gate: gated,
 		}
-		if p.Group != model.GroupNorm {
-			s.WeightDecay = float32(l.WeightDecay)
+		if l.Moments == nil {
+			l.Model.Backend().AdamW(p.Value, p.Grad, p.M, p.V, s)
+		} else if err := l.Moments.Step(p, s); err != nil {
+			return err
 		}
-		l.Model.Backend().AdamW(p.Value, p.Grad, p.M, p.V, s)
 	}
+	return nil
+}
+
+// apart are the moments that the model does not hold, as checkpoints take them.
+func (l *Loop) apart() checkpoint.Moments {
+	if l.Moments == nil {
+		return nil
+	}
+	return l.Moments
 }
 
 // save writes a checkpoint of the last finished step unless there is one. All ranks hold the same
@@ -287,7 +308,7 @@ func (l *Loop) save() error {
 	if l.saved == l.State.Step || l.World.Rank() > 0 {
 		return nil
 	}
-	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.State, l.Keep)
+	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.apart(), l.State, l.Keep)
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ import (
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
+	"longlora/trainer/optimizer"
 )
 
 var shape = model.Config{
@@ -137,15 +138,21 @@ func prepare(t testing.TB, dir string, threads int) *Loop {
 
 func prepareModel(t testing.TB, dir string, m *model.Model) *Loop {
 	t.Helper()
+	return prepareMoments(t, dir, m, nil)
+}
+
+// prepareMoments is prepareModel with moments that the model does not hold.
+func prepareMoments(t testing.TB, dir string, m *model.Model, moments *optimizer.Moments) *Loop {
+	t.Helper()
 	l := &Loop{
-		Options: options(dir), Model: m, World: kernels.Solo{},
+		Options: options(dir), Model: m, World: kernels.Solo{}, Moments: moments,
 		Layout: data.Layout{Segments: func(lens []int32) kernels.Segments {
 			return pattern.S2(pattern.Layout{DocLens: lens, Heads: shape.Heads, Group: 8})
 		}},
 	}
 	latest, err := checkpoint.Latest(l.Checkpoints)
 	if err == nil {
-		l.State, err = checkpoint.Restore(latest, l.Model)
+		l.State, err = checkpoint.Restore(latest, l.Model, l.apart())
 	} else if errors.Is(err, checkpoint.ErrNone) {
 		err = nil
 	}
@@ -174,7 +181,7 @@ func state(m *model.Model) map[string][]float32 {
 	}
 	for _, p := range m.Params() {
 		read(p.Name, p.Value)
-		if p.Trainable {
+		if p.Trainable && !p.M.IsZero() {
 			read("m/"+p.Name, p.M)
 			read("v/"+p.Name, p.V)
 		}

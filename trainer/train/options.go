@@ -17,9 +17,12 @@ type Options struct {
 
 	// Beta1, Beta2, Eps and WeightDecay are AdamW's. Norms are not decayed.
 	Beta1, Beta2, Eps, WeightDecay float64
+	Rates                          Rates
+	// PerDocument weighs each document by its weight and not by its number of targets.
+	PerDocument bool
 	// Clip is the greatest norm of the whole gradient; 0: not clipped.
 	Clip float64
-	// Seed determines the dropout masks.
+	// Seed determines the dropout masks and the embedding's noise.
 	Seed uint64
 
 	// Checkpoints is the directory of the run's checkpoints. One is saved every SaveEvery steps (0:
@@ -28,11 +31,16 @@ type Options struct {
 	SaveEvery, Keep int
 	// EvalEvery is the number of steps between validations (0: only at the end).
 	EvalEvery int
+	// EarlyStop ends the run after so many validations in a row that were not better than the best by
+	// more than MinDelta (0: never). KeepBest keeps the checkpoint of the best one.
+	EarlyStop int
+	MinDelta  float64
+	KeepBest  bool
 }
 
 // Validate reports every value that the loop cannot run with.
 func (o Options) Validate() error {
-	all := []error{o.Schedule.Validate()}
+	all := []error{o.Schedule.Validate(), o.Rates.Validate()}
 	positive := func(name string, v int) {
 		if v <= 0 {
 			all = append(all, fmt.Errorf("%s is %d, want more than 0", name, v))
@@ -61,5 +69,10 @@ func (o Options) Validate() error {
 	atLeastZero("save_every", float64(o.SaveEvery))
 	atLeastZero("keep", float64(o.Keep))
 	atLeastZero("eval_every", float64(o.EvalEvery))
+	atLeastZero("early_stop", float64(o.EarlyStop))
+	atLeastZero("min_delta", o.MinDelta)
+	if o.EvalEvery == 0 && (o.EarlyStop > 0 || o.KeepBest) {
+		all = append(all, errors.New("early_stop and keep_best need validations on the way: set eval_every"))
+	}
 	return errors.Join(all...)
 }
