@@ -17,7 +17,7 @@ var planned = []string{
 	"engine", "weights",
 	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "embed_moments",
 	"attention", "group",
-	"attn_schedule", "attn_layers", "steps",
+	"attn_schedule", "attn_layers", "steps", "optimizer", "neftune",
 }
 
 func planCommand() *cobra.Command {
