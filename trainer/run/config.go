@@ -123,6 +123,9 @@ type Config struct {
 	SaveEvery int     `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
 	Keep      int     `yaml:"keep" usage:"checkpoints to keep; 0: all"`
 
+	// Metrics is the address at which the run tells how it stands; "": none.
+	Metrics string `yaml:"metrics,omitempty" usage:"address of metrics for Prometheus, as 127.0.0.1:9090: /metrics"`
+
 	// Device is what computes, as device.Parse reads it. On a GPU frozen matrices and activations are
 	// brain floats.
 	Device string `group:"Devices" yaml:"device" usage:"cpu, cuda, cuda:N, or auto: a GPU if there is one"`

@@ -17,6 +17,7 @@ const configName = "run.yaml"
 var free = []string{
 	"model", "init", "adapter", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
 	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
+	"metrics",
 }
 
 // newer are the options that came after runs were recorded. At their defaults a run is what it was.

@@ -17,6 +17,7 @@ import (
 	"longlora/trainer/data"
 	"longlora/trainer/limits"
 	"longlora/trainer/model"
+	"longlora/trainer/monitor"
 	"longlora/trainer/optimizer"
 	"longlora/trainer/train"
 )
@@ -147,12 +148,22 @@ func (r *Run) loop(ctx context.Context, m *model.Model, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
+	watched, err := c.monitor(o.Progress)
+	if err != nil {
+		return err
+	}
+	if watched != nil {
+		defer func() { err = errors.Join(err, watched.Close()) }()
+	}
 	layouts := r.layouts()
 	l := &train.Loop{
 		Options: c.loop(), Model: m, World: kernels.Solo{}, Data: stream,
 		Attention: func(step int) data.Layout { return layouts[r.attends.Phase(step)] },
 		State:     state, Gradient: e.gradient, Later: e.later, Moments: r.moments,
 		Observe: func(x train.Metrics) error {
+			if watched != nil {
+				watched.Observe(x)
+			}
 			_, err := fmt.Fprintln(o.Progress, x.Line(c.Steps))
 			return errors.Join(err, log.Write(x))
 		},
@@ -183,6 +194,18 @@ func (r *Run) best(m *model.Model) error {
 	r.ended = s.Best.Step
 	_, err = checkpoint.Restore(checkpoint.Step(root, s.Best.Step), m, r.apart())
 	return err
+}
+
+// monitor serves the run's metrics, if that is asked for; nil: it is not.
+func (c *Config) monitor(progress io.Writer) (*monitor.Monitor, error) {
+	if c.Metrics == "" {
+		return nil, nil
+	}
+	m, err := monitor.Listen(c.Metrics, c.Steps)
+	if err == nil {
+		_, err = fmt.Fprintf(progress, "metrics at http://%s/metrics\n", m.Address())
+	}
+	return m, err
 }
 
 // start gives the model its values: the base's or new ones, and then the checkpoint's, if the
