@@ -22,6 +22,7 @@ require (
 	gorgonia.org/gorgonia v0.9.18
 	gorgonia.org/tensor v0.9.24
 	longlora/kernels v0.0.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
