@@ -29,9 +29,9 @@ import (
 
 // grid is what to measure.
 type grid struct {
-	lengths               []int
-	depths, samples       int
-	passage, cue, threads int
+	lengths         []int
+	depths, samples int
+	passage, cue    int
 }
 
 // cell is the result at one length and depth; a depth of -1 stands for the passage that was not

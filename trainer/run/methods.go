@@ -98,6 +98,19 @@ func (c *Config) checkCombination(gpu bool) error {
 	return nil
 }
 
+// checkFrozen refuses, on the CPU, brain floats for frozen matrices where none is frozen. A GPU's
+// matrices are brain floats whatever is trained.
+func (c *Config) checkFrozen() error {
+	if c.Weights != "bf16" || c.Method != MethodFull && c.Init == "" {
+		return nil
+	}
+	what := "method full"
+	if c.Init != "" {
+		what = "init"
+	}
+	return fmt.Errorf("%s and weights bf16 do not go together: nothing is frozen: use --weights f32", what)
+}
+
 // checkModules refuses adapters of modules that a device or an engine does not know: those of head and
 // embedding. The model is known.
 func (r *Run) checkModules() error {

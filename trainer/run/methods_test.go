@@ -34,9 +34,10 @@ var ways = map[string]func(*Config){
 // works says which combinations there are, in other words than the table.
 func works(way, engine, device, weights string) bool {
 	packed := weights == "nf4" || weights == "int8"
+	fewer := weights != "f32" && device == "cpu"
 	special := slices.Contains([]string{"dora", "tokens", "head", "embedding"}, way)
 	switch {
-	case way == "both", way == "full" && packed:
+	case way == "both", way == "full" && (packed || fewer):
 		return false
 	case engine == EngineGorgonia:
 		return device == "cpu" && !special
