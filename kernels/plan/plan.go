@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"longlora/kernels"
@@ -14,6 +13,7 @@ import (
 type Backend struct {
 	high, peak int64 // of all arenas together
 	work       map[string]*Work
+	flops      float64 // of all operators
 }
 
 var _ kernels.Backend = (*Backend)(nil)
@@ -44,16 +44,10 @@ func (b *Backend) Work() []Work {
 }
 
 // FLOPs returns the operations of all operators.
-func (b *Backend) FLOPs() float64 {
-	var sum float64
-	for _, name := range slices.Sorted(maps.Keys(b.work)) {
-		sum += b.work[name].FLOPs
-	}
-	return sum
-}
+func (b *Backend) FLOPs() float64 { return b.flops }
 
 // Reset forgets work and peak, not what arenas hold.
-func (b *Backend) Reset() { b.work, b.peak = map[string]*Work{}, b.high }
+func (b *Backend) Reset() { b.work, b.flops, b.peak = map[string]*Work{}, 0, b.high }
 
 func (b *Backend) count(operator string, flops float64) {
 	w := b.work[operator]
@@ -63,6 +57,7 @@ func (b *Backend) count(operator string, flops float64) {
 	}
 	w.Calls++
 	w.FLOPs += flops
+	b.flops += flops
 }
 
 // arena is a stack without a block.
