@@ -57,7 +57,7 @@ func (r *Run) setDevice(context.Context) error {
 	}
 	if err != nil || !choice.GPU {
 		c.Device = device.CPU
-		return errors.Join(err, c.checkFrozen())
+		return err
 	}
 	if c.Optimizer == OptimizerAdamW8Bit {
 		return errors.New("optimizer adamw8bit computes on the CPU: add --device cpu, or use adamw")

@@ -236,6 +236,9 @@ func (r *Run) masters(m *model.Model) (n int64) {
 
 // Describe prints the resolved run as a run file, with what it needs as comments.
 func (r *Run) Describe(w io.Writer) error {
+	if err := r.checkFrozen(); err != nil {
+		return err
+	}
 	text, err := r.Config.YAML()
 	if err != nil {
 		return err

@@ -99,9 +99,11 @@ func (c *Config) checkCombination(gpu bool) error {
 }
 
 // checkFrozen refuses, on the CPU, brain floats for frozen matrices where none is frozen. A GPU's
-// matrices are brain floats whatever is trained.
-func (c *Config) checkFrozen() error {
-	if c.Weights != "bf16" || c.Method != MethodFull && c.Init == "" {
+// matrices are brain floats whatever is trained, which its run records: a run that is resumed is told
+// that it was another device's.
+func (r *Run) checkFrozen() error {
+	c := &r.Config
+	if r.gpu != nil || c.Weights != "bf16" || c.Method != MethodFull && c.Init == "" {
 		return nil
 	}
 	what := "method full"

@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -82,7 +83,7 @@ func check(t *testing.T, name string, r *Run, want bool) {
 		err = r.setDevice(context.Background())
 	}
 	if err == nil {
-		err = r.checkModules()
+		err = errors.Join(r.checkModules(), r.checkFrozen())
 	}
 	if err != nil {
 		if want || strings.Contains(err.Error(), "\n") ||

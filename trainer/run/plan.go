@@ -46,6 +46,9 @@ func Plan(ctx context.Context, c Config, w io.Writer) (err error) {
 			return err
 		}
 	}
+	if err := r.checkFrozen(); err != nil {
+		return err
+	}
 	longest, err := r.longest(r.limit)
 	if err != nil {
 		return err

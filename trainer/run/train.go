@@ -39,6 +39,11 @@ type Options struct {
 // Train runs the training and writes the path of its result to w. The output directory is locked
 // meanwhile.
 func (r *Run) Train(ctx context.Context, o Options, w io.Writer) (err error) {
+	if !o.Resume {
+		if err := r.checkFrozen(); err != nil {
+			return err
+		}
+	}
 	out := r.Config.Out
 	if err := os.MkdirAll(filepath.Dir(out), 0o777); err != nil {
 		return err

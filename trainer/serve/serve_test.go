@@ -403,13 +403,23 @@ func TestFullQueue(t *testing.T) {
 	f := start(t, func(_ *Options, d *decode.Options) { d.Active, d.Queue = 1, 1 })
 	var wait sync.WaitGroup
 	var mu sync.Mutex
-	statuses := map[int]int{}
+	statuses, tokens := map[int]int{}, 0
 	for range 12 {
 		wait.Go(func() {
 			status, body := f.post(t, "/v1/completions", `{"prompt": "func", "max_tokens": 60}`)
+			var answer struct {
+				Usage struct {
+					Tokens int `json:"completion_tokens"`
+				} `json:"usage"`
+			}
+			err := json.Unmarshal([]byte(body), &answer)
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("%v: %s", err, body)
+			}
 			statuses[status]++
+			tokens += answer.Usage.Tokens
 			if status == 429 && !strings.Contains(body, "rate_limit_exceeded") {
 				t.Errorf("429: %s", body)
 			}
@@ -428,7 +438,7 @@ func TestFullQueue(t *testing.T) {
 		fmt.Sprintf(`longlora_requests_total{code="429"} %d`, statuses[429]),
 		fmt.Sprintf(`longlora_requests_total{code="200"} %d`, statuses[200]),
 		fmt.Sprintf("longlora_requests_rejected_total %d", statuses[429]),
-		fmt.Sprintf("longlora_generated_tokens_total %d", 60*statuses[200]),
+		fmt.Sprintf("longlora_generated_tokens_total %d", tokens),
 		"longlora_generations_active 0", "# TYPE longlora_cache_bytes gauge",
 	} {
 		if !strings.Contains(metrics, want+"\n") {
