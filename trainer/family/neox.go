@@ -14,11 +14,9 @@ func gptNeoX() Family {
 		},
 		Read: readNeoX,
 		Fields: func(c model.Config) map[string]any {
-			return map[string]any{
-				"vocab_size": c.Vocab, "hidden_size": c.Hidden, "intermediate_size": c.FFN,
-				"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads,
-				"tie_word_embeddings": c.Tied, "layer_norm_eps": c.Eps,
-			}
+			fields := sizeFields(c)
+			fields["layer_norm_eps"] = c.Eps
+			return fields
 		},
 		Arch: func(c model.Config) map[string]any {
 			act := "gelu"
@@ -43,12 +41,7 @@ func gptNeoX() Family {
 func readNeoX(k *Keys, c *model.Config) {
 	a := &c.Arch
 	a.Family, a.Norm, a.Fused, a.MLPBias = "gpt_neox", model.LayerNorm, true, true
-	k.Need("vocab_size", &c.Vocab)
-	k.Need("hidden_size", &c.Hidden)
-	k.Need("intermediate_size", &c.FFN)
-	k.Need("num_hidden_layers", &c.Layers)
-	k.Need("num_attention_heads", &c.Heads)
-	k.May("tie_word_embeddings", &c.Tied)
+	readSizes(k, c)
 	k.Need("layer_norm_eps", &c.Eps)
 	k.May("use_parallel_residual", &a.Parallel)
 	k.May("attention_bias", &a.QKVBias)

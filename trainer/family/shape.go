@@ -6,16 +6,21 @@ import (
 	"longlora/trainer/model"
 )
 
-// readShape reads the sizes that most families have.
-func readShape(k *Keys, c *model.Config) {
+// readSizes reads the sizes that all families have.
+func readSizes(k *Keys, c *model.Config) {
 	k.Need("vocab_size", &c.Vocab)
 	k.Need("hidden_size", &c.Hidden)
 	k.Need("intermediate_size", &c.FFN)
 	k.Need("num_hidden_layers", &c.Layers)
 	k.Need("num_attention_heads", &c.Heads)
+	k.May("tie_word_embeddings", &c.Tied)
+}
+
+// readShape reads those and what most families have beside.
+func readShape(k *Keys, c *model.Config) {
+	readSizes(k, c)
 	k.May("num_key_value_heads", &c.KVHeads)
 	k.May("head_dim", &c.HeadDim)
-	k.May("tie_word_embeddings", &c.Tied)
 	k.Need("rms_norm_eps", &c.Eps)
 	fillHeads(k, c)
 }
@@ -35,14 +40,21 @@ func fillHeads(k *Keys, c *model.Config) {
 	c.HeadDim = c.Hidden / c.Heads
 }
 
-// shapeFields are the keys that readShape reads.
-func shapeFields(c model.Config) map[string]any {
+// sizeFields are the keys that readSizes reads.
+func sizeFields(c model.Config) map[string]any {
 	return map[string]any{
 		"vocab_size": c.Vocab, "hidden_size": c.Hidden, "intermediate_size": c.FFN,
 		"num_hidden_layers": c.Layers, "num_attention_heads": c.Heads,
-		"num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim, "tie_word_embeddings": c.Tied,
-		"rms_norm_eps": c.Eps,
+		"tie_word_embeddings": c.Tied,
 	}
+}
+
+// shapeFields are the keys that readShape reads.
+func shapeFields(c model.Config) map[string]any {
+	fields := sizeFields(c)
+	fields["num_key_value_heads"], fields["head_dim"] = c.KVHeads, c.HeadDim
+	fields["rms_norm_eps"] = c.Eps
+	return fields
 }
 
 // The values of layer_types.
