@@ -1,5 +1,4 @@
-// Package monitor answers over HTTP how a training stands, in the text format of Prometheus (version
-// 0.0.4), at /metrics.
+// Package monitor tells Prometheus over HTTP how a training stands, at /metrics.
 package monitor
 
 import (
@@ -8,11 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"strings"
 	"sync"
 	"time"
 
+	"longlora/trainer/metrics"
 	"longlora/trainer/train"
 )
 
@@ -39,7 +37,7 @@ func Listen(address string, steps int) (*Monitor, error) {
 	}
 	m := &Monitor{listener: l, failed: make(chan error, 1), steps: steps}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", m.answer)
+	mux.Handle("GET /metrics", metrics.Handler(m.tell))
 	m.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	go func() { m.failed <- m.server.Serve(l) }()
 	return m, nil
@@ -72,44 +70,24 @@ func (m *Monitor) Close() error {
 	return err
 }
 
-func (m *Monitor) answer(w http.ResponseWriter, _ *http.Request) {
+func (m *Monitor) tell(to metrics.Samples) {
 	m.mu.Lock()
 	x, steps, validation := m.last, m.steps, m.validation
 	m.mu.Unlock()
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	write := func(name, kind, help string, value any) {
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s %[3]s\n%[1]s %[4]v\n", name, help, kind, value)
-	}
-	write("longlora_train_step", "gauge", "Steps that are finished.", x.Step)
-	write("longlora_train_steps", "gauge", "Steps of the run.", steps)
-	if resident, ok := residentBytes(); ok {
-		write("process_resident_memory_bytes", "gauge", "Resident memory of the process.", resident)
-	}
+	to.Gauge("longlora_train_step", "Steps that are finished.", float64(x.Step))
+	to.Gauge("longlora_train_steps", "Steps of the run.", float64(steps))
 	if x.Step == 0 {
 		return
 	}
-	write("longlora_train_loss", "gauge", "Mean loss of the latest step in nats.", x.Loss)
-	write("longlora_train_gradient_norm", "gauge", "Norm of its gradient before clipping.", x.GradNorm)
-	write("longlora_train_learning_rate", "gauge", "Its learning rate.", x.LR)
-	write("longlora_train_epoch", "gauge", "Passes over the data finished before it.", x.Epoch)
-	write("longlora_train_tokens_total", "counter", "Tokens read since the first step.", x.Tokens)
-	write("longlora_train_tokens_per_second", "gauge", "Speed of the latest step.", x.TokensPerSecond)
-	write("longlora_train_step_seconds", "gauge", "Time of the latest step.", x.Seconds)
-	write("longlora_train_eta_seconds", "gauge", "Estimate of the time to the last step.", x.Left)
+	to.Gauge("longlora_train_loss", "Mean loss of the latest step in nats.", x.Loss)
+	to.Gauge("longlora_train_gradient_norm", "Norm of its gradient before clipping.", x.GradNorm)
+	to.Gauge("longlora_train_learning_rate", "Its learning rate.", x.LR)
+	to.Gauge("longlora_train_epoch", "Passes over the data finished before it.", float64(x.Epoch))
+	to.Counter("longlora_train_tokens_total", "Tokens read since the first step.", float64(x.Tokens))
+	to.Gauge("longlora_train_tokens_per_second", "Speed of the latest step.", x.TokensPerSecond)
+	to.Gauge("longlora_train_step_seconds", "Time of the latest step.", x.Seconds)
+	to.Gauge("longlora_train_eta_seconds", "Estimate of the time to the last step.", x.Left)
 	if validation != nil {
-		write("longlora_train_validation_loss", "gauge", "Latest validation loss in nats.", *validation)
+		to.Gauge("longlora_train_validation_loss", "Latest validation loss in nats.", *validation)
 	}
-}
-
-// residentBytes reads the process's resident memory where the system tells it as Linux does.
-func residentBytes() (int64, bool) {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0, false
-	}
-	var all, resident int64
-	if _, err := fmt.Fscan(strings.NewReader(string(text)), &all, &resident); err != nil {
-		return 0, false
-	}
-	return resident * int64(os.Getpagesize()), true
 }

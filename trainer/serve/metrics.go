@@ -1,13 +1,11 @@
 package serve
 
 import (
-	"fmt"
-	"maps"
-	"net/http"
-	"runtime"
-	"slices"
+	"strconv"
 	"sync"
 	"time"
+
+	"longlora/trainer/metrics"
 )
 
 // counts are a Server's own, beside those of its decoder.
@@ -16,7 +14,7 @@ type counts struct {
 	answers map[int]int64
 	running int64
 	seconds float64
-	ended   int64
+	ended   uint64
 }
 
 func (c *counts) answered(status int) {
@@ -42,35 +40,31 @@ func (c *counts) took(d time.Duration) {
 	c.seconds += d.Seconds()
 }
 
-// metrics answers in the text format of Prometheus, version 0.0.4.
-func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	write := func(name, kind, help string, value any) {
-		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %[1]s %[3]s\n%[1]s %[4]v\n", name, help, kind, value)
-	}
+// tell tells the decoder's counts and the server's own.
+func (s *Server) tell(to metrics.Samples) {
 	d := s.o.Decoder.Stats()
-	write("longlora_prompt_tokens_total", "counter", "Tokens of prompts that were read.", d.Read)
-	write("longlora_cached_tokens_total", "counter", "Tokens of prompts that were cached.", d.Cached)
-	write("longlora_generated_tokens_total", "counter", "Tokens that were chosen.", d.Chosen)
-	write("longlora_generations_finished_total", "counter", "Generations that came to an end.", d.Finished)
-	write("longlora_generations_dropped_total", "counter", "Generations whose client went away.", d.Dropped)
-	write("longlora_generations_failed_total", "counter", "Generations that failed.", d.Failed)
-	write("longlora_generations_suspended_total", "counter",
-		"Times that a generation gave up its memory and read again.", d.Suspended)
-	write("longlora_steps_total", "counter", "Passes over the model.", d.Steps)
-	write("longlora_requests_rejected_total", "counter", "Requests that found the queue full.", d.Rejected)
-	write("longlora_generations_active", "gauge", "Generations that are computed.", d.Active)
-	write("longlora_generations_waiting", "gauge", "Generations in the queue.", d.Waiting)
-	write("longlora_cache_bytes", "gauge", "Memory that keys and values fill.", d.CacheBytes)
-	write("go_goroutines", "gauge", "Goroutines of the process.", runtime.NumGoroutine())
+	to.Counter("longlora_prompt_tokens_total", "Tokens of prompts that were read.", float64(d.Read))
+	to.Counter("longlora_cached_tokens_total", "Tokens of prompts that were cached.", float64(d.Cached))
+	to.Counter("longlora_generated_tokens_total", "Tokens that were chosen.", float64(d.Chosen))
+	to.Counter("longlora_generations_finished_total", "Generations that came to an end.",
+		float64(d.Finished))
+	to.Counter("longlora_generations_dropped_total", "Generations whose client went away.",
+		float64(d.Dropped))
+	to.Counter("longlora_generations_failed_total", "Generations that failed.", float64(d.Failed))
+	to.Counter("longlora_generations_suspended_total",
+		"Times that a generation gave up its memory and read again.", float64(d.Suspended))
+	to.Counter("longlora_steps_total", "Passes over the model.", float64(d.Steps))
+	to.Counter("longlora_requests_rejected_total", "Requests that found the queue full.",
+		float64(d.Rejected))
+	to.Gauge("longlora_generations_active", "Generations that are computed.", float64(d.Active))
+	to.Gauge("longlora_generations_waiting", "Generations in the queue.", float64(d.Waiting))
+	to.Gauge("longlora_cache_bytes", "Memory that keys and values fill.", float64(d.CacheBytes))
 	s.counts.mu.Lock()
 	defer s.counts.mu.Unlock()
-	fmt.Fprint(w, "# HELP longlora_requests_total Requests by status.\n",
-		"# TYPE longlora_requests_total counter\n")
-	for _, status := range slices.Sorted(maps.Keys(s.counts.answers)) {
-		fmt.Fprintf(w, "longlora_requests_total{code=\"%d\"} %d\n", status, s.counts.answers[status])
+	for status, n := range s.counts.answers {
+		to.CounterOf("longlora_requests_total", "Requests by status.", "code", strconv.Itoa(status),
+			float64(n))
 	}
-	fmt.Fprintf(w, "# HELP longlora_generation_seconds Time from admission to the end.\n"+
-		"# TYPE longlora_generation_seconds summary\nlonglora_generation_seconds_sum %g\n"+
-		"longlora_generation_seconds_count %d\n", s.counts.seconds, s.counts.ended)
+	to.Summary("longlora_generation_seconds", "Time from admission to the end.", s.counts.ended,
+		s.counts.seconds)
 }

@@ -17,6 +17,7 @@ import (
 	"longlora/internal/tokenizer"
 	"longlora/trainer/chat"
 	"longlora/trainer/decode"
+	"longlora/trainer/metrics"
 )
 
 //go:embed page
@@ -144,7 +145,7 @@ func (s *Server) Handler() http.Handler {
 	api.HandleFunc("GET /v1/models", s.models)
 	api.HandleFunc("GET /v1/models/{name...}", s.model)
 	if s.o.Metrics {
-		api.HandleFunc("GET /metrics", s.metrics)
+		api.Handle("GET /metrics", metrics.Handler(s.tell))
 	}
 	api.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, problem{http.StatusNotFound, "not_found", "there is no " + r.Method + " " + r.URL.Path})
