@@ -22,7 +22,7 @@ help:
 	@echo 'make ptx         compile the CUDA kernels again (needs clang-22)'
 	@echo 'make gpu-test    test what needs a GPU without one: emulated kernels, PTX, driver'
 	@echo 'make bench-cpu   kernels, training steps and decoding against their peers, which it installs'
-	@echo 'make bench-pipeline  the data pipeline against its peers (needs Python; half an hour)'
+	@echo 'make bench-pipeline  the data pipeline against its peers (needs Python)'
 	@echo 'make interop     load what the trainer writes in transformers, PEFT and llama.cpp, and compare'
 	@echo 'make generate    regenerate the assembly'
 	@echo 'make golden      rewrite the golden files from their oracles (needs scripts/requirements.txt)'
