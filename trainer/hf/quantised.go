@@ -47,17 +47,22 @@ var packings = map[bitsandbytes.Kind]model.Packing{
 }
 
 // Packing returns how the frozen matrices of the folder are held if p is wanted: a folder that stores nf4
-// without a second quantisation is held so. A folder of another code than the wanted one is refused: its
-// values would be rounded twice.
-func (f *Folder) Packing(p model.Packing) (model.Packing, error) {
-	stored, ok := packings[f.Config.Quantised]
-	switch {
-	case !ok, p == model.Unpacked:
-		return p, nil
-	case stored == p, stored == model.NF4Single && p == model.NF4:
-		return stored, nil
+// without a second quantisation is held so.
+func (f *Folder) Packing(p model.Packing) model.Packing {
+	if p == model.NF4 && packings[f.Config.Quantised] == model.NF4Single {
+		return model.NF4Single
 	}
-	return p, fmt.Errorf("model %s: its weights are stored as %v: use --weights f32, bf16 or what is "+
+	return p
+}
+
+// CheckPacking refuses another code than the one that the folder stores: its values would be rounded
+// twice.
+func (f *Folder) CheckPacking(p model.Packing) error {
+	stored, ok := packings[f.Config.Quantised]
+	if !ok || p == model.Unpacked || f.Packing(p) == stored {
+		return nil
+	}
+	return fmt.Errorf("model %s: its weights are stored as %v: use --weights f32, bf16 or what is "+
 		"stored, not %v", f.Name, stored, p)
 }
 

@@ -139,9 +139,10 @@ func (m *Model) load(f *hf.Folder, a *peft.Adapter, o Options) error {
 	c, context, source := f.Config.Model, f.Context(), model.Source(f.Tensor)
 	options := model.Options{
 		Planner: func() kernels.Backend { return plan.New() }, Frozen: o.Weights,
+		Packed: f.Packing(o.Packing),
 	}
-	var err error
-	if options.Packed, err = f.Packing(o.Packing); err != nil {
+	err := f.CheckPacking(o.Packing)
+	if err != nil {
 		return err
 	}
 	if a != nil {

@@ -71,7 +71,7 @@ func (r *Run) options() model.Options {
 	}
 	o.Frozen, o.Packed = model.Storage(c.Weights)
 	if r.base != nil {
-		o.Packed, _ = r.base.Packing(o.Packed) // openModel has refused what cannot be
+		o.Packed = r.base.Packing(o.Packed)
 	}
 	if r.gpu != nil {
 		o.Activations, o.HostMoments = kernels.BF16, c.EmbedMoments == MomentsHost

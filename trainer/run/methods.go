@@ -1,7 +1,6 @@
 package run
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,10 +152,9 @@ func (r *Run) checkModules() error {
 		return fmt.Errorf("%s and an adapter with DoRA or single tokens do not go together: %s", what, way)
 	}
 	if r.gpu != nil && r.base != nil {
-		packing, err := r.base.Packing(r.options().Packed)
-		if err != nil || packing == model.NF4Single || packing == model.Int8 {
-			return errors.Join(err, fmt.Errorf("a GPU and weights that are stored as %v do not go together: use "+
-				"--weights bf16, or --device cpu", packing))
+		if p := r.options().Packed; p == model.NF4Single || p == model.Int8 {
+			return fmt.Errorf("a GPU and weights that are stored as %v do not go together: use "+
+				"--weights bf16, or --device cpu", p)
 		}
 	}
 	return nil

@@ -155,7 +155,7 @@ func (r *Run) openModel(context.Context) (err error) {
 	r.model = r.base.Config
 	r.settleTargets()
 	_, packing := model.Storage(r.Config.Weights)
-	if _, err := r.base.Packing(packing); err != nil {
+	if err := r.base.CheckPacking(packing); err != nil {
 		return err
 	}
 	return r.fitAdapter()
