@@ -17,6 +17,7 @@ import (
 	"longlora/kernels"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
+	"longlora/trainer/optimizer"
 	"longlora/trainer/safetensors"
 )
 
@@ -60,18 +61,10 @@ type Best struct {
 // ErrNone reports that a run has no checkpoint.
 var ErrNone = errors.New("no checkpoint")
 
-// Moments are AdamW's moments of those parameters that have none of their own.
-type Moments interface {
-	// Tensors returns a parameter's.
-	Tensors(p *model.Param) []safetensors.Tensor
-	// Restore reads them.
-	Restore(p *model.Param, f *safetensors.File) error
-}
-
 // Save writes the checkpoint of s.Step under root, points latest to it and removes all but the
-// newest keep checkpoints (0: keeps all) and the one of s.Best. It returns the checkpoint's directory. apart are the
-// moments that the model does not hold; nil: it holds all.
-func Save(root string, m *model.Model, apart Moments, s State, keep int) (string, error) {
+// newest keep checkpoints (0: keeps all) and the one of s.Best. It returns the checkpoint's directory.
+// apart are the moments that the model does not hold; nil: it holds all.
+func Save(root string, m *model.Model, apart *optimizer.Moments, s State, keep int) (string, error) {
 	name := stepName(s.Step)
 	path := filepath.Join(root, name)
 	dir, err := atomicfile.CreateDir(path, true)
@@ -100,7 +93,7 @@ func stepName(step int) string { return fmt.Sprintf("%s%06d", stepPrefix, step) 
 // Step returns the directory of a step's checkpoint under root.
 func Step(root string, step int) string { return filepath.Join(root, stepName(step)) }
 
-func write(dir string, m *model.Model, apart Moments, s State) error {
+func write(dir string, m *model.Model, apart *optimizer.Moments, s State) error {
 	f, err := os.Create(filepath.Join(dir, tensorsName))
 	if err != nil {
 		return err
@@ -128,7 +121,7 @@ func slots(p *model.Param) map[string]kernels.Tensor {
 	return all
 }
 
-func tensors(m *model.Model, apart Moments) []safetensors.Tensor {
+func tensors(m *model.Model, apart *optimizer.Moments) []safetensors.Tensor {
 	var all []safetensors.Tensor
 	for _, p := range m.Params().Trainable() {
 		if p.M.IsZero() {
@@ -218,7 +211,7 @@ func ReadState(dir string) (State, error) {
 
 // Restore puts a checkpoint's tensors into a model made with the same options. Its file is checked
 // by hash before anything is changed. apart is as for Save.
-func Restore(dir string, m *model.Model, apart Moments) (State, error) {
+func Restore(dir string, m *model.Model, apart *optimizer.Moments) (State, error) {
 	s, err := ReadState(dir)
 	if err != nil {
 		return s, err
@@ -229,7 +222,7 @@ func Restore(dir string, m *model.Model, apart Moments) (State, error) {
 	return s, nil
 }
 
-func restore(dir string, m *model.Model, apart Moments, s State) error {
+func restore(dir string, m *model.Model, apart *optimizer.Moments, s State) error {
 	if err := verify(filepath.Join(dir, tensorsName), s.SHA256); err != nil {
 		return err
 	}

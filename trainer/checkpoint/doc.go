@@ -4,6 +4,6 @@
 // the data and every random choice are pure functions.
 //
 // A checkpoint is a directory step-000123 with state.json and trained.safetensors (per trained
-// tensor: value/NAME, m/NAME, v/NAME); the file latest beside it names the newest. Both appear
-// whole or not at all.
+// tensor: value/NAME, m/NAME, v/NAME, or the moments in eight bits of package optimizer); the file
+// latest beside it names the newest. Both appear whole or not at all.
 package checkpoint

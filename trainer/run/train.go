@@ -197,7 +197,7 @@ func (r *Run) best(m *model.Model) error {
 		return err
 	}
 	r.ended = s.Best.Step
-	_, err = checkpoint.Restore(checkpoint.Step(root, s.Best.Step), m, r.apart())
+	_, err = checkpoint.Restore(checkpoint.Step(root, s.Best.Step), m, r.moments)
 	return err
 }
 
@@ -229,15 +229,7 @@ func (r *Run) start(m *model.Model, id map[string]any) (checkpoint.State, error)
 	if err := r.load(m); err != nil || latest == "" {
 		return state, err
 	}
-	return checkpoint.Restore(latest, m, r.apart())
-}
-
-// apart are the moments that m does not hold.
-func (r *Run) apart() checkpoint.Moments {
-	if r.moments == nil {
-		return nil
-	}
-	return r.moments
+	return checkpoint.Restore(latest, m, r.moments)
 }
 
 // compare refuses a checkpoint that another run made.

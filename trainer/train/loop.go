@@ -294,21 +294,13 @@ func (l *Loop) apply(m Metrics, gated bool) error {
 	return nil
 }
 
-// apart are the moments that the model does not hold, as checkpoints take them.
-func (l *Loop) apart() checkpoint.Moments {
-	if l.Moments == nil {
-		return nil
-	}
-	return l.Moments
-}
-
 // save writes a checkpoint of the last finished step unless there is one. All ranks hold the same
 // state; the first writes it.
 func (l *Loop) save() error {
 	if l.saved == l.State.Step || l.World.Rank() > 0 {
 		return nil
 	}
-	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.apart(), l.State, l.Keep)
+	path, err := checkpoint.Save(l.Checkpoints, l.Model, l.Moments, l.State, l.Keep)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func prepareMoments(t testing.TB, dir string, m *model.Model, moments *optimizer
 	}
 	latest, err := checkpoint.Latest(l.Checkpoints)
 	if err == nil {
-		l.State, err = checkpoint.Restore(latest, l.Model, l.apart())
+		l.State, err = checkpoint.Restore(latest, l.Model, l.Moments)
 	} else if errors.Is(err, checkpoint.ErrNone) {
 		err = nil
 	}
