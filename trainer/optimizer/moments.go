@@ -32,7 +32,7 @@ type Moments struct {
 // pair are a parameter's moments.
 type pair struct{ first, second moment }
 
-// moment is one value a element, and a greatest magnitude a block.
+// moment is a code for each element and a greatest magnitude for each block.
 type moment struct {
 	codes    []uint8
 	greatest []float32
@@ -69,7 +69,7 @@ func newMoment(n int, c *code) moment {
 // Bytes returns the memory of the moments of parameters that have none of their own, scratch included.
 func Bytes(params model.Params) (n int64) {
 	for _, p := range params.Trainable() {
-		if p.Len() >= Least {
+		if p.M.IsZero() {
 			n += 2 * int64(p.Len()+4*((p.Len()+Block-1)/Block))
 		}
 	}

@@ -197,9 +197,7 @@ func TestBytes(t *testing.T) {
 			held += int64(len(moment.codes) + 4*len(moment.greatest))
 		}
 	}
-	// The model's least size is another one than a run's.
-	want := Bytes(nil) + 2*(600+4*3)
-	if held != want {
+	if want := Bytes(m.Params()); len(s.of) != 1 || held != want {
 		t.Errorf("%d bytes are held, %d planned", held, want)
 	}
 }
