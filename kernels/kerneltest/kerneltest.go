@@ -1,5 +1,5 @@
 // Package kerneltest holds what tests of operators share: machines of every tier, tensors of random
-// values, and comparisons with float64 references.
+// values, golden files, and comparisons with float64 references.
 package kerneltest
 
 import (

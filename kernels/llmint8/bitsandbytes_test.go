@@ -1,14 +1,12 @@
 package llmint8
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"longlora/kernels/kerneltest"
 )
 
 // golden is a matrix that bitsandbytes quantised (scripts/oracle/quantised.py).
@@ -17,46 +15,21 @@ type golden struct {
 	Values, Codes, Scales, Dequantised string
 }
 
-func raw(t *testing.T, text string) []byte {
-	t.Helper()
-	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func floats(t *testing.T, text string) []float32 {
-	t.Helper()
-	data := raw(t, text)
-	out := make([]float32, len(data)/4)
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return out
-}
-
 // TestBitsandbytes: codes, scales and the values that they stand for are bitsandbytes' to the bit.
 func TestBitsandbytes(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("testdata", "bitsandbytes.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	g := &golden{}
-	if err := json.Unmarshal(text, g); err != nil {
-		t.Fatal(err)
-	}
-	p := Pack(floats(t, g.Values), g.Shape[0], g.Shape[1])
-	for i, want := range raw(t, g.Codes) {
+	kerneltest.ReadGolden(t, filepath.Join("testdata", "bitsandbytes.json"), g)
+	p := Pack(kerneltest.Floats(t, g.Values), g.Shape[0], g.Shape[1])
+	for i, want := range kerneltest.Bytes(t, g.Codes) {
 		if p.Codes[i] != int8(want) {
 			t.Fatalf("code %d is %d, want %d", i, p.Codes[i], int8(want))
 		}
 	}
-	if !slices.Equal(p.Scales, floats(t, g.Scales)) {
+	if !slices.Equal(p.Scales, kerneltest.Floats(t, g.Scales)) {
 		t.Error("scales differ")
 	}
 	values := p.Values()
-	for i, want := range floats(t, g.Dequantised) {
+	for i, want := range kerneltest.Floats(t, g.Dequantised) {
 		if got := values[i]; got != want {
 			t.Fatalf("element %d is %g, want %g", i, got, want)
 		}

@@ -1,14 +1,12 @@
 package nf4
 
 import (
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"longlora/kernels/kerneltest"
 )
 
 // golden is a matrix that bitsandbytes quantised (scripts/oracle/quantised.py).
@@ -20,34 +18,9 @@ type golden struct {
 
 func readGolden(t *testing.T) *golden {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "bitsandbytes.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	g := &golden{}
-	if err := json.Unmarshal(text, g); err != nil {
-		t.Fatal(err)
-	}
+	kerneltest.ReadGolden(t, filepath.Join("testdata", "bitsandbytes.json"), g)
 	return g
-}
-
-func raw(t *testing.T, text string) []byte {
-	t.Helper()
-	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func floats(t *testing.T, text string) []float32 {
-	t.Helper()
-	data := raw(t, text)
-	out := make([]float32, len(data)/4)
-	for i := range out {
-		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:]))
-	}
-	return out
 }
 
 // TestBitsandbytes: the table, codes and scales are bitsandbytes' to the bit, but for what follows from the
@@ -57,23 +30,24 @@ func floats(t *testing.T, text string) []float32 {
 func TestBitsandbytes(t *testing.T) {
 	g := readGolden(t)
 	table, scales := Table(), Scales()
-	if !slices.Equal(table[:], floats(t, g.Table)) {
+	if !slices.Equal(table[:], kerneltest.Floats(t, g.Table)) {
 		t.Error("the table differs")
 	}
-	for i, want := range floats(t, g.Map) { // which it computed in float32
+	for i, want := range kerneltest.Floats(t, g.Map) { // which it computed in float32
 		if d := math.Abs(float64(scales[i] - want)); d > 0x1p-23*math.Abs(float64(want)) {
 			t.Errorf("scale %d is %g, want %g", i, scales[i], want)
 		}
 	}
-	p := Pack(floats(t, g.Values), g.Shape[0], g.Shape[1])
-	if !slices.Equal(p.Codes, raw(t, g.Codes)) {
+	p := Pack(kerneltest.Floats(t, g.Values), g.Shape[0], g.Shape[1])
+	if !slices.Equal(p.Codes, kerneltest.Bytes(t, g.Codes)) {
 		t.Error("codes differ")
 	}
-	single := PackSingle(floats(t, g.Values), g.Shape[0], g.Shape[1])
-	if !slices.Equal(single.Second, floats(t, g.AbsMax)) || !slices.Equal(single.Codes, p.Codes) {
+	single := PackSingle(kerneltest.Floats(t, g.Values), g.Shape[0], g.Shape[1])
+	if !slices.Equal(single.Second, kerneltest.Floats(t, g.AbsMax)) ||
+		!slices.Equal(single.Codes, p.Codes) {
 		t.Error("scales of a single quantisation differ")
 	}
-	if !slices.Equal(single.Values(), floats(t, g.Single)) {
+	if !slices.Equal(single.Values(), kerneltest.Floats(t, g.Single)) {
 		t.Error("values of a single quantisation differ")
 	}
 	greatest := float64(slices.Max(single.Second))
@@ -82,7 +56,7 @@ func TestBitsandbytes(t *testing.T) {
 		t.Errorf("mean %g, want %g", p.Mean, g.Mean)
 	}
 	differ := 0
-	for i, want := range raw(t, g.Scales) {
+	for i, want := range kerneltest.Bytes(t, g.Scales) {
 		if p.Scales[i] != want {
 			differ++
 		}
@@ -95,9 +69,10 @@ func TestBitsandbytes(t *testing.T) {
 // TestBitsandbytesValues: what bitsandbytes stores stands for what it says, to the bit.
 func TestBitsandbytesValues(t *testing.T) {
 	g := readGolden(t)
-	p := &Packed{Out: g.Shape[0], In: g.Shape[1], Codes: raw(t, g.Codes), Scales: raw(t, g.Scales),
-		Second: floats(t, g.Second), Mean: float32(g.Mean), Map: (*[256]float32)(floats(t, g.Map))}
-	if got, want := p.Values(), floats(t, g.Dequantised); !slices.Equal(got, want) {
+	p := &Packed{Out: g.Shape[0], In: g.Shape[1], Codes: kerneltest.Bytes(t, g.Codes),
+		Scales: kerneltest.Bytes(t, g.Scales), Second: kerneltest.Floats(t, g.Second),
+		Mean: float32(g.Mean), Map: (*[256]float32)(kerneltest.Floats(t, g.Map))}
+	if got, want := p.Values(), kerneltest.Floats(t, g.Dequantised); !slices.Equal(got, want) {
 		for i := range want {
 			if got[i] != want[i] {
 				t.Fatalf("element %d is %g, want %g", i, got[i], want[i])
