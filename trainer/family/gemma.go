@@ -24,7 +24,7 @@ func gemma2() Family {
 		Fields: shapeFields,
 		Arch: func(c model.Config) map[string]any {
 			fields := gemmaArch(c)
-			fields["attn_logit_softcapping"] = limitOf(c.Arch.ScoreCap)
+			fields["attn_logit_softcapping"] = orNull(c.Arch.ScoreCap)
 			return fields
 		},
 	}
@@ -40,8 +40,7 @@ func readGemma(k *Keys, c *model.Config, local func(layer int) bool) {
 	a := &c.Arch
 	a.Norm, a.Activation, a.PostNorms, a.EmbedScale = model.RMSNormPlus, model.GeGLU, true, true
 	readShape(k, c)
-	k.May("attention_bias", &a.QKVBias)
-	a.OutBias = a.QKVBias
+	readBias(k, c)
 	k.Need("query_pre_attn_scalar", &a.ScoreScalar)
 	k.May("sliding_window", &a.Window)
 	k.May("final_logit_softcapping", &a.LogitCap)
@@ -52,7 +51,7 @@ func gemmaArch(c model.Config) map[string]any {
 	fields := map[string]any{
 		"hidden_activation": "gelu_pytorch_tanh", "attention_bias": c.Arch.QKVBias,
 		"query_pre_attn_scalar":   c.Arch.ScoreScalar,
-		"final_logit_softcapping": limitOf(c.Arch.LogitCap), "layer_types": layerTypes(c),
+		"final_logit_softcapping": orNull(c.Arch.LogitCap), "layer_types": layerTypes(c),
 	}
 	if c.Arch.Window > 0 {
 		fields["sliding_window"] = c.Arch.Window

@@ -75,10 +75,12 @@ var common = []Rule{
 	{"attention_dropout", []string{"0", "0.0"}, "set it to 0"},
 	{"quantization_config", nil, "use the unquantized weights"},
 	{"auto_map", nil, "its own code is never run; remove the key if the model is a plain one"},
-	{"is_decoder", []string{"false", "true"}, "it must be true or false"},
 	{"add_cross_attention", []string{"false"}, "only decoders without an encoder are supported"},
 	{"pruned_heads", []string{"{}"}, "use a model with all heads"},
 }
+
+// swiGLU is the rule of families whose MLPs have SwiGLU.
+var swiGLU = Rule{"hidden_act", []string{`"silu"`, `"swish"`}, "only SwiGLU (silu) is supported"}
 
 // Refuse records each key whose value is not supported.
 func (k *Keys) Refuse(rules []Rule) {

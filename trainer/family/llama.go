@@ -8,15 +8,13 @@ func llama() Family {
 		Type: "llama", Architecture: "LlamaForCausalLM",
 		Defaults: `{"rms_norm_eps": 1e-6}`,
 		Rules: []Rule{
-			{"hidden_act", []string{`"silu"`, `"swish"`}, "only SwiGLU (silu) is supported"},
+			swiGLU,
 			{"sliding_window", nil, "set it to null if the context is within the window"},
 		},
 		Read: func(k *Keys, c *model.Config) {
 			readShape(k, c)
-			var attention bool
-			k.May("attention_bias", &attention)
+			readBias(k, c)
 			k.May("mlp_bias", &c.Arch.MLPBias)
-			c.Arch.QKVBias, c.Arch.OutBias = attention, attention
 			allGlobal(k, c)
 		},
 		Fields: shapeFields,

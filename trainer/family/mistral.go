@@ -9,7 +9,7 @@ func mistral() Family {
 		Defaults: `{"rms_norm_eps": 1e-6, "num_key_value_heads": 8, "sliding_window": 4096,
 			"max_position_embeddings": 131072}`,
 		Rules: []Rule{
-			{"hidden_act", []string{`"silu"`, `"swish"`}, "only SwiGLU (silu) is supported"},
+			swiGLU,
 			{"attention_bias", []string{"false"}, "the family has no biases"},
 			{"mlp_bias", []string{"false"}, "the family has no biases"},
 		},
@@ -34,7 +34,7 @@ func mistral() Family {
 		},
 		Fields: shapeFields,
 		Arch: func(c model.Config) map[string]any {
-			return map[string]any{"hidden_act": "silu", "sliding_window": windowOf(c)}
+			return map[string]any{"hidden_act": "silu", "sliding_window": orNull(c.Arch.Window)}
 		},
 	}
 }

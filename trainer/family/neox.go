@@ -44,8 +44,7 @@ func readNeoX(k *Keys, c *model.Config) {
 	readSizes(k, c)
 	k.Need("layer_norm_eps", &c.Eps)
 	k.May("use_parallel_residual", &a.Parallel)
-	k.May("attention_bias", &a.QKVBias)
-	a.OutBias = a.QKVBias
+	readBias(k, c)
 	fillHeads(k, c)
 	var act string
 	switch k.May("hidden_act", &act); act {

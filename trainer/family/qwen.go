@@ -32,8 +32,7 @@ func qwen3() Family {
 		Read: func(k *Keys, c *model.Config) {
 			c.Arch.Family, c.Arch.QKNorm = "qwen3", true
 			readShape(k, c)
-			k.May("attention_bias", &c.Arch.QKVBias)
-			c.Arch.OutBias = c.Arch.QKVBias
+			readBias(k, c)
 			readQwenWindow(k, c)
 		},
 		Fields: shapeFields,
@@ -46,7 +45,7 @@ func qwen3() Family {
 }
 
 var qwenRules = []Rule{
-	{"hidden_act", []string{`"silu"`, `"swish"`}, "only SwiGLU (silu) is supported"},
+	swiGLU,
 	{"mlp_bias", []string{"false"}, "the family has no biases there"},
 	{"use_mrope", []string{"false"}, "only positions of text are supported"},
 }

@@ -25,6 +25,12 @@ func readShape(k *Keys, c *model.Config) {
 	fillHeads(k, c)
 }
 
+// readBias reads whether the linear layers of attention have biases.
+func readBias(k *Keys, c *model.Config) {
+	k.May("attention_bias", &c.Arch.QKVBias)
+	c.Arch.OutBias = c.Arch.QKVBias
+}
+
 // fillHeads settles what is not given of the heads.
 func fillHeads(k *Keys, c *model.Config) {
 	if c.KVHeads == 0 {
@@ -111,17 +117,10 @@ func layerTypes(c model.Config) []string {
 	return types
 }
 
-// windowOf is the value of sliding_window.
-func windowOf(c model.Config) any {
-	if c.Arch.Window == 0 {
-		return nil
-	}
-	return c.Arch.Window
-}
-
-// limitOf is the value of a soft cap.
-func limitOf(v float32) any {
-	if v == 0 {
+// orNull is the value of a key that is null where there is none.
+func orNull[T comparable](v T) any {
+	var none T
+	if v == none {
 		return nil
 	}
 	return v
