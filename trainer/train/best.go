@@ -1,20 +1,26 @@
 package train
 
-import "longlora/trainer/checkpoint"
+import (
+	"math"
 
-// compare takes a validation loss into account. A loss that is not a number is no better than any.
+	"longlora/trainer/checkpoint"
+)
+
+// compare takes a validation loss into account. A loss that is not a number is no better than any, nor
+// is it the best where it is the first.
 func (l *Loop) compare(loss float64) {
 	if l.EarlyStop == 0 && !l.KeepBest {
 		return
 	}
-	b := l.State.Best
-	if b == nil || loss < b.Loss-l.MinDelta {
+	switch b := l.State.Best; {
+	case b == nil && math.IsNaN(loss):
+	case b == nil || loss < b.Loss-l.MinDelta:
 		l.State.Best = &checkpoint.Best{Step: l.State.Step, Loss: loss}
-		return
+	default:
+		next := *b // the last checkpoint's stays as it is
+		next.Stale++
+		l.State.Best = &next
 	}
-	next := *b // the last checkpoint's stays as it is
-	next.Stale++
-	l.State.Best = &next
 }
 
 // isBest reports whether the last validation, taken after this step, was the best.

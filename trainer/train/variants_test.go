@@ -178,6 +178,18 @@ func judged(t testing.TB, dir string, losses []float64) *Loop {
 	return l
 }
 
+// TestFirstIsNoNumber: a first validation that is no number is not what later ones are held against.
+func TestFirstIsNoNumber(t *testing.T) {
+	l := judged(t, t.TempDir(), []float64{math.NaN(), 3, 4, 4})
+	l.EarlyStop, l.KeepBest = 2, true
+	if err := l.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := (checkpoint.Best{Step: 2, Loss: 3, Stale: 2}); *l.State.Best != want {
+		t.Errorf("the best is %+v, want %+v", *l.State.Best, want)
+	}
+}
+
 // TestEarlyStop: the run ends after so many validations that are no better; the best one's checkpoint
 // stays; and it is all the same where it is stopped in between.
 func TestEarlyStop(t *testing.T) {
