@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func (o *Options) decay(p *model.Param) float64 {
 func (r Rates) Validate() error {
 	var all []error
 	check := func(option string, m map[string]float64, least string, good func(float64) bool) {
-		for _, g := range sortedKeys(m) {
+		for _, g := range slices.Sorted(maps.Keys(m)) {
 			if !slices.Contains(RateGroups(), g) {
 				all = append(all, fmt.Errorf("%s: unknown group %q; the groups are %s", option, g,
 					strings.Join(RateGroups(), ", ")))
@@ -99,12 +100,4 @@ func (r Rates) Validate() error {
 		all = append(all, fmt.Errorf("lora_plus is %g, want 0 or more", r.Ratio))
 	}
 	return errors.Join(all...)
-}
-
-func sortedKeys(m map[string]float64) (keys []string) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
