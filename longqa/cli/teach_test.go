@@ -13,6 +13,7 @@ import (
 	"longlora/longqa/faketeacher"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 func run(t *testing.T, args ...string) string {
@@ -143,19 +144,11 @@ func TestTeachDocuments(t *testing.T) {
 // documentsOf makes a document dataset of a folder of texts.
 func documentsOf(t *testing.T, folder string) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "documents")
-	b, err := shard.Create(out, shard.Options{Kind: schemas.KindDocument, Name: "texts"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := shard.NewFile[schemas.Document](b, "train", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
 	names, err := filepath.Glob(filepath.Join(folder, "*.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	file := shardtest.File[schemas.Document]{Split: "train"}
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -166,15 +159,9 @@ func documentsOf(t *testing.T, folder string) string {
 			Licence: "CC0-1.0",
 		}
 		d.Seal()
-		if err := w.Write(d); err != nil {
-			t.Fatal(err)
-		}
+		file.Rows = append(file.Rows, d)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	out := filepath.Join(t.TempDir(), "documents")
+	shardtest.Write(t, out, shard.Options{Kind: schemas.KindDocument, Name: "texts"}, file)
 	return out
 }
