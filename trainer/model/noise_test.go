@@ -68,11 +68,15 @@ func TestNoise(t *testing.T) {
 	if again := gradient(t, noisy, 1, b); again == loss {
 		t.Error("another seed has the same noise")
 	}
+	clean := newModel(t, back, c, o)
+	b.Seed = 0
+	if got, want := gradient(t, noisy, 1, b), gradient(t, clean, 1, b); got != want {
+		t.Errorf("without a seed: loss %g, want %g", got, want)
+	}
 	losses, err := noisy.Losses(b)
 	if err != nil {
 		t.Fatal(err)
 	}
-	clean := newModel(t, back, c, o)
 	if plainly, err := clean.Losses(b); err != nil || !slices.Equal(losses, plainly) {
 		t.Errorf("evaluation has noise (%v)", err)
 	}
