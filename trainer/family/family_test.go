@@ -3,7 +3,6 @@ package family_test
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -18,6 +17,7 @@ import (
 	"longlora/trainer/hf"
 	"longlora/trainer/merge"
 	"longlora/trainer/model"
+	"longlora/trainer/model/modeltest"
 	"longlora/trainer/peft"
 	"longlora/trainer/safetensors"
 )
@@ -201,34 +201,12 @@ func batch(c model.Config, e pattern.Entry, lens ...int32) *model.Batch {
 	return b
 }
 
-func logits(t *testing.T, m *model.Model, b *model.Batch) (all []float32) {
-	t.Helper()
-	err := m.Logits(b, func(_ int, row []float32) error {
-		all = append(all, row...)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
-// distance is the L2 norm of x-y relative to that of y.
-func distance(x, y []float32) float64 {
-	var d, n float64
-	for i := range y {
-		d += (float64(x[i]) - float64(y[i])) * (float64(x[i]) - float64(y[i]))
-		n += float64(y[i]) * float64(y[i])
-	}
-	return math.Sqrt(d / n)
-}
-
 // TestDecode: a prompt in chunks, then token by token, gives the logits of a forward pass.
 func TestDecode(t *testing.T) {
 	each(t, func(t *testing.T, c hf.Config) {
 		m := newModel(t, c, 2, model.Options{})
 		b := batch(c.Model, pattern.Table()[0], 40)
-		want := logits(t, m, b)
+		want := modeltest.Logits(t, m, b)
 		d, err := m.NewDecoder(48, 7)
 		if err != nil {
 			t.Fatal(err)
@@ -243,7 +221,7 @@ func TestDecode(t *testing.T) {
 				}
 				// The same sums in another order, of up to 40 terms; some 20 operators one after another.
 				v := c.Model.Vocab
-				if e := distance(got, want[(n-1)*v:n*v]); e > 128*0x1p-24 {
+				if e := modeltest.Distance(got, want[(n-1)*v:n*v]); e > 128*0x1p-24 {
 					t.Fatalf("prompt %d, token %d: differs by %.2g", prompt, n, e)
 				}
 			}
@@ -259,21 +237,21 @@ func TestPackedAndCausal(t *testing.T) {
 		for _, e := range pattern.Table() {
 			lens := []int32{13, 1, 20}
 			whole := batch(c.Model, e, lens...)
-			want, from := logits(t, m, whole), int32(0)
+			want, from := modeltest.Logits(t, m, whole), int32(0)
 			for _, n := range lens {
 				part := batch(c.Model, e, n)
 				part.IDs = whole.IDs[from : from+n]
-				got := logits(t, m, part)
+				got := modeltest.Logits(t, m, part)
 				v := int32(c.Model.Vocab)
 				// The order of sums alone differs, over up to 34 tokens.
-				if d := distance(got, want[from*v:(from+n)*v]); d > 64*0x1p-24 {
+				if d := modeltest.Distance(got, want[from*v:(from+n)*v]); d > 64*0x1p-24 {
 					t.Errorf("%s: document of %d differs by %.2g", e.Name, n, d)
 				}
 				from += n
 			}
 			at := 9
 			whole.IDs[at] = (whole.IDs[at] + 1) % int32(c.Model.Vocab)
-			after := logits(t, m, whole)
+			after := modeltest.Logits(t, m, whole)
 			if !slices.Equal(after[:at*c.Model.Vocab], want[:at*c.Model.Vocab]) {
 				t.Errorf("%s: a token changes what is before it", e.Name)
 			}
@@ -383,7 +361,7 @@ func TestFiles(t *testing.T) {
 		}
 		b := batch(c.Model, pattern.Table()[0], 30)
 		// A product of merged weights rounds each of them once.
-		if d := distance(logits(t, alone, b), logits(t, over, b)); d > 64*0x1p-24 {
+		if d := modeltest.Distance(modeltest.Logits(t, alone, b), modeltest.Logits(t, over, b)); d > 64*0x1p-24 {
 			t.Errorf("merged differs by %.2g", d)
 		}
 	})

@@ -7,6 +7,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/pattern"
+	"longlora/trainer/model/modeltest"
 )
 
 // layered returns one document of distinct tokens whose layers attend by patterns with groups of 4.
@@ -51,9 +52,9 @@ func TestLayersReach(t *testing.T) {
 		m := newModel(t, b, small, o)
 		for _, c := range reach {
 			batch := layered(small, 12, c.layers...)
-			before := logitsOf(t, m, batch)
+			before := modeltest.Logits(t, m, batch)
 			batch.IDs[0] = 30
-			after := logitsOf(t, m, batch)
+			after := modeltest.Logits(t, m, batch)
 			for token := range 12 {
 				at := token * small.Vocab
 				changed := !slices.Equal(before[at:at+small.Vocab], after[at:at+small.Vocab])

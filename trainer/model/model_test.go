@@ -12,6 +12,7 @@ import (
 	"longlora/kernels/pattern"
 	"longlora/kernels/plan"
 	"longlora/kernels/reference"
+	"longlora/trainer/model/modeltest"
 )
 
 // small has every shape that differs from another: grouped-query attention, a vocabulary, a hidden
@@ -160,42 +161,16 @@ func grads(m *Model) map[string][]float32 {
 	return all
 }
 
-// distance is the L2 norm of x-y relative to that of y.
-func distance(x, y []float32) float64 {
-	var d, n float64
-	for i := range y {
-		d += (float64(x[i]) - float64(y[i])) * (float64(x[i]) - float64(y[i]))
-		n += float64(y[i]) * float64(y[i])
-	}
-	if d == 0 {
-		return 0
-	}
-	return math.Sqrt(d / n)
-}
-
 func wantClose(t *testing.T, got, want map[string][]float32, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) || len(want) == 0 {
 		t.Fatalf("%d gradients, want %d", len(got), len(want))
 	}
 	for name, w := range want {
-		if d := distance(got[name], w); !(d <= tolerance) {
+		if d := modeltest.Distance(got[name], w); !(d <= tolerance) {
 			t.Errorf("%s: relative distance %.3g, want at most %.3g", name, d, tolerance)
 		}
 	}
-}
-
-// logitsOf returns all logits, row-major.
-func logitsOf(t testing.TB, m *Model, b *Batch) (all []float32) {
-	t.Helper()
-	err := m.Logits(b, func(_ int, row []float32) error {
-		all = append(all, row...)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
 
 // TestParameters compares the list with the one that transformers and PEFT make for this shape.
@@ -307,11 +282,11 @@ func noLeak(t *testing.T, m *Model, e pattern.Entry, n int32) {
 		lens = []int32{n / 2, n - n/2}
 	}
 	batch := packed(m.config, uint64(n), e.Pattern, 1+int(n)%9, lens...)
-	before := logitsOf(t, m, batch)
+	before := modeltest.Logits(t, m, batch)
 	with := func(at int32, f func(after []float32)) {
 		old := batch.IDs[at]
 		batch.IDs[at] = (old + 1) % int32(vocab)
-		f(logitsOf(t, m, batch))
+		f(modeltest.Logits(t, m, batch))
 		batch.IDs[at] = old
 	}
 	for _, at := range []int32{0, n / 2, n - 1} {
@@ -380,7 +355,7 @@ func TestDecoderMatchesForward(t *testing.T) {
 		o.Training = false
 		m := newModel(t, b, c, o)
 		batch := packed(c, 4, pattern.Full, 0, 60)
-		want := logitsOf(t, m, batch)
+		want := modeltest.Logits(t, m, batch)
 		d, err := m.NewDecoder(64, 7)
 		if err != nil {
 			t.Fatal(err)
@@ -395,7 +370,7 @@ func TestDecoderMatchesForward(t *testing.T) {
 					t.Fatal(err)
 				}
 				// The same sums in another order: of up to 60 terms.
-				if dist := distance(got, want[(n-1)*c.Vocab:n*c.Vocab]); dist > 60*0x1p-24 {
+				if dist := modeltest.Distance(got, want[(n-1)*c.Vocab:n*c.Vocab]); dist > 60*0x1p-24 {
 					t.Fatalf("prompt %d, token %d: relative distance %.3g", prompt, n, dist)
 				}
 			}
@@ -415,7 +390,7 @@ func TestLossesMatchLogits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		logits := logitsOf(t, m, batch)
+		logits := modeltest.Logits(t, m, batch)
 		for i, target := range batch.Targets {
 			want := 0.0
 			if target >= 0 {

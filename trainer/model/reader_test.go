@@ -1,7 +1,7 @@
 package model
 
 import (
-	"errors"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -38,15 +38,21 @@ func read(t *testing.T, d *Decoder, ids ...int32) []float32 {
 func decoder(t *testing.T, m *Model, capacity, chunk int) *Decoder {
 	t.Helper()
 	d, err := m.NewDecoder(capacity, chunk)
+	closeAfter(t, d, err)
+	return d
+}
+
+// closeAfter closes what was made, if it was, when a test ends.
+func closeAfter(t *testing.T, c io.Closer, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return d
 }
 
 // TestMove: what was moved, up, down or over itself, goes on with the bits of what was not.
@@ -75,18 +81,9 @@ func TestMove(t *testing.T) {
 func reader(t *testing.T, m *Model, rows, tokens, parts int) (*Cache, *Reader) {
 	t.Helper()
 	c, err := m.NewCache(rows)
-	if err != nil {
-		t.Fatal(err)
-	}
+	closeAfter(t, c, err)
 	r, err := c.NewReader(tokens, parts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(r.Close(), c.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	closeAfter(t, r, err)
 	return c, r
 }
 

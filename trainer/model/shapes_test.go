@@ -6,6 +6,7 @@ import (
 
 	"longlora/kernels"
 	"longlora/kernels/pattern"
+	"longlora/trainer/model/modeltest"
 )
 
 // TestShapes trains models of odd shapes on the CPU and holds loss and gradients against float64:
@@ -40,7 +41,7 @@ func checkShape(t *testing.T, c Config, lens []int32) {
 	run := func(backend string) (float64, map[string][]float32, []float32) {
 		m := newModel(t, open(t, backend, 2), c, everything(c))
 		loss := gradient(t, m, 0.5, b)
-		return loss, grads(m), logitsOf(t, m, b)
+		return loss, grads(m), modeltest.Logits(t, m, b)
 	}
 	loss, gradients, logits := run("cpu")
 	wantLoss, wantGradients, wantLogits := run("reference")
@@ -50,7 +51,7 @@ func checkShape(t *testing.T, c Config, lens []int32) {
 	if d := loss - wantLoss; d > tolerance*wantLoss || d < -tolerance*wantLoss {
 		t.Errorf("documents %v: loss %g, want %g", lens, loss, wantLoss)
 	}
-	if d := distance(logits, wantLogits); !(d <= tolerance) {
+	if d := modeltest.Distance(logits, wantLogits); !(d <= tolerance) {
 		t.Errorf("documents %v: logits differ by %g", lens, d)
 	}
 	for name, want := range wantGradients {
@@ -61,7 +62,7 @@ func checkShape(t *testing.T, c Config, lens []int32) {
 		if size == 0 {
 			continue // nothing has a target
 		}
-		if d := distance(gradients[name], want); !(d <= tolerance) {
+		if d := modeltest.Distance(gradients[name], want); !(d <= tolerance) {
 			t.Errorf("documents %v: %s differs by %g", lens, name, d)
 		}
 	}
@@ -78,7 +79,7 @@ func TestDecodeShapes(t *testing.T) {
 			o.Training, o.Train, o.Frozen = false, nil, weights
 			m := newModel(t, open(t, "cpu", 2), c, o)
 			b := packed(c, 4, pattern.Full, 0, 30)
-			want := logitsOf(t, m, b)
+			want := modeltest.Logits(t, m, b)
 			d, err := m.NewDecoder(30, 7)
 			if err != nil {
 				t.Fatal(err)
@@ -88,7 +89,7 @@ func TestDecodeShapes(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if x := distance(got, want[at*c.Vocab:(at+1)*c.Vocab]); !(x <= 64*0x1p-24) {
+				if x := modeltest.Distance(got, want[at*c.Vocab:(at+1)*c.Vocab]); !(x <= 64*0x1p-24) {
 					t.Errorf("head size %d, %v: token %d: logits differ by %g", size, weights, at, x)
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"longlora/kernels"
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
+	"longlora/trainer/model/modeltest"
 )
 
 // goldenLogits are those of scripts/oracle/quantised.py.
@@ -45,19 +46,6 @@ func goldenLogits(t *testing.T) (ids []int32, logits map[string][]float32) {
 
 var quantised = filepath.Join("..", "hf", "testdata", "quantised")
 
-// logitsOf returns a model's logits, one row after another.
-func logitsOf(t *testing.T, m *model.Model, ids []int32) (all []float32) {
-	t.Helper()
-	b := model.Document(ids, m.Config().Heads)
-	if err := m.Logits(b, func(_ int, row []float32) error {
-		all = append(all, row...)
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return all
-}
-
 // TestQuantised: folders that transformers saved of models quantised by bitsandbytes compute, held as
 // they are stored or as values, what a model with those values computes in float64. Two layers of sums of
 // at most 40 products err by less than 256 roundings of the greatest logit; both ways of holding them
@@ -74,7 +62,7 @@ func TestQuantised(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got := logitsOf(t, m.Model, ids)
+				got := modeltest.Logits(t, m, model.Document(ids, m.Config.Model.Heads))
 				if p == model.Unpacked == (m.Params().Lookup("model.layers.0.mlp.up_proj.weight").Packed != nil) {
 					t.Errorf("%v: held otherwise", p)
 				}

@@ -13,6 +13,7 @@ import (
 	"longlora/trainer/checkpoint"
 	"longlora/trainer/data"
 	"longlora/trainer/model"
+	"longlora/trainer/model/modeltest"
 	"longlora/trainer/train"
 )
 
@@ -120,7 +121,7 @@ func descend(t *testing.T, g *golden, m *model.Model, after int) descent {
 		for i, v := range before[p.Name] {
 			moved[i] -= float64(v)
 		}
-		e := distance(sketch(p.Name, moved), g.tensor(t, "update."+p.Name))
+		e := modeltest.Distance(sketch(p.Name, moved), g.tensor(t, "update."+p.Name))
 		d.update = max(d.update, e)
 	}
 	return d

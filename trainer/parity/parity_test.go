@@ -6,7 +6,9 @@ import (
 	"slices"
 	"testing"
 
+	"longlora/trainer/family"
 	"longlora/trainer/model"
+	"longlora/trainer/model/modeltest"
 )
 
 // testCase is a case on a backend.
@@ -32,17 +34,13 @@ var cases = []testCase{
 	{"s2-2048", "cpu", true},
 }
 
-// families are the model_types of the cases of families.py, each of which is small and runs on both
-// backends.
-var families = []string{"llama", "mistral", "qwen2", "qwen3", "gpt_neox", "gemma2", "gemma3_text"}
-
-// allCases are cases and those of families.
+// allCases are cases and two of every family by families.py, which are small and run on both backends.
 func allCases() []testCase {
 	all := slices.Clone(cases)
-	for _, f := range families {
+	for _, f := range family.Table() {
 		for _, kind := range []string{"full", "lora-s2"} {
 			for _, backend := range []string{"reference", "cpu"} {
-				all = append(all, testCase{"family-" + f + "-" + kind, backend, false})
+				all = append(all, testCase{"family-" + f.Type + "-" + kind, backend, false})
 			}
 		}
 	}
@@ -151,7 +149,7 @@ func TestLossAndGradients(t *testing.T) {
 		for _, p := range trained {
 			got := make([]float32, p.Len())
 			m.Backend().Read(got, p.Grad)
-			d := distance(sketch(p.Name, widen(got)), g.tensor(t, "gradient."+p.Name))
+			d := modeltest.Distance(sketch(p.Name, widen(got)), g.tensor(t, "gradient."+p.Name))
 			worst = max(worst, d)
 			if d > l.gradient {
 				t.Errorf("gradient of %s differs by %.2g, allowed %.2g", p.Name, d, l.gradient)
@@ -170,14 +168,4 @@ func countPrefix(g *golden, prefix string) int {
 		}
 	}
 	return n
-}
-
-// distance is the relative L2 distance.
-func distance(got, want []float64) float64 {
-	var d, w float64
-	for i := range want {
-		d += (got[i] - want[i]) * (got[i] - want[i])
-		w += want[i] * want[i]
-	}
-	return math.Sqrt(d / w)
 }
