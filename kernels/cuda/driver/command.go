@@ -88,7 +88,7 @@ func (d *Device) do(c command) {
 	d.start(c.name(), func() error { return d.issue(&c) })
 }
 
-// issue starts a command on the stream. Copies belong to lists (issueCopy).
+// issue starts a command on the stream. Copies belong to lists (joiner).
 func (d *Device) issue(c *command) error {
 	switch {
 	case c.launch != nil:

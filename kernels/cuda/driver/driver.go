@@ -58,9 +58,6 @@ func describe(index int) (Info, error) {
 type Device struct {
 	Info Info
 
-	// Captures and Replays count the lists that became graphs, and the times that one was replayed.
-	Captures, Replays atomic.Int64
-
 	device    cu.Device
 	context   cu.CUContext
 	stream    cu.Stream
@@ -75,6 +72,8 @@ type Device struct {
 	list      *list    // that is being made; nil: none
 	retired   []uint64 // memory to be freed when it has been handed over
 	listBytes atomic.Int64
+
+	captures, replays atomic.Int64 // lists that became graphs, and the times that one was replayed
 
 	// What lists need (list.go, graph.go); only the thread touches it.
 	load, in, out C.CUstream // of batches, and of copies aside in either direction
@@ -141,10 +140,19 @@ func (d *Device) start(what string, f func() error) {
 }
 
 // wait does a call after all others and returns its error.
-func (d *Device) wait(f func() error) error {
-	done := make(chan error, 1)
-	d.calls <- func() { done <- f() }
-	return <-done
+func (d *Device) wait(f func() error) (err error) {
+	d.settle(func() { err = f() })
+	return err
+}
+
+// settle does what cannot fail after all other calls, and waits for it.
+func (d *Device) settle(f func()) {
+	done := make(chan struct{})
+	d.calls <- func() {
+		f()
+		close(done)
+	}
+	<-done
 }
 
 func (d *Device) open(index int) (err error) {
@@ -196,7 +204,7 @@ func (d *Device) enter() (err error) {
 }
 
 // NoGraphs does without graphs: each command of a list is started by itself.
-func (d *Device) NoGraphs() { _ = d.wait(func() error { d.noGraphs = true; return nil }) }
+func (d *Device) NoGraphs() { d.settle(func() { d.noGraphs = true }) }
 
 func (d *Device) ask(index int) (err error) {
 	i := &d.Info
@@ -284,11 +292,10 @@ func (d *Device) reserve(bytes int64) (uint64, error) {
 
 // Used returns the memory of the device that is not free, in bytes: 0 if the driver does not say.
 func (d *Device) Used() (used int64) {
-	_ = d.wait(func() error {
+	d.settle(func() {
 		if free, all, err := cu.MemInfo(); err == nil {
 			used = all - free
 		}
-		return nil
 	})
 	return used
 }
@@ -329,7 +336,7 @@ func (d *Device) Upload(to uint64, src []byte) {
 		return d.stream.Synchronize()
 	})
 	if large {
-		_ = d.wait(func() error { return nil })
+		d.settle(func() {})
 	}
 }
 
@@ -346,7 +353,7 @@ func (d *Device) Download(dst []byte, from uint64) {
 		}
 		return d.stream.Synchronize()
 	})
-	_ = d.wait(func() error { return nil })
+	d.settle(func() {})
 }
 
 // Sync waits for all that was started and returns the first error since the last Sync. A device

@@ -69,7 +69,7 @@ func (d *Device) play(l *list) error {
 	if g := d.graphs[k]; g != nil {
 		err := d.replay(g, l)
 		if err == nil {
-			d.Replays.Add(1)
+			d.replays.Add(1)
 		}
 		return err
 	}
@@ -88,7 +88,7 @@ func (d *Device) play(l *list) error {
 	if err := d.keep(k, g); err != nil {
 		return err
 	}
-	d.Captures.Add(1)
+	d.captures.Add(1)
 	return result(C.cuGraphLaunch(g.exec, d.handle()))
 }
 
@@ -179,4 +179,4 @@ func (d *Device) dropGraphs() (err error) {
 }
 
 // Graphs returns how many lists became graphs, and how often one was replayed.
-func (d *Device) Graphs() (captured, replayed int64) { return d.Captures.Load(), d.Replays.Load() }
+func (d *Device) Graphs() (captured, replayed int64) { return d.captures.Load(), d.replays.Load() }

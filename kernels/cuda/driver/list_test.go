@@ -69,7 +69,7 @@ func TestLists(t *testing.T) {
 	for i := range in {
 		before := emulator.Calls("blocking") + emulator.Calls("waiting")
 		all = append(all, step(d, at, by[i], in[i]))
-		d.wait(func() error { return nil }) //nolint:errcheck // it has none
+		d.settle(func() {})
 		if n := emulator.Calls("blocking") + emulator.Calls("waiting") - before; n > 4 || i > 1 && n > 2 {
 			// For the memory that its results come to, and for uploads of two lists before.
 			t.Errorf("list %d waits %d times", i, n)
@@ -84,7 +84,7 @@ func TestLists(t *testing.T) {
 			t.Errorf("list %d gives %x, want %x", i, got, want[i])
 		}
 	}
-	if c, r := d.Captures.Load(), d.Replays.Load(); c != 1 || r != 2 {
+	if c, r := d.Graphs(); c != 1 || r != 2 {
 		t.Errorf("%d graphs, replayed %d times, want 1 and 2", c, r)
 	}
 	before := emulator.Calls("blocking")
@@ -134,8 +134,8 @@ func TestCopiesAside(t *testing.T) {
 				t.Errorf("order %d, list %d gives %x, want %x", order, n, got, want)
 			}
 		}
-		if d.Captures.Load() != 1 || d.Replays.Load() != 2 {
-			t.Errorf("%d graphs, replayed %d times, want 1 and 2", d.Captures.Load(), d.Replays.Load())
+		if c, r := d.Graphs(); c != 1 || r != 2 {
+			t.Errorf("%d graphs, replayed %d times, want 1 and 2", c, r)
 		}
 		if err := d.FreeHost(host); err != nil {
 			t.Error(err)

@@ -161,7 +161,7 @@ func (d *Device) give(address *uint64, bytes int64) error {
 }
 
 // ReserveLists makes room for lists that upload and read so many bytes, so that none of them waits
-// for memory.
+// for memory but the first few, whose results come back to pinned memory that is not there yet.
 func (d *Device) ReserveLists(uploads, results int64) error {
 	return d.wait(func() error {
 		for i := range d.stages {
