@@ -6,6 +6,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -30,6 +31,7 @@ type bench struct {
 	arena   kernels.Arena
 	repeat  int
 	figures []figure
+	failed  error // of what was timed
 }
 
 func main() {
@@ -80,11 +82,12 @@ func (m *bench) with(bytes int64, f func()) error {
 	}
 	m.arena = a
 	f()
-	if err := m.b.Sync(); err != nil {
-		return err
-	}
-	return a.Close()
+	m.sync()
+	return errors.Join(m.failed, a.Close())
 }
+
+// sync waits for the device, and keeps what went wrong.
+func (m *bench) sync() { m.failed = errors.Join(m.failed, m.b.Sync()) }
 
 // act is a tensor of small values.
 func (m *bench) act(shape ...int) kernels.Tensor { return m.filled(kernels.BF16, shape...) }
@@ -104,14 +107,12 @@ func (m *bench) seconds(f func()) float64 {
 	for range m.repeat {
 		f()
 	}
-	if m.b.Sync() != nil {
-		return 0 // reported by the next Sync
-	}
+	m.sync()
 	start := time.Now()
 	for range m.repeat {
 		f()
 	}
-	_ = m.b.Sync()
+	m.sync()
 	return time.Since(start).Seconds() / float64(m.repeat)
 }
 
@@ -147,7 +148,8 @@ func (m *bench) copies(tokens, width, _ int) error {
 		m.add("memory_gbs", 2*bytes/m.seconds(func() { m.b.Copy(y, x) })/1e9, "GB/s")
 		a, err := m.b.NewHostArena(2 * int64(tokens*width))
 		if err != nil {
-			return // reported by Sync, if it is the device
+			m.failed = err
+			return
 		}
 		h := a.Alloc(kernels.BF16, tokens, width)
 		out := bytes / m.seconds(func() { m.b.CopyAside(h, x) })
@@ -155,9 +157,7 @@ func (m *bench) copies(tokens, width, _ int) error {
 		m.add("host_gbs_out", out/1e9, "GB/s")
 		m.add("host_gbs_in", in/1e9, "GB/s")
 		m.add("host_gbs", min(out, in)/1e9, "GB/s")
-		if m.b.Sync() == nil {
-			_ = a.Close()
-		}
+		m.failed = errors.Join(m.failed, a.Close())
 	})
 }
 
