@@ -236,7 +236,6 @@ func TestTenSteps(t *testing.T) {
 	all.check(t, "update")
 }
 
-// TestSameBits: neither a second run nor computing layers again changes a bit.
 // TestAppended: with LoRA's products in the large ones, gradients are as near to float64's.
 func TestAppended(t *testing.T) {
 	exact, plain := judges(t)
@@ -258,6 +257,7 @@ func TestAppended(t *testing.T) {
 	all.check(t, "gradient")
 }
 
+// TestSameBits: neither a second run nor computing layers again changes a bit.
 func TestSameBits(t *testing.T) {
 	var want map[string][]float32
 	var wantLosses []float64
