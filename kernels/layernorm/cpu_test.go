@@ -48,6 +48,9 @@ func check(t *testing.T, m *machine.Machine, rows, d int) {
 	kerneltest.Close(t, "db", db, wantB, float64(rows+2)*0x1p-24, float64(rows))
 
 	CPUGrad(m, dx, kernels.Tensor{}, kernels.Tensor{}, dy, x, w, mean, rstd)
+	ReferenceGrad(wantX, nil, nil, kerneltest.Float64s(dy), kerneltest.Float64s(x),
+		kerneltest.Float64s(w), wantM, wantR)
+	kerneltest.Close(t, "dx again", dx, wantX, 16*tolerance, r*r*r)
 }
 
 func most(x []float64) float64 {

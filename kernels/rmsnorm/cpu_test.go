@@ -45,6 +45,9 @@ func check(t *testing.T, m *machine.Machine, rows, d int) {
 		kerneltest.Close(t, "dw", dw, wantW, tolerance+float64(rows+8)*0x1p-24, float64(rows))
 
 		CPUGrad(m, dx, kernels.Tensor{}, dy, x, w, rstd)
+		ReferenceGrad(wantX, nil, kerneltest.Float64s(dy), kerneltest.Float64s(x),
+			kerneltest.Float64s(w), wantR)
+		kerneltest.Close(t, "dx again", dx, wantX, 8*tolerance, most(wantR))
 	}
 }
 
