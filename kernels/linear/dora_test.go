@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"longlora/kernels"
+	"longlora/kernels/difference"
 	"longlora/kernels/kerneltest"
 	"longlora/kernels/machine"
 )
@@ -71,36 +72,19 @@ func TestDoRAReferenceGrad(t *testing.T) {
 	for _, dropout := range []float32{0, 0.25} {
 		p := newDoRA(t, 3, 5, 4, 2, dropout)
 		op, x, dy := p.dora(), kerneltest.Float64s(p.x), kerneltest.Float64s(p.dy)
-		loss := func() (sum float64) {
-			y := make([]float64, len(dy))
-			Reference(y, make([]float64, 3*2), x, op, false)
-			for i, d := range dy {
-				sum += d * y[i]
-			}
-			return sum
+		u, y := make([]float64, 3*2), make([]float64, len(dy))
+		loss := func() float64 {
+			Reference(y, u, x, op, false)
+			return difference.Weighted(dy, y)
 		}
-		u := make([]float64, 3*2)
-		Reference(make([]float64, len(dy)), u, x, op, false)
+		loss()
 		g := Gradients{make([]float64, len(x)), nil, make([]float64, len(op.A)),
 			make([]float64, len(op.B)), make([]float64, op.Out)}
 		ReferenceGrad(g, dy, x, u, op)
-		for _, c := range []struct {
-			name        string
-			value, grad []float64
-		}{{"x", x, g.DX}, {"A", op.A, g.DA}, {"B", op.B, g.DB}, {"m", op.Magnitude, g.DMagnitude}} {
-			for i, v := range c.value {
-				const h = 1e-6 // the loss is of second order: rounding is 1e-16/h, the rest nothing
-				c.value[i] = v + h
-				up := loss()
-				c.value[i] = v - h
-				down := loss()
-				c.value[i] = v
-				if got := (up - down) / (2 * h); math.Abs(got-c.grad[i]) > 1e-7*(1+math.Abs(got)) {
-					t.Errorf("dropout %g: d%s[%d] is %v, difference quotient %v", dropout, c.name, i,
-						c.grad[i], got)
-				}
-			}
-		}
+		difference.Check(t, "x", x, g.DX, loss)
+		difference.Check(t, "A", op.A, g.DA, loss)
+		difference.Check(t, "B", op.B, g.DB, loss)
+		difference.Check(t, "m", op.Magnitude, g.DMagnitude, loss)
 	}
 }
 
