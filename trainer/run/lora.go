@@ -22,13 +22,11 @@ func (c *Config) lora() (*model.LoRA, error) {
 	if c.LoRAPattern != "" && slices.Equal(c.LoRATargets, Defaults().LoRATargets) {
 		l.Targets = nil
 	}
-	if i := slices.Index(l.Targets, allLinear); i >= 0 {
-		l.Targets = slices.Insert(slices.Delete(slices.Clone(l.Targets), i, i+1), 0, model.Targets()...)
-	}
+	l.Targets = spellOut(l.Targets, model.Targets())
 	var errs [3]error
+	l.Ranks, errs[0] = overrides("lora_ranks", "down_proj=16", c.LoRARanks)
+	l.Alphas, errs[1] = overrides("lora_alphas", "down_proj=16", c.LoRAAlphas)
 	l.EmbedTokens, errs[2] = tokens(c.TrainTokens)
-	l.Ranks, errs[0] = overrides("lora_ranks", c.LoRARanks)
-	l.Alphas, errs[1] = overrides("lora_alphas", c.LoRAAlphas)
 	return l, errors.Join(errs[:]...)
 }
 
@@ -42,19 +40,25 @@ func (r *Run) settleTargets() {
 	if slices.Equal(c.LoRATargets, Defaults().LoRATargets) {
 		c.LoRATargets = own.AttentionTargets()
 	}
-	if i := slices.Index(c.LoRATargets, allLinear); i >= 0 {
-		rest := slices.Delete(slices.Clone(c.LoRATargets), i, i+1)
-		c.LoRATargets = append(own.Targets(), rest...)
-	}
+	c.LoRATargets = spellOut(c.LoRATargets, own.Targets())
 }
 
-// overrides reads a list of KEY=NUMBER.
-func overrides(option string, list []string) (all []model.Override, err error) {
+// spellOut puts the linear layers in the place of all-linear, before the other targets.
+func spellOut(targets, linear []string) []string {
+	i := slices.Index(targets, allLinear)
+	if i < 0 {
+		return targets
+	}
+	return slices.Concat(linear, targets[:i], targets[i+1:])
+}
+
+// overrides reads a list of KEY=NUMBER, as the example is.
+func overrides(option, example string, list []string) (all []model.Override, err error) {
 	for _, entry := range list {
 		at := strings.LastIndexByte(entry, '=')
 		value, wrong := strconv.ParseFloat(entry[at+1:], 64)
 		if at <= 0 || wrong != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %q is not like down_proj=16", option, entry))
+			err = errors.Join(err, fmt.Errorf("%s: %q is not like %s", option, entry, example))
 			continue
 		}
 		all = append(all, model.Override{Key: entry[:at], Value: value})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"longlora/trainer/model"
@@ -61,8 +60,8 @@ func (c *Config) Validate() error {
 			oneOf("train", g, string(model.GroupEmbed), string(model.GroupNorm), string(model.GroupHead))
 		}
 	}
-	rates, err := c.rates()
-	return errors.Join(append(all, c.checkCombination(false), err, rates.Validate(), c.loop().Validate())...)
+	_, err = c.rates()
+	return errors.Join(append(all, c.checkCombination(false), err, c.loop().Validate())...)
 }
 
 // rates are the groups' learning rates and decays.
@@ -76,19 +75,15 @@ func (c *Config) rates() (r train.Rates, err error) {
 
 // numbers reads a list of GROUP=NUMBER.
 func numbers(option string, list []string) (map[string]float64, error) {
-	var errs []error
+	all, err := overrides(option, "embed=1e-4", list)
 	found := map[string]float64{}
-	for _, entry := range list {
-		group, text, _ := strings.Cut(entry, "=")
-		value, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %q is not like embed=1e-4", option, entry))
-		} else if _, again := found[group]; again {
-			errs = append(errs, fmt.Errorf("%s: %s is there twice", option, group))
+	for _, o := range all {
+		if _, again := found[o.Key]; again {
+			err = errors.Join(err, fmt.Errorf("%s: %s is there twice", option, o.Key))
 		}
-		found[group] = value
+		found[o.Key] = o.Value
 	}
-	return found, errors.Join(errs...)
+	return found, err
 }
 
 // loop returns the loop's options; with epochs, the steps are not known yet.
@@ -97,10 +92,7 @@ func (c *Config) loop() train.Options {
 	if c.Epochs > 0 {
 		steps = 1
 	}
-	rates, err := c.rates()
-	if err != nil {
-		rates = train.Rates{} // Validate says so
-	}
+	rates, _ := c.rates() // Validate says what is none
 	return train.Options{
 		Schedule: train.Schedule{
 			Kind: c.Schedule, Peak: c.LR, Min: c.MinLR, Warmup: c.Warmup, Steps: steps,
