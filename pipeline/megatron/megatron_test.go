@@ -145,17 +145,8 @@ func TestOverwrite(t *testing.T) {
 
 func TestOtherKindsAreRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "docs")
-	b, err := shard.Create(dir, shard.Options{Kind: schemas.KindDocument, Name: "docs"})
-	if err == nil {
-		_, err = b.Publish()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := shard.Options{Kind: schemas.KindDocument, Name: "docs"}
+	d := shardtest.Write[schemas.Document](t, dir, o)
 	if _, err := Export(context.Background(), d, "", "x", false); err == nil ||
 		!strings.Contains(err.Error(), "kind document, not sequence") {
 		t.Errorf("got %v", err)
