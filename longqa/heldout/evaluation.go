@@ -56,14 +56,6 @@ func (v *Evaluation) HitRow(e *schemas.Example) string {
 	return v.Hit(strings.Join(own, "\n\n"))
 }
 
-// Config is what rows depend on: nil without evaluation sets.
-func (v *Evaluation) Config() map[string]any {
-	if v.Index == nil {
-		return nil
-	}
-	return v.Index.Config()
-}
-
 // Text says for a card what was compared with evaluation sets, as "documents", and dropped.
 func (v *Evaluation) Text(what string) string {
 	if v.Index == nil {
