@@ -127,9 +127,7 @@ func (l *loader) run(ctx context.Context) error {
 	finish := func(n *node, err error) {
 		mu.Lock()
 		defer mu.Unlock()
-		if ctx.Err() == nil || failed == nil { // that the work was ended is said once
-			failed = errors.Join(failed, err)
-		}
+		failed = errors.Join(failed, err)
 		pending--
 		for _, u := range n.users {
 			if u.waiting--; u.waiting == 0 {
