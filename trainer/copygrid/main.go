@@ -14,7 +14,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"slices"
 
@@ -22,6 +21,7 @@ import (
 	"longlora/kernels/pattern"
 	"longlora/schemas/shard"
 	"longlora/trainer/eval"
+	"longlora/trainer/generate"
 	"longlora/trainer/model"
 	"longlora/trainer/open"
 	"longlora/trainer/rope"
@@ -132,13 +132,13 @@ func stream(dir, split string) (tokens []int32, err error) {
 		return nil, err
 	}
 	defer r.Release()
-	for r.Next() {
-		rec := r.Record()
-		for i := range int(rec.NumRows()) {
-			tokens = append(tokens, shard.SequenceAt(rec, i).InputIDs...)
+	for s, err := range eval.Sequences(r, 0) {
+		if err != nil {
+			return nil, err
 		}
+		tokens = append(tokens, s.InputIDs...)
 	}
-	return tokens, r.Err()
+	return tokens, nil
 }
 
 func (g *grid) measure(m *open.Model, tokens []int32) (cells []cell, err error) {
@@ -189,30 +189,12 @@ func (g *grid) score(m *open.Model, ids []int32) (right, nll float64, err error)
 			return nil
 		}
 		want := ids[t+1]
-		if best(row) == want {
+		if model.Greatest(row) == want {
 			right += 1 / n
 		}
-		nll += (logSum(row) - float64(row[want])) / n
+		logprob, _ := generate.Rank(row, want, 0)
+		nll -= logprob / n
 		return nil
 	})
 	return right, nll, err
-}
-
-func best(row []float32) int32 {
-	top := 0
-	for i, x := range row {
-		if x > row[top] {
-			top = i
-		}
-	}
-	return int32(top)
-}
-
-// logSum is the log of the softmax's denominator.
-func logSum(row []float32) float64 {
-	most, sum := float64(slices.Max(row)), 0.0
-	for _, x := range row {
-		sum += math.Exp(float64(x) - most)
-	}
-	return most + math.Log(sum)
 }
