@@ -68,10 +68,10 @@ func Indices(name, what string, v []int32, n int) {
 }
 
 // Targets panics unless every element of v lies below n.
-func Targets(v []int32, n int) {
+func Targets(name string, v []int32, n int) {
 	for i, x := range v {
 		if int(x) >= n {
-			operator("CrossEntropy").fail("target %d at %d outside vocabulary %d", x, i, n)
+			operator(name).fail("target %d at %d outside vocabulary %d", x, i, n)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func TestGoodOperandsPass(t *testing.T) {
 	SumSquares([]kernels.Tensor{f32(3), f32(2, 2)})
 	AdamW(f32(3), f32(3), f32(3), f32(3), kernels.AdamWStep{Step: 1})
 	Indices("Embedding", "token", []int32{0, 8}, 9)
-	Targets([]int32{-1, 8}, 9)
+	Targets("CrossEntropy", []int32{-1, 8}, 9)
 }
 
 func TestBadOperandsPanic(t *testing.T) {
@@ -88,7 +88,7 @@ func TestBadOperandsPanic(t *testing.T) {
 		"CrossEntropy: dw is wanted without dh": func() {
 			CrossEntropy(f32(3), none, f32(9, 4), x, dense(9, 4), i32(3), none)
 		},
-		"CrossEntropy: target 9 at 0": func() { Targets([]int32{9}, 9) },
+		"CrossEntropy: target 9 at 0": func() { Targets("CrossEntropy", []int32{9}, 9) },
 		"AdamW: step is 0":            func() { AdamW(x, x, x, x, kernels.AdamWStep{}) },
 	} {
 		if got := message(f); !strings.HasPrefix(got, want) {

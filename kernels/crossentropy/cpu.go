@@ -1,9 +1,8 @@
 package crossentropy
 
 import (
-	"fmt"
-
 	"longlora/kernels"
+	"longlora/kernels/check"
 	"longlora/kernels/machine"
 )
 
@@ -41,7 +40,8 @@ func CPU(m *machine.Machine, losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	machine.Want("CrossEntropy", "targets", targets, in.N)
 	c := machine.Kept[call](m)
 	*c = call{Machine: m, h: in, l: l, losses: machine.F32(losses), targets: machine.I32(targets),
-		scale: scale, capped: l.Cap > 0, vocabulary: l.W.Out(), chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}}
+		scale: scale, capped: l.Cap > 0, vocabulary: l.W.Out(),
+		chunk: chunk{rows: c.chunk.rows, others: c.chunk.others}}
 	if !dh.IsZero() {
 		machine.Want("CrossEntropy", "dh", dh, in.N, in.D)
 		machine.Want("CrossEntropy", "weights", weights, in.N)
@@ -106,11 +106,8 @@ func (c *call) run() {
 
 // withoutTarget does the rows that have none, and returns the number of the others.
 func (c *call) withoutTarget() (others int) {
+	check.Targets("CrossEntropy", c.targets, c.vocabulary)
 	for t := range c.h.N {
-		if int(c.targets[t]) >= c.vocabulary {
-			panic(fmt.Sprintf("CrossEntropy: target %d outside vocabulary %d", c.targets[t],
-				c.vocabulary))
-		}
 		if c.targets[t] >= 0 {
 			others++
 			continue

@@ -1,10 +1,10 @@
 package crossentropy
 
 import (
-	"fmt"
 	"math"
 
 	"longlora/kernels"
+	"longlora/kernels/check"
 	"longlora/kernels/machine"
 )
 
@@ -20,11 +20,7 @@ func CPULogits(m *machine.Machine, losses, logits, targets, weights kernels.Tens
 		machine.Want("LogitLoss", "weights", weights, z.N)
 		s.weights = machine.F32(weights)
 	}
-	for _, target := range s.targets {
-		if int(target) >= z.D {
-			panic(fmt.Sprintf("LogitLoss: target %d outside vocabulary %d", target, z.D))
-		}
-	}
+	check.Targets("LogitLoss", s.targets, z.D)
 	machine.Rows(m, z.N, 8*z.D, s, (*scoring).rows)
 }
 

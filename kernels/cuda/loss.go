@@ -41,7 +41,7 @@ func (b *Backend) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linea
 	targets, weights kernels.Tensor, scale float32) {
 	check.CrossEntropy(losses, dh, dw, h, l, targets, weights)
 	refuseCap(l.Cap)
-	check.Targets(b.recall("CrossEntropy", targets), l.W.Out())
+	check.Targets("CrossEntropy", b.recall("CrossEntropy", targets), l.W.Out())
 	c := &loss{b: b, in: matrixOf(h), losses: address(losses), targets: address(targets),
 		weights: address(weights), scale: scale}
 	if c.in.rows == 0 {

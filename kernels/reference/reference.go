@@ -324,7 +324,7 @@ func (b *Of[F]) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 	targets, weights kernels.Tensor, scale float32) {
 	check.CrossEntropy(losses, dh, dw, h, l, targets, weights)
 	head, target := operand[F](l), ints(targets)
-	check.Targets(target, head.Out)
+	check.Targets("CrossEntropy", target, head.Out)
 	out, gh, gw := make([]F, losses.Len()), load[F](dh), load[F](dw)
 	crossentropy.Reference(out, gh, gw, load[F](h), head.W, target, load[F](weights), F(scale),
 		F(l.Cap), head.In)
@@ -337,7 +337,7 @@ func (b *Of[F]) CrossEntropy(losses, dh, dw, h kernels.Tensor, l kernels.Linear,
 func (b *Of[F]) LogitLoss(losses, logits, targets, weights kernels.Tensor, scale float32) {
 	check.LogitLoss(losses, logits, targets, weights)
 	target, z := ints(targets), load[F](logits)
-	check.Targets(target, logits.Dim(1))
+	check.Targets("LogitLoss", target, logits.Dim(1))
 	out := make([]F, losses.Len())
 	crossentropy.ReferenceLogits(out, z, load[F](weights), target, F(scale))
 	store(losses, out)
