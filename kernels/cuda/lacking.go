@@ -2,24 +2,31 @@ package cuda
 
 import "longlora/kernels"
 
-// What this backend lacks. A run that would need it is refused before it begins (trainer/run).
+// What this backend lacks. A run that would need it is refused before it begins (trainer/run,
+// model.Config's OnGPU).
 
-// AdapterNorms panics: there is no DoRA here.
-func (b *Backend) AdapterNorms(kernels.Tensor, kernels.Linear) { panic("cuda: AdapterNorms") }
+// lacking panics, and says what there is not.
+func lacking(what string) { panic("cuda: " + what + " is not on the GPU yet") }
 
-// LogitLoss panics: there are no adapters of heads here.
-func (b *Backend) LogitLoss(_, _, _, _ kernels.Tensor, _ float32) { panic("cuda: LogitLoss") }
+// AdapterNorms panics.
+func (b *Backend) AdapterNorms(kernels.Tensor, kernels.Linear) { lacking("DoRA") }
 
-// unsupported is what the operators of this file panic with: whoever chooses the device refuses
-// models that need them.
-const unsupported = "cuda: this operator is not on the GPU yet"
-
-// refuseCap panics if scores or logits are bounded.
-func refuseCap(limit float32) {
-	if limit > 0 {
-		panic(unsupported)
+// refuseDoRA panics if a layer's adapter is one.
+func refuseDoRA(l kernels.Linear) {
+	if !l.Magnitude.IsZero() {
+		lacking("DoRA")
 	}
 }
 
-// SoftCap implements kernels.Backend.
-func (b *Backend) SoftCap(y kernels.Tensor, limit float32) { panic(unsupported) }
+// LogitLoss panics.
+func (b *Backend) LogitLoss(_, _, _, _ kernels.Tensor, _ float32) { lacking("an adapter of the head") }
+
+// SoftCap panics.
+func (b *Backend) SoftCap(_ kernels.Tensor, limit float32) { refuseCap(limit) }
+
+// refuseCap panics if values are bounded.
+func refuseCap(limit float32) {
+	if limit > 0 {
+		lacking("a soft cap")
+	}
+}

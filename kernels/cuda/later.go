@@ -1,9 +1,7 @@
 package cuda
 
 import (
-	"encoding/binary"
 	"fmt"
-	"math"
 
 	"longlora/kernels"
 	"longlora/kernels/check"
@@ -58,15 +56,16 @@ func (r *reading) Wait(dst []float32) error {
 		panic(fmt.Sprintf("cuda: reading of %d elements into %d", r.n, len(dst)))
 	}
 	if r.from == nil || r.b.failed != nil {
-		return r.b.Sync()
+		if err := r.b.Sync(); err != nil {
+			return err
+		}
+		return fmt.Errorf("cuda: read from %s: the step before it was not finished", r.b.d.Info.Name)
 	}
 	raw := make([]byte, 4*r.n)
 	if err := r.from.Wait(raw); err != nil {
 		return fmt.Errorf("cuda: %w", err)
 	}
-	for i := range dst {
-		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
-	}
+	decode(dst, kernels.F32, raw)
 	return nil
 }
 

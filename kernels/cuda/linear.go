@@ -30,6 +30,9 @@ func (b *Backend) weights(w kernels.Weight, d kernels.DType, to uint64) matrix {
 
 // expand writes the values of weights of four bits to working memory.
 func (b *Backend) expand(w *nf4.Weight, d kernels.DType, to uint64) matrix {
+	if !w.Double() {
+		lacking("NF4 whose scales are not quantised again")
+	}
 	n := w.Out() * w.In()
 	b.launch("nf4_"+d.String(), blocks(int64(over(n, 8))), 1, 1, 0, to, address(w.Codes),
 		address(w.Scales), address(w.Second), address(w.Values), n, over(n, nf4.Block))
@@ -62,6 +65,7 @@ func linearScratch(l kernels.Linear, d kernels.DType, rows int, grad bool) int64
 // Linear implements kernels.Backend.
 func (b *Backend) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor, accumulate bool) {
 	check.Linear(y, x, l, u)
+	refuseDoRA(l)
 	out, in := matrixOf(y), matrixOf(x)
 	if in.rows == 0 {
 		return
@@ -88,8 +92,7 @@ func (b *Backend) Linear(y, x kernels.Tensor, l kernels.Linear, u kernels.Tensor
 // so that it adds the adapter's part: the rank, to a multiple of eight; 0 where there is no room for it.
 func appended(l kernels.Linear, x matrix) int {
 	w, dense := l.W.(kernels.Dense)
-	if l.A.IsZero() || !l.Magnitude.IsZero() || !dense || w.DType() != kernels.BF16 ||
-		x.dtype != kernels.BF16 {
+	if l.A.IsZero() || !dense || w.DType() != kernels.BF16 || x.dtype != kernels.BF16 {
 		return 0
 	}
 	if pad := over(l.A.Dim(0), adapterRanks) * adapterRanks; pad <= l.Spare {
@@ -131,6 +134,7 @@ func beta(accumulate bool) float32 {
 func (b *Backend) LinearGrad(dx kernels.Tensor, g kernels.LinearGrad, dy, x kernels.Tensor,
 	l kernels.Linear, u kernels.Tensor) {
 	check.LinearGrad(dx, g, dy, x, l, u)
+	refuseDoRA(l)
 	up, in := matrixOf(dy), matrixOf(x)
 	if in.rows == 0 {
 		return
