@@ -46,7 +46,7 @@ func Storage(name string) (kernels.DType, Packing) {
 type form struct {
 	bytes func(out, in int, align int64) int64
 	alloc func(a kernels.Arena, out, in int) kernels.Weight
-	write func(b kernels.Backend, w kernels.Weight, values []float32) error
+	write func(b kernels.Backend, w kernels.Weight, values []float32)
 }
 
 // forms is the table, by Packing.
@@ -54,25 +54,22 @@ var forms = [...]form{
 	NF4: {
 		nf4.Bytes,
 		func(a kernels.Arena, out, in int) kernels.Weight { return nf4.Alloc(a, out, in) },
-		func(b kernels.Backend, w kernels.Weight, v []float32) error {
+		func(b kernels.Backend, w kernels.Weight, v []float32) {
 			w.(*nf4.Weight).Write(b, nf4.Pack(v, w.Out(), w.In()))
-			return nil
 		},
 	},
 	NF4Single: {
 		nf4.BytesSingle,
 		func(a kernels.Arena, out, in int) kernels.Weight { return nf4.AllocSingle(a, out, in) },
-		func(b kernels.Backend, w kernels.Weight, v []float32) error {
+		func(b kernels.Backend, w kernels.Weight, v []float32) {
 			w.(*nf4.Weight).Write(b, nf4.PackSingle(v, w.Out(), w.In()))
-			return nil
 		},
 	},
 	Int8: {
 		llmint8.Bytes,
 		func(a kernels.Arena, out, in int) kernels.Weight { return llmint8.Alloc(a, out, in) },
-		func(b kernels.Backend, w kernels.Weight, v []float32) error {
+		func(b kernels.Backend, w kernels.Weight, v []float32) {
 			w.(*llmint8.Weight).Write(b, llmint8.Pack(v, w.Out(), w.In()))
-			return nil
 		},
 	},
 }

@@ -9,7 +9,8 @@ import (
 
 // Param is one parameter.
 type Param struct {
-	// Name is the one in Hugging Face's files; an adapter's is its module's with LoRAA or LoRAB.
+	// Name is the one in Hugging Face's files; an adapter's is its module's with LoRAA, LoRAB or another
+	// of those suffixes.
 	Name      string
 	Group     Group
 	Trainable bool
@@ -291,9 +292,10 @@ func (m *Model) SetParam(p *Param, values []float32) error {
 	}
 	m.fresh = false
 	if p.Packed != nil {
-		return p.packing.form().write(m.b, p.Packed, values)
+		p.packing.form().write(m.b, p.Packed, values)
+	} else {
+		m.b.Write(p.Value, values)
 	}
-	m.b.Write(p.Value, values)
 	return nil
 }
 
