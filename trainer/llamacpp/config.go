@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
+	"longlora/trainer/family"
 	"longlora/trainer/gguf"
 	"longlora/trainer/hf"
 	"longlora/trainer/model"
@@ -24,11 +26,8 @@ func (s keyed) Get(key string, dst any) (bool, error) {
 	return s.File.Get(keyOf(key, s.architecture), dst)
 }
 
-// readable are the architectures that are read: the names in config.json of each.
-var readable = map[string][2]string{
-	architecture: {"LlamaForCausalLM", "llama"}, "qwen2": {"Qwen2ForCausalLM", "qwen2"},
-	"qwen3": {"Qwen3ForCausalLM", "qwen3"},
-}
+// readable are the architectures that are read, each by the model_type of its family.
+var readable = []string{architecture, "qwen2", "qwen3"}
 
 // configOf returns the config.json of a file's model.
 func configOf(file *gguf.File) ([]byte, error) {
@@ -36,9 +35,9 @@ func configOf(file *gguf.File) ([]byte, error) {
 	if _, err := file.Get(architectureKey, &f.architecture); err != nil {
 		return nil, err
 	}
-	if _, ok := readable[f.architecture]; !ok {
-		return nil, fmt.Errorf("its architecture is %q; llama, qwen2 and qwen3 are supported",
-			f.architecture)
+	if !slices.Contains(readable, f.architecture) {
+		return nil, fmt.Errorf("its architecture is %q; supported are %s", f.architecture,
+			strings.Join(readable, ", "))
 	}
 	for _, key := range []string{expertsKey, windowKey} {
 		n := 0
@@ -66,9 +65,9 @@ func configOf(file *gguf.File) ([]byte, error) {
 
 // shapeOf returns the fields of config.json that say the shape.
 func shapeOf(f keyed) (map[string]any, error) {
-	names := readable[f.architecture]
+	named := family.Of(model.Config{Arch: model.Arch{Family: f.architecture}})
 	fields := map[string]any{
-		"architectures": []string{names[0]}, "model_type": names[1], "hidden_act": "silu",
+		"architectures": []string{named.Architecture}, "model_type": named.Type, "hidden_act": "silu",
 	}
 	numbers := map[string]string{
 		"hidden_size": hiddenKey, "num_hidden_layers": layersKey, "intermediate_size": ffnKey,
@@ -160,8 +159,10 @@ func ropeOf(f keyed, headDim, context int) (rope.Spec, error) {
 		}
 	case "longrope":
 		s.Kind, s.Factor, s.AttentionFactor = rope.LongRoPE, max(factor, 1), attention
-		s.Long, err1 = wide(f, longName)
-		s.Short, err2 = wide(f, shortName)
+		var long, short []float32
+		long, err1 = f.Floats(longName)
+		short, err2 = f.Floats(shortName)
+		s.Long, s.Short = wide(long), wide(short)
 	default:
 		return s, fmt.Errorf("%s is %q; linear, yarn and longrope are supported", scalingKey, kind)
 	}
@@ -171,13 +172,11 @@ func ropeOf(f keyed, headDim, context int) (rope.Spec, error) {
 	return withFactors(f, s, headDim)
 }
 
-func wide(f keyed, name string) ([]float64, error) {
-	values, err := f.Floats(name)
-	var out []float64
+func wide(values []float32) (out []float64) {
 	for _, v := range values {
 		out = append(out, float64(v))
 	}
-	return out, err
+	return out
 }
 
 // withFactors reads rope_freqs, the factors of LLaMA 3.1: they say a factor and between which
@@ -211,7 +210,7 @@ func withFactors(f keyed, s rope.Spec, headDim int) (rope.Spec, error) {
 		}
 	}
 	s.Kind, s.AttentionFactor = rope.LongRoPE, 1
-	s.Short, _ = wide(f, freqsName)
+	s.Short = wide(given)
 	s.Long = s.Short
 	return s, nil
 }
