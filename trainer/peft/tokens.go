@@ -63,7 +63,7 @@ func (a *Adapter) replaced(name string, shape []int, values []float32) ([]float3
 	if !a.Has(module + model.TokenRows) {
 		return values, nil
 	}
-	if moduleOf(name) == headLayer || moduleOf(name) == neoxHead {
+	if model.GroupOf(name) == model.GroupHead {
 		ids = a.LoRA.HeadTokens
 	}
 	rows, err := a.Tensor(module+model.TokenRows, []int{len(ids), shape[1]})
