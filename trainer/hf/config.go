@@ -21,8 +21,8 @@ const ConfigName = "config.json"
 type Config struct {
 	Model model.Config
 	RoPE  rope.Spec
-	// DType is the storage type declared for the weights, "float32" or "bfloat16"; "" if there is
-	// no such declaration.
+	// DType is the storage type declared for the weights, "float32", "bfloat16" or "float16"; "" if
+	// there is no such declaration.
 	DType string
 	// BOS begins a text, -1 if there is none. Each of EOS ends one.
 	BOS int

@@ -67,7 +67,8 @@ func (m *Model) part(y *layer, kept *mlpActivations, from, to int) (n mlpActivat
 	return n
 }
 
-// mlp computes a layer's second half, some tokens at a time: out = x1 + down(SwiGLU(norm(x1))).
+// mlp computes a layer's second half, some tokens at a time: out = x1 + down(activation(norm(x1))), of
+// x in place of norm's x1 where it is parallel, and normalised before it is added with PostNorms.
 func (m *Model) mlp(p *pass, y *layer, a *activations) {
 	if !m.config.Arch.PostNorms {
 		m.b.Copy(a.out, a.x1)

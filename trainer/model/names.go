@@ -109,8 +109,7 @@ func GroupOf(name string) Group {
 			return GroupHead
 		}
 	}
-	switch {
-	case strings.HasSuffix(last, "norm") && (part == "weight" || part == "bias"):
+	if strings.HasSuffix(last, "norm") && (part == "weight" || part == "bias") {
 		return GroupNorm
 	}
 	return GroupLinear

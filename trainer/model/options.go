@@ -53,7 +53,7 @@ type Options struct {
 	Again []Again
 }
 
-// Rotary returns the cosines and sines, row-major [positions, HeadDim/2], attention scaling
+// Rotary returns the cosines and sines, row-major [positions, RotaryDim/2], attention scaling
 // included.
 type Rotary func(positions int) (cos, sin []float32)
 
