@@ -16,14 +16,16 @@ const configName = "run.yaml"
 // Shards and base model are compared by their digests instead.
 var free = []string{
 	"model", "init", "adapter", "shards", "cache", "cache_size", "decoded_cache", "check_tokenizer", "out",
-	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences", "save_every", "keep",
-	"metrics",
+	"recompute", "memory", "device", "gpu_memory", "threads", "validation", "eval_every", "eval_sequences",
+	"save_every", "keep", "metrics",
 }
 
 // newer are the options that came after runs were recorded. At their defaults a run is what it was.
-var newer = []string{"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora", "train_tokens",
+var newer = []string{
+	"engine", "lora_pattern", "lora_ranks", "lora_alphas", "rslora", "dora", "train_tokens",
 	"attn_schedule", "attn_layers", "decay_steps", "group_lr", "group_decay", "lora_plus", "loss_mean",
-	"early_stop", "min_delta", "keep_best", "optimizer", "neftune"}
+	"early_stop", "min_delta", "keep_best", "optimizer", "neftune", "embed_moments",
+}
 
 // judging are the free options on which the result depends where validations decide on it.
 var judging = []string{"validation", "eval_every", "eval_sequences"}
