@@ -103,8 +103,7 @@ func (r *Run) deviceLimit(own int64) (int64, error) {
 		return capped, nil
 	}
 	r.gpu.host = min(own, host.Free()/4*3)
-	switch {
-	case capped == 0:
+	if capped == 0 {
 		return info.Free, nil
 	}
 	return min(capped, info.Free), nil
