@@ -10,7 +10,7 @@ import (
 
 // combination is a way of training that there is not.
 type combination struct {
-	// name says what does not go together, wayOut what does.
+	// name says what does not go together, wayOut what does; OPTION in it stands for adapterOption.
 	name, wayOut string
 	is           func(c *Config, gpu bool) bool
 }
@@ -18,7 +18,7 @@ type combination struct {
 // combinations is the table of the ways of training that are refused, whatever the model is. gpu says
 // that the device is a GPU.
 var combinations = []combination{
-	{"method full and an adapter's options", "leave %s out, or use --method lora",
+	{"method full and an adapter's options", "leave OPTION out, or use --method lora",
 		func(c *Config, _ bool) bool { return c.Method == MethodFull && c.adapterOption() != "" }},
 	{"method full and weights that are packed", "nothing is frozen: use --weights f32, or --method lora",
 		func(c *Config, _ bool) bool { return c.Method == MethodFull && c.packed() }},
@@ -85,14 +85,10 @@ func (c *Config) adapterOption() string {
 // checkCombination refuses a way of training that there is not, with the first reason of the table.
 func (c *Config) checkCombination(gpu bool) error {
 	for _, x := range combinations {
-		if !x.is(c, gpu) {
-			continue
+		if x.is(c, gpu) {
+			way := strings.ReplaceAll(x.wayOut, "OPTION", c.adapterOption())
+			return fmt.Errorf("%s do not go together: %s", x.name, way)
 		}
-		way := x.wayOut
-		if option := c.adapterOption(); c.Method == MethodFull && option != "" && x.name == combinations[0].name {
-			way = fmt.Sprintf(way, option)
-		}
-		return fmt.Errorf("%s do not go together: %s", x.name, way)
 	}
 	return nil
 }
