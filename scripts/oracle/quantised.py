@@ -1,8 +1,6 @@
 """Writes kernels/nf4/testdata and kernels/llmint8/testdata, matrices that bitsandbytes quantised, and
 trainer/hf/testdata/quantised, models that transformers saved with such weights, with the logits of
 the same models with the values that the weights stand for, in float64.
-
-Needs the packages of scripts/requirements-trainers.txt.
 """
 
 import base64
