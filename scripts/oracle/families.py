@@ -14,8 +14,7 @@ import parity
 from formula import token_ids
 
 TOKENS, GROUP, RANK = 61, 14, 2
-LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-NORMS = ["input_layernorm", "post_attention_layernorm", "norm"]
+LINEAR, NORMS = parity.EVERYWHERE, parity.NORMS
 GEMMA = NORMS + ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
 HEADS = ["q_norm", "k_norm"]
 SHAPE = {

@@ -9,13 +9,12 @@ rule is added to its: a second moment that is not zero does not become zero.
 
 import json
 import math
-import os
 
 import bitsandbytes.functional as F
 import torch
 
-OUT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "trainer", "optimizer",
-                   "testdata", "adamw8bit.json")
+from common import testdata
+
 N, STEPS, BLOCK = 600, 10, 256
 LR, BETA1, BETA2, EPS, DECAY = 1e-2, 0.9, 0.95, 1e-8, 0.1
 
@@ -64,8 +63,7 @@ def main():
                   first=first.tolist(), second=second.tolist(), first_greatest=high1.tolist(),
                   second_greatest=high2.tolist(), steps=STEPS, lr=LR, beta1=BETA1, beta2=BETA2, eps=EPS,
                   decay=DECAY)
-    os.makedirs(os.path.dirname(OUT), exist_ok=True)
-    with open(OUT, "w") as f:
+    with open(testdata("trainer/optimizer", "adamw8bit.json"), "w") as f:
         json.dump(golden, f)
         f.write("\n")
 
