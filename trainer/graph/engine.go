@@ -25,9 +25,9 @@ func New(m *model.Model) (*Engine, error) {
 	if !m.Options().Training {
 		return nil, errors.New("graph: gradients of a model that was not made for training")
 	}
-	if f := m.Config().Family(); m.Config().Arch != (model.Arch{}) {
-		return nil, fmt.Errorf("graph: engine gorgonia computes LLaMA alone, not the family %s: use "+
-			"--engine native", f)
+	if m.Config().Arch != (model.Arch{}) {
+		return nil, fmt.Errorf("graph: engine gorgonia computes LLaMA without biases alone, not this model of "+
+			"the family %s: use --engine native", m.Config().Family())
 	}
 	return &Engine{m: m}, nil
 }
