@@ -89,18 +89,14 @@ func (o *options) plan() (*planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.prediction, err = o.predict(p, cuda.Assumed()); err != nil {
+	if _, err = o.assume(p, all); err != nil {
 		return nil, err
-	}
-	for _, counted := range all {
-		p.working = p.working.Most(counted.Working())
 	}
 	o.planned, o.again = fixed+bytes+p.working.Device(), p.options.Again
 	if o.planned > o.limit {
 		return nil, fmt.Errorf("context %d takes %.1f GiB of %.1f", o.context, gib(o.planned),
 			gib(o.limit))
 	}
-	o.prediction = 0
 	rates, err := readRates(o.rates)
 	if err == nil && rates.Products > 0 {
 		o.prediction, err = o.predict(p, rates)
@@ -165,11 +161,18 @@ func (o *options) fits(context int) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	seconds, err := o.assume(p, all)
+	return fixed+bytes+p.working.Device() <= o.limit && seconds <= o.seconds, err
+}
+
+// assume is the time of a step at the assumed rates. It leaves in p the greatest working memory of that
+// step and of what the planners counted.
+func (o *options) assume(p *planned, all []*cuda.Planner) (float64, error) {
 	seconds, err := o.predict(p, cuda.Assumed())
 	for _, counted := range all {
 		p.working = p.working.Most(counted.Working())
 	}
-	return fixed+bytes+p.working.Device() <= o.limit && seconds <= o.seconds, err
+	return seconds, err
 }
 
 // predict is the time of a step at some rates.
