@@ -1,3 +1,7 @@
+// The race detector takes memory of its own: nothing here is built for it.
+
+//go:build !race
+
 package cli
 
 import (
@@ -10,21 +14,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// reportPeak writes the process's status to the file $TEST_STATUS, if that is set.
-func reportPeak() {
-	name := os.Getenv("TEST_STATUS")
-	if name == "" {
-		return
-	}
-	status, err := os.ReadFile("/proc/self/status")
-	if err == nil {
-		err = os.WriteFile(name, status, 0o666)
-	}
-	if err != nil {
-		panic(err)
-	}
-}
 
 // peak runs the command and returns the most memory that it held, in bytes. (The maximum that wait4
 // reports counts what the test itself held when it started the command.)
