@@ -38,12 +38,12 @@ func Parse(raw json.RawMessage) (kind Kind, ok bool, err error) {
 	if err := json.Unmarshal(raw, &c); err != nil || c.Method != "bitsandbytes" {
 		return "", false, nil
 	}
-	switch {
+	switch four := c.Four && c.Type == "nf4" && (c.Stored == "" || c.Stored == "uint8"); {
 	case c.Eight:
 		return Int8, true, nil
-	case c.Four && c.Type == "nf4" && (c.Stored == "" || c.Stored == "uint8") && c.Double:
+	case four && c.Double:
 		return NF4, true, nil
-	case c.Four && c.Type == "nf4" && (c.Stored == "" || c.Stored == "uint8"):
+	case four:
 		return NF4Single, true, nil
 	}
 	return "", true, fmt.Errorf("quantization_config of bitsandbytes with load_in_4bit %v, "+
@@ -295,11 +295,23 @@ func (w *Weights) int8(name string) (*llmint8.Packed, error) {
 		p.Codes[i] = int8(c)
 	}
 	module := strings.TrimSuffix(name, weightName)
-	if format, err := w.exactly(module+rowFormat, "U8", 1); err == nil && format[0] != 0 {
-		return nil, fmt.Errorf("its weight_format is %d; only 0, by rows, is read", format[0])
+	if err := w.checkFormat(module + rowFormat); err != nil {
+		return nil, err
 	}
 	p.Scales, err = w.floats(module+rowScales, p.Out)
 	return p, err
+}
+
+// checkFormat refuses codes in another order than by rows, which older folders do not say.
+func (w *Weights) checkFormat(name string) error {
+	if _, err := w.Folder.Info(name); errors.Is(err, safetensors.ErrMissing) {
+		return nil
+	}
+	format, err := w.exactly(name, "U8", 1)
+	if err == nil && format[0] != 0 {
+		err = fmt.Errorf("its weight_format is %d; only 0, by rows, is read", format[0])
+	}
+	return err
 }
 
 func ceil(n, part int) int { return (n + part - 1) / part }
