@@ -122,13 +122,7 @@ func (c *Combined) addEmbedding(w []float32, module string, shape []int) error {
 	if err != nil {
 		return err
 	}
-	turned := make([]float32, len(b))
-	for d := range shape[1] {
-		for r := range rank {
-			turned[r*shape[1]+d] = b[d*rank+r]
-		}
-	}
-	addProduct(w, a, turned, rank, c.shapes[module].Scale, nil)
+	addProduct(w, a, peft.Transpose(b, shape[1], rank), rank, c.shapes[module].Scale, nil)
 	return nil
 }
 

@@ -167,8 +167,8 @@ func turned(name string, shape []int) []int {
 	return shape
 }
 
-// transpose returns a matrix [rows, columns] by columns.
-func transpose(values []float32, rows, columns int) []float32 {
+// Transpose returns a matrix [rows, columns] by columns.
+func Transpose(values []float32, rows, columns int) []float32 {
 	out := make([]float32, len(values))
 	for r := range rows {
 		for c := range columns {
@@ -301,7 +301,7 @@ func (a *Adapter) tensor(name string, shape []int) ([]float32, error) {
 		return nil, err
 	}
 	if strings.HasSuffix(name, model.EmbedA) {
-		return transpose(values, shape[1], shape[0]), nil
+		return Transpose(values, shape[1], shape[0]), nil
 	}
 	return values, nil
 }

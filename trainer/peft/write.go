@@ -92,7 +92,7 @@ func transposed(t safetensors.Tensor) safetensors.Tensor {
 		if err != nil {
 			return nil, err
 		}
-		return transpose(values, shape[0], shape[1]), nil
+		return Transpose(values, shape[0], shape[1]), nil
 	}
 	return t
 }
