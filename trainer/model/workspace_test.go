@@ -26,6 +26,16 @@ func TestPlanIsExact(t *testing.T) {
 	})
 }
 
+// TestPlanOfMethods is TestPlanIsExact of methods that have parameters and working memory of their own.
+func TestPlanOfMethods(t *testing.T) {
+	for name, o := range methods(small) {
+		t.Run(name, func(t *testing.T) {
+			m := newModel(t, open(t, "cpu", 2), small, o)
+			wantExact(t, m, 67)
+		})
+	}
+}
+
 func wantExact(t *testing.T, m *Model, tokens int) {
 	t.Helper()
 	batch := blank(tokens, m)
