@@ -252,6 +252,9 @@ func TestOverrides(t *testing.T) {
 }
 
 func TestAdaptersRefused(t *testing.T) {
+	capped, neoX := small, small
+	capped.Arch = Arch{LogitCap: 30}
+	neoX.KVHeads, neoX.Arch = neoX.Heads, Arch{Family: neox, Norm: LayerNorm, Fused: true}
 	for _, x := range []struct {
 		c    Config
 		l    LoRA
@@ -269,6 +272,8 @@ func TestAdaptersRefused(t *testing.T) {
 		{small, LoRA{Targets: []string{"q_proj"}, HeadTokens: []int{3, 3}}, "there twice"},
 		{tied(small), LoRA{Targets: []string{"q_proj"}, HeadTokens: []int{3}}, "it is tied"},
 		{small, LoRA{Targets: []string{"lm_head"}, HeadTokens: []int{3}}, "it has an adapter"},
+		{capped, LoRA{Targets: []string{"lm_head"}}, "lm_head bounds its logits"},
+		{neoX, LoRA{Targets: []string{"dense"}, EmbedTokens: []int{3}}, "gpt_neox cannot be trained alone"},
 	} {
 		x.l.Rank, x.l.Alpha = 4, 8
 		if _, err := x.c.Adapters(&x.l); err == nil || !strings.Contains(err.Error(), x.want) {
