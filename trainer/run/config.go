@@ -38,7 +38,7 @@ type Config struct {
 	// AttnSchedule names the patterns of shares of the steps, in order; then Attention is auto.
 	AttnSchedule []string `yaml:"attn_schedule,omitempty" usage:"patterns by share of the steps, as s2:0.8,full:0.2; s2@512 has groups of 512"`
 	// AttnLayers names layers that keep to a pattern of their own at every step.
-	AttnLayers []string `yaml:"attn_layers,omitempty" usage:"layers with a pattern of their own, as 0-3:full,4-:s2; the others follow the steps'"`
+	AttnLayers []string `yaml:"attn_layers,omitempty" usage:"layers with a pattern of their own, as 0-3:full,4-:s2"`
 	// Group is the group size in tokens of patterns that name none; 0: a quarter of the context.
 	Group           int  `yaml:"group" usage:"group size of S2 in tokens; 0: a quarter of the context"`
 	AcrossDocuments bool `yaml:"across_documents" usage:"let packed documents see those before them"`
@@ -50,15 +50,15 @@ type Config struct {
 	// Train names the groups of base parameters trained beside the adapters.
 	Train []string `yaml:"train" usage:"trained beside the adapters: embed, norm, head"`
 	// TrainTokens are tokens, or ranges of them, whose rows of the embedding are trained alone.
-	TrainTokens []string `yaml:"train_tokens,omitempty" usage:"tokens whose rows of the embedding are trained, without the others, as 32000,32002-32010"`
-	LoRATargets []string `yaml:"lora_targets" usage:"modules that get an adapter, by the ends of their names, as 3.mlp.up_proj or lm_head; all-linear"`
+	TrainTokens []string `yaml:"train_tokens,omitempty" usage:"tokens whose embedding rows are trained alone, as 32000,32002-32010"`
+	LoRATargets []string `yaml:"lora_targets" usage:"modules that get an adapter: ends of names, as 3.mlp.up_proj, or all-linear"`
 	// LoRAPattern is a regular expression of whole names instead.
-	LoRAPattern string  `yaml:"lora_pattern,omitempty" usage:"regular expression of the whole names of modules that get an adapter, instead of --lora-targets"`
+	LoRAPattern string  `yaml:"lora_pattern,omitempty" usage:"regular expression of whole names of modules, instead of --lora-targets"`
 	LoRARank    int     `yaml:"lora_rank" usage:"rank of the adapters"`
 	LoRAAlpha   float64 `yaml:"lora_alpha" usage:"adapters are scaled by alpha/rank"`
-	// LoRARanks and LoRAAlphas are those of modules by the ends of their names, as PEFT's rank_pattern
-	// and alpha_pattern.
-	LoRARanks   []string `yaml:"lora_ranks,omitempty" usage:"ranks of some modules, as down_proj=16; the first regular expression that a name ends with counts"`
+	// LoRARanks and LoRAAlphas are those of modules by regular expressions of the ends of their names, as
+	// PEFT's rank_pattern and alpha_pattern.
+	LoRARanks   []string `yaml:"lora_ranks,omitempty" usage:"ranks of some modules, as down_proj=16; the first that fits counts"`
 	LoRAAlphas  []string `yaml:"lora_alphas,omitempty" usage:"alphas of some modules, as down_proj=32"`
 	RSLoRA      bool     `yaml:"rslora,omitempty" usage:"scale adapters by alpha/sqrt(rank)"`
 	DoRA        bool     `yaml:"dora,omitempty" usage:"train the magnitude of each output beside (DoRA)"`
@@ -66,7 +66,7 @@ type Config struct {
 
 	// Engine is native, whose gradients are written by hand, or gorgonia, which derives them from a
 	// graph of the forward computation.
-	Engine string `group:"Precision and memory" yaml:"engine" usage:"native, or gorgonia: gradients derived from a graph; slower, larger"`
+	Engine string `group:"Precision and memory" yaml:"engine" usage:"native, or gorgonia: derived gradients; slower, larger"`
 	// Weights is the storage of frozen matrices, one of model.Storages. With nf4 and int8 it is that of
 	// the decoder layers' linear layers; the others are brain floats. A base that stores such codes is
 	// read as it is.
@@ -76,7 +76,7 @@ type Config struct {
 	Precision string `yaml:"precision" usage:"operands of matrix products: f32 or bf16; sums are float32"`
 	// Recompute is none, layer, offload or auto: what takes least time of what fits. No choice changes a
 	// bit of the result.
-	Recompute string `yaml:"recompute" usage:"what is not kept for gradients: none, layer (all), offload (all, and on a GPU layers' inputs to the host), or auto: what must"`
+	Recompute string `yaml:"recompute" usage:"what is not kept for gradients: none, layer, offload (layer, and inputs to the host), or auto"`
 	// Memory is what the process may take, as "2GiB". Empty: what the machine or the container has, of
 	// which auto uses three quarters of what is free.
 	Memory string `yaml:"memory" usage:"memory of the process, as 2GiB; default: three quarters of what is free"`
@@ -91,13 +91,13 @@ type Config struct {
 	LR          float64 `yaml:"lr" usage:"peak learning rate"`
 	MinLR       float64 `yaml:"min_lr" usage:"learning rate that linear, cosine and wsd end with"`
 	Warmup      int     `yaml:"warmup" usage:"steps of linear warm-up"`
-	Schedule    string  `yaml:"schedule" usage:"learning rate after warm-up: constant, linear, cosine, or wsd: constant, then linear"`
+	Schedule    string  `yaml:"schedule" usage:"after warm-up: constant, linear, cosine, or wsd: constant, then linear"`
 	// DecaySteps are wsd's last steps, in which the rate falls.
 	DecaySteps int `yaml:"decay_steps,omitempty" usage:"last steps in which wsd's learning rate falls; 0: a tenth"`
 	// GroupLR and GroupDecay have entries GROUP=NUMBER, of train.RateGroups.
-	GroupLR     []string `yaml:"group_lr,omitempty" usage:"peak learning rates of groups, as embed=1e-4,lora_b=3e-4: embed, norm, head, linear, lora, lora_a, lora_b, magnitude"`
+	GroupLR     []string `yaml:"group_lr,omitempty" usage:"peak rates of embed, norm, head, linear, lora, lora_a, lora_b, magnitude, as embed=1e-4"`
 	GroupDecay  []string `yaml:"group_decay,omitempty" usage:"weight decays of groups, as embed=0.1"`
-	LoRAPlus    float64  `yaml:"lora_plus,omitempty" usage:"learning rate of adapters' B by that of their A (LoRA+); 0: the same"`
+	LoRAPlus    float64  `yaml:"lora_plus,omitempty" usage:"rate of adapters' B by that of A (LoRA+); 0: the same"`
 	WeightDecay float64  `yaml:"weight_decay" usage:"AdamW's decay of all but norms"`
 	// Optimizer is adamw, or adamw8bit: moments of matrices are kept in eight bits (package optimizer).
 	Optimizer string  `yaml:"optimizer" usage:"adamw, or adamw8bit: moments in eight bits, by blocks"`
@@ -106,9 +106,9 @@ type Config struct {
 	Eps       float64 `yaml:"eps" usage:"AdamW's epsilon"`
 	// LossMean is token or document: whether a document counts by its targets or, whatever their number,
 	// by its weight.
-	LossMean string  `yaml:"loss_mean" usage:"mean of the loss: token, or document: each counts alike, however long"`
+	LossMean string  `yaml:"loss_mean" usage:"what the loss is the mean over: token or document"`
 	Clip     float64 `yaml:"clip" usage:"greatest gradient norm; 0: not clipped"`
-	NEFTune  float64 `yaml:"neftune,omitempty" usage:"noise on embeddings in training (NEFTune's alpha, as 5); 0: none"`
+	NEFTune  float64 `yaml:"neftune,omitempty" usage:"noise on embeddings (NEFTune's alpha, as 5); 0: none"`
 	Seed     uint64  `yaml:"seed" usage:"seed of initial values, order and dropout"`
 	Shuffle  bool    `yaml:"shuffle" usage:"shuffle each epoch; false: file order"`
 
@@ -117,9 +117,9 @@ type Config struct {
 	EvalSequences int `yaml:"eval_sequences" usage:"sequences of a validation; 0: all"`
 	// EarlyStop ends the run after so many validations without a better one; KeepBest makes the result of
 	// the best one's checkpoint.
-	EarlyStop int     `yaml:"early_stop,omitempty" usage:"validations in a row that are no better after which to stop; 0: never"`
+	EarlyStop int     `yaml:"early_stop,omitempty" usage:"stop after so many validations that are no better; 0: never"`
 	MinDelta  float64 `yaml:"min_delta,omitempty" usage:"how much less a loss must be to be better"`
-	KeepBest  bool    `yaml:"keep_best,omitempty" usage:"keep the checkpoint of the best validation, and make the result of it"`
+	KeepBest  bool    `yaml:"keep_best,omitempty" usage:"keep the best validation's checkpoint, and make the result of it"`
 	SaveEvery int     `yaml:"save_every" usage:"steps between checkpoints; 0: only at the end"`
 	Keep      int     `yaml:"keep" usage:"checkpoints to keep; 0: all"`
 
@@ -132,7 +132,7 @@ type Config struct {
 	// GPUMemory is the most that may be taken of a GPU's memory; "": what is free.
 	GPUMemory string `yaml:"gpu_memory" usage:"most memory to take of a GPU, as 24GiB"`
 	// EmbedMoments is where a GPU's run keeps AdamW's moments of embedding and head: gpu or host.
-	EmbedMoments string `yaml:"embed_moments" usage:"memory that holds the moments of embedding and head: gpu, or the host's"`
+	EmbedMoments string `yaml:"embed_moments" usage:"memory of embedding's and head's moments: gpu or host"`
 	// Threads is the number of CPU threads; 0: all. It does not change a bit of the result.
 	Threads int `yaml:"threads" usage:"CPU threads; 0: all"`
 }
@@ -178,7 +178,8 @@ func Defaults() Config {
 		Attention: AttentionAuto, Rope: "linear",
 		Method: MethodLoRA, Train: []string{"embed", "norm"},
 		LoRATargets: []string{"q_proj", "k_proj", "v_proj", "o_proj"}, LoRARank: 8, LoRAAlpha: 16,
-		EmbedMoments: MomentsGPU, Device: "auto", Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
+		Device: "auto", EmbedMoments: MomentsGPU,
+		Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
 		LossMean: "token", Optimizer: OptimizerAdamW,
