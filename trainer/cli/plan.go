@@ -12,12 +12,10 @@ import (
 
 // planned are the options of a run that its memory depends on.
 var planned = []string{
-	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_pattern", "lora_rank",
-	"lora_ranks", "train_tokens", "rslora", "dora", "lora_dropout",
-	"engine", "weights",
-	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "embed_moments",
-	"attention", "group",
-	"attn_schedule", "attn_layers", "steps", "optimizer", "neftune",
+	"model", "init", "adapter", "context", "rope", "method", "train", "lora_targets", "lora_pattern",
+	"lora_rank", "lora_ranks", "train_tokens", "rslora", "dora", "lora_dropout", "engine", "weights",
+	"recompute", "memory", "micro_tokens", "device", "gpu_memory", "embed_moments", "attention",
+	"group", "attn_schedule", "attn_layers", "steps", "optimizer", "neftune",
 }
 
 func planCommand() *cobra.Command {

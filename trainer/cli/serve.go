@@ -64,7 +64,8 @@ func serveCommand() *cobra.Command {
 		Long: "Serve a model over HTTP: /v1/chat/completions, /v1/completions, /v1/models as OpenAI's API\n" +
 			"has them, and on / a page: drop a document, ask, see the passages that are quoted. Answers\n" +
 			"are computed together, and prompts are read in parts beside them; what a prompt has in\n" +
-			"common with an earlier one is not read again. Other machines are let in with a token alone (--token-env).",
+			"common with an earlier one is not read again. Other machines are let in with a token\n" +
+			"alone (--token-env).",
 		Args: cobra.NoArgs,
 	}
 	f.modelFlags.add(c)

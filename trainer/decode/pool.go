@@ -51,8 +51,8 @@ func (p *pool) available() int {
 }
 
 // take returns a slot with room for tokens tokens that knows as much of a prompt as any slot does,
-// but for its last token. There must be that many pages available. A windowed generation starts from nothing:
-// where its window stands depends on all that it reads.
+// but for its last token. There must be that many pages available. A windowed generation starts
+// from nothing: where its window stands depends on all that it reads.
 //
 // A slot of which the prompt has at least half is taken over if it is idle; else what they share is
 // copied, so that a short common beginning does not cost a long document its place.
