@@ -102,15 +102,21 @@ func (p *problem) check(t *testing.T, m *machine.Machine) {
 
 // TestCPUAbsent asks for one gradient at a time: it must be the same, and nothing else be touched.
 func TestCPUAbsent(t *testing.T) {
+	checkAbsent(t, func() *problem { return newProblem(t, 20, 9, 11, 2, 0.5, false) },
+		func(p *problem) []*kernels.Tensor {
+			return []*kernels.Tensor{&p.dx, &p.g.DW, &p.g.DA, &p.g.DB}
+		})
+}
+
+// checkAbsent makes a problem again and again, each time with another of its gradients alone.
+func checkAbsent(t *testing.T, again func() *problem, members func(*problem) []*kernels.Tensor) {
+	t.Helper()
 	m := machine.New(1, 0)
 	defer m.Close()
-	all := newProblem(t, 20, 9, 11, 2, 0.5, false)
+	all := again()
 	all.run(m)
-	members := func(p *problem) []*kernels.Tensor {
-		return []*kernels.Tensor{&p.dx, &p.g.DW, &p.g.DA, &p.g.DB}
-	}
-	for i := range 4 {
-		p := newProblem(t, 20, 9, 11, 2, 0.5, false)
+	for i := range members(all) {
+		p := again()
 		for j, member := range members(p) {
 			if i != j {
 				*member = kernels.Tensor{}
