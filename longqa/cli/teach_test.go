@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -56,8 +57,9 @@ func TestTeachSurvivesKill(t *testing.T) {
 	const answered, atOnce = 12, 3
 	blocked := make(chan bool, 100)
 	var killed bool // set while no client is there
+	later := regexp.MustCompile(`house [4-7] `)
 	s.Behave = func(_ http.ResponseWriter, r *http.Request, c *faketeacher.Call) bool {
-		if killed || c.Number <= answered {
+		if killed || !later.MatchString(c.Body) { // all about the first four stories
 			return false
 		}
 		blocked <- true
