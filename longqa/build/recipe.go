@@ -15,9 +15,9 @@ import (
 	"longlora/longqa/gold"
 	"longlora/longqa/importer"
 	"longlora/longqa/material"
-	"longlora/longqa/strict"
 	"longlora/longqa/task"
 	"longlora/longqa/teacher"
+	"longlora/pipeline/strict"
 )
 
 // Recipe is what a dataset is to be like.

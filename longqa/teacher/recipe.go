@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"longlora/longqa/endpoint"
-	"longlora/longqa/strict"
+	"longlora/pipeline/strict"
 )
 
 // Recipe is the section "teacher" of a recipe: the endpoint, the model, and what to ask.

@@ -538,13 +538,13 @@ func TestTwoRunsIntoOneFolder(t *testing.T) {
 func TestBadRecipes(t *testing.T) {
 	for text, want := range map[string]string{
 		"name: r":             "it needs a name and items",
-		"name: r\nitem: []\n": "field item not found",
+		"name: r\nitem: []\n": "line 2: unknown key item",
 		"name: r\nitems: [{url: 'http://x/{y}', file: x, licence: MIT}]":          "{y} is no parameter",
 		"name: r\nitems: [{url: 'http://x/', file: x}]":                           "needs url, file and licence",
 		"name: r\nitems: [{url: 'http://x/', file: x, licence: M, sha256: A}]":    "no SHA-256",
 		"name: r\nitems: [{url: 'http://x/', file: x, licence: M, unpack: rar}]":  `"rar" is none of`,
 		"name: r\nitems: [{url: 'http://x/', file: x, licence: M, clean: soap}]":  `"soap" is none of`,
-		"name: r\nitems: [{url: 'http://x/', file: x, licence: M}]\n---\nname: s": "more than one",
+		"name: r\nitems: [{url: 'http://x/', file: x, licence: M}]\n---\nname: s": "more than one YAML document",
 	} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %q", text, err, want)

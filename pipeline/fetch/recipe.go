@@ -1,13 +1,11 @@
 package fetch
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"path"
@@ -16,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
+	"longlora/pipeline/strict"
 )
 
 // Recipe says what a corpus is made of.
@@ -110,14 +108,9 @@ func Find(name string) (*Recipe, error) {
 
 // Parse reads a recipe and reports every problem at once.
 func Parse(text []byte) (*Recipe, error) {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	var r Recipe
-	if err := d.Decode(&r); err != nil {
+	if err := strict.Decode(text, &r); err != nil {
 		return nil, fmt.Errorf("not a recipe: %w", err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not a recipe: more than one YAML document")
 	}
 	return &r, r.validate()
 }

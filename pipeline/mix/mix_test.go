@@ -248,9 +248,9 @@ func TestBuckets(t *testing.T) {
 func TestRecipeProblems(t *testing.T) {
 	for recipe, want := range map[string]string{
 		"":                            "the file is empty",
-		"tokens: 5\ncontxt: 3":        "field contxt not found",
+		"tokens: 5\ncontxt: 3":        "line 2: unknown key contxt",
 		"context: 4\nsources: []":     "sources: there are none",
-		"context: 4\n---\ncontext: 5": "more than one document",
+		"context: 4\n---\ncontext: 5": "more than one YAML document",
 		"sources: [{name: a}]": "context 0 is below 2: one token has no target; " +
 			"source a: it names no dataset; source a: weight 0",
 		strings.ReplaceAll(recipe, "weight: 3", "weight: 0"):          "source books: weight 0, want more than 0",

@@ -8,7 +8,6 @@
 package mix
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -16,10 +15,9 @@ import (
 	"path/filepath"
 	"slices"
 
-	"go.yaml.in/yaml/v3"
-
 	"longlora/internal/store"
 	"longlora/pipeline/pack"
+	"longlora/pipeline/strict"
 )
 
 // Recipe says what to mix and how it becomes sequences.
@@ -105,15 +103,10 @@ func Read(path string) (*Recipe, error) {
 
 func parse(data []byte) (*Recipe, error) {
 	var r Recipe
-	d := yaml.NewDecoder(bytes.NewReader(data))
-	d.KnownFields(true)
-	if err := d.Decode(&r); errors.Is(err, io.EOF) {
+	if err := strict.Decode(data, &r); errors.Is(err, io.EOF) {
 		return nil, errors.New("the file is empty")
 	} else if err != nil {
 		return nil, err
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one document; a recipe is one")
 	}
 	for i := range r.Sources {
 		s := &r.Sources[i]
