@@ -70,25 +70,25 @@ func (f *Folder) open() error {
 
 // tie finds a tied embedding under either of its names. Where both are stored they must be equal.
 func (f *Folder) tie() error {
-	if !f.Config.Model.Tied || !f.has(f.Config.Model.HeadName()) {
+	embed, head := f.Config.Model.EmbedName(), f.Config.Model.HeadName()
+	if !f.Config.Model.Tied || !f.has(head) {
 		return nil
 	}
-	f.alias[f.Config.Model.EmbedName()] = f.Config.Model.HeadName()
-	if !f.has(f.Config.Model.EmbedName()) {
+	if !f.has(embed) {
+		f.alias[embed] = head
 		return nil
 	}
-	delete(f.alias, f.Config.Model.EmbedName())
-	embed, _, err := f.weights.Floats(f.Config.Model.EmbedName())
+	x, _, err := f.weights.Floats(embed)
 	if err != nil {
 		return err
 	}
-	head, _, err := f.weights.Floats(f.Config.Model.HeadName())
+	y, _, err := f.weights.Floats(head)
 	if err != nil {
 		return err
 	}
-	if !slices.Equal(embed, head) {
+	if !slices.Equal(x, y) {
 		return fmt.Errorf("%s and %s differ, but %s says tie_word_embeddings; set it to false if the "+
-			"model has a head of its own", f.Config.Model.EmbedName(), f.Config.Model.HeadName(), ConfigName)
+			"model has a head of its own", embed, head, ConfigName)
 	}
 	return nil
 }
