@@ -275,7 +275,7 @@ func gradients(t *testing.T, m *model.Model, b *model.Batch) (all []float32) {
 }
 
 // TestSameBits: neither threads nor what is computed again change a bit of a gradient, and a step
-// allocates nothing and takes the memory that was planned.
+// allocates nothing and takes no more memory than was planned, which an arena refuses.
 func TestSameBits(t *testing.T) {
 	each(t, func(t *testing.T, c hf.Config) {
 		var want []float32
