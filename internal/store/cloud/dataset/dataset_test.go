@@ -16,6 +16,7 @@ import (
 	"longlora/internal/store/cloud/s3test"
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 const rowsPerFile = 5
@@ -24,56 +25,35 @@ const rowsPerFile = 5
 func build(t testing.TB, salt int32) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "seq")
-	b, err := shard.Create(dir, shard.Options{
+	o := shard.Options{
 		Kind: schemas.KindSequence, Name: "seq", TokenizerFile: []byte("{}"),
 		Tokenizer: &schemas.TokenizerRef{
 			Name: "t", VocabSize: 1000,
 			Digest: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
 		},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
+	var files []shardtest.File[schemas.Sequence]
 	for i := range 3 {
-		w, err := shard.NewFile[schemas.Sequence](b, "train", i)
-		if err != nil {
-			t.Fatal(err)
-		}
+		file := shardtest.File[schemas.Sequence]{Split: "train"}
 		for r := range rowsPerFile {
-			ids := []int32{int32(i), int32(r), salt}
-			err := w.Write(schemas.Sequence{
-				InputIDs: ids, DocLens: []int32{3}, LossSpans: []schemas.LossSpan{{Start: 1, End: 3}},
+			file.Rows = append(file.Rows, schemas.Sequence{
+				InputIDs: []int32{int32(i), int32(r), salt}, DocLens: []int32{3},
+				LossSpans:   []schemas.LossSpan{{Start: 1, End: 3}},
 				Docs:        []schemas.DocRef{{SampleID: "s", Source: "x", Licence: "MIT", End: 3}},
 				LossWeights: []float32{1}, NTokens: 3,
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
+	shardtest.Write(t, dir, o, files...)
 	return dir
 }
 
 // upload copies a dataset to a prefix of the server's bucket and returns its digest.
 func upload(t testing.TB, s *s3test.Server, dir, prefix string) string {
 	t.Helper()
-	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		name, _ := filepath.Rel(dir, p)
-		s.Put(t, path.Join(prefix, filepath.ToSlash(name)), string(data))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+	for name, content := range shardtest.Contents(t, dir) {
+		s.Put(t, path.Join(prefix, name), content)
 	}
 	d, err := shard.Open(dir)
 	if err != nil {
