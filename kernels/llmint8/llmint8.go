@@ -1,7 +1,6 @@
 package llmint8
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -71,21 +70,15 @@ func (w *Weight) Out() int { return w.out }
 // In returns the number of input features.
 func (w *Weight) In() int { return w.in }
 
-// words is the number of I32s that hold n codes.
-func words(n int) int { return (n + 3) / 4 }
-
 // Bytes returns the memory of a matrix of out by in, each tensor rounded up to a multiple of align.
-func Bytes(out, in int, align int64) (sum int64) {
-	for _, n := range []int{words(out * in), out} {
-		sum += (4*int64(n) + align - 1) / align * align
-	}
-	return sum
+func Bytes(out, in int, align int64) int64 {
+	return machine.BytesOfTensors(align, machine.Words(out*in), out)
 }
 
 // Alloc cuts a weight without values off an arena.
 func Alloc(a kernels.Arena, out, in int) *Weight {
 	return &Weight{out: out, in: in,
-		Codes: a.Alloc(kernels.I32, words(out*in)), Scales: a.Alloc(kernels.F32, out)}
+		Codes: a.Alloc(kernels.I32, machine.Words(out*in)), Scales: a.Alloc(kernels.F32, out)}
 }
 
 // Write gives the weight its values.
@@ -93,16 +86,12 @@ func (w *Weight) Write(b kernels.Backend, p *Packed) {
 	if p.Out != w.out || p.In != w.in {
 		panic(fmt.Sprintf("llmint8: a matrix of %d by %d for one of %d by %d", p.Out, p.In, w.out, w.in))
 	}
-	codes := make([]byte, 4*words(len(p.Codes)))
+	codes := make([]byte, len(p.Codes))
 	for i, q := range p.Codes {
 		codes[i] = byte(q)
 	}
-	packed := make([]int32, words(len(p.Codes)))
-	for i := range packed {
-		packed[i] = int32(binary.LittleEndian.Uint32(codes[4*i:]))
-	}
 	w.rows = nil
-	b.WriteInts(w.Codes, packed)
+	b.WriteInts(w.Codes, machine.WordsOf(codes))
 	b.Write(w.Scales, p.Scales)
 }
 
@@ -110,9 +99,9 @@ func (w *Weight) Write(b kernels.Backend, p *Packed) {
 func (w *Weight) Read(ints func(kernels.Tensor) []int32,
 	floats func(kernels.Tensor) []float32) *Packed {
 	p := &Packed{Out: w.out, In: w.in, Codes: make([]int8, w.out*w.in), Scales: floats(w.Scales)}
-	all := ints(w.Codes)
+	codes := machine.BytesOf(ints(w.Codes))
 	for i := range p.Codes {
-		p.Codes[i] = int8(all[i/4] >> (8 * (i % 4)))
+		p.Codes[i] = int8(codes[i])
 	}
 	return p
 }

@@ -59,13 +59,6 @@ func (m Matrix) BT(scale float32) gemm.B {
 // C returns m as a result.
 func (m Matrix) C() gemm.C { return gemm.C{Data: m.Data, Row: m.Stride} }
 
-// Coded is a weight that products expand on their way, as those of packages nf4 and llmint8.
-type Coded interface {
-	kernels.Weight
-	// Rows returns the matrix by its rows.
-	Rows() gemm.Rows
-}
-
 // Weights returns a weight matrix [Out, In] as a right operand, transposed or not. It panics on kinds
 // of weights that it does not know.
 func Weights(w kernels.Weight, transposed bool) gemm.B {

@@ -1,13 +1,13 @@
 package nf4
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
 	"sync"
 
 	"longlora/kernels"
+	"longlora/kernels/machine"
 )
 
 const (
@@ -198,25 +198,16 @@ func (w *Weight) Out() int { return w.out }
 // In returns the number of input features.
 func (w *Weight) In() int { return w.in }
 
-// words is the number of I32s that hold n bytes.
-func words(n int) int { return ceil(n, 4) }
-
 // Bytes returns the memory of a matrix of out by in, each tensor rounded up to a multiple of align.
 func Bytes(out, in int, align int64) int64 {
 	blocks := ceil(out*in, Block)
-	return sizes(align, words(ceil(out*in, 2)), words(blocks), ceil(blocks, ScaleBlock)+1, 16+256)
+	return machine.BytesOfTensors(align, machine.Words(ceil(out*in, 2)), machine.Words(blocks),
+		ceil(blocks, ScaleBlock)+1, 16+256)
 }
 
 // BytesSingle is Bytes without a second quantisation.
 func BytesSingle(out, in int, align int64) int64 {
-	return sizes(align, words(ceil(out*in, 2)), ceil(out*in, Block), 16+256)
-}
-
-func sizes(align int64, counts ...int) (sum int64) {
-	for _, n := range counts {
-		sum += (4*int64(n) + align - 1) / align * align
-	}
-	return sum
+	return machine.BytesOfTensors(align, machine.Words(ceil(out*in, 2)), ceil(out*in, Block), 16+256)
 }
 
 // Alloc cuts a weight without values off an arena.
@@ -225,8 +216,8 @@ func Alloc(a kernels.Arena, out, in int) *Weight {
 	blocks := ceil(n, Block)
 	return &Weight{
 		out: out, in: in,
-		Codes:  a.Alloc(kernels.I32, words(ceil(n, 2))),
-		Scales: a.Alloc(kernels.I32, words(blocks)),
+		Codes:  a.Alloc(kernels.I32, machine.Words(ceil(n, 2))),
+		Scales: a.Alloc(kernels.I32, machine.Words(blocks)),
 		Second: a.Alloc(kernels.F32, ceil(blocks, ScaleBlock)+1),
 		Values: a.Alloc(kernels.F32, 16+256),
 	}
@@ -237,7 +228,7 @@ func AllocSingle(a kernels.Arena, out, in int) *Weight {
 	n := out * in
 	return &Weight{
 		out: out, in: in,
-		Codes:  a.Alloc(kernels.I32, words(ceil(n, 2))),
+		Codes:  a.Alloc(kernels.I32, machine.Words(ceil(n, 2))),
 		Second: a.Alloc(kernels.F32, ceil(n, Block)),
 		Values: a.Alloc(kernels.F32, 16+256),
 	}
@@ -255,9 +246,9 @@ func (w *Weight) Write(b kernels.Backend, p *Packed) {
 		panic("nf4: scales that are quantised again for a weight whose scales are not, or the reverse")
 	}
 	w.rows = nil
-	b.WriteInts(w.Codes, integers(p.Codes))
+	b.WriteInts(w.Codes, machine.WordsOf(p.Codes))
 	if w.Double() {
-		b.WriteInts(w.Scales, integers(p.Scales))
+		b.WriteInts(w.Scales, machine.WordsOf(p.Scales))
 		b.Write(w.Second, append(slices.Clone(p.Second), p.Mean))
 	} else {
 		b.Write(w.Second, p.Second)
@@ -266,37 +257,18 @@ func (w *Weight) Write(b kernels.Backend, p *Packed) {
 	b.Write(w.Values, append(table[:], scales[:]...))
 }
 
-// integers are bytes as words, the first in the lowest place.
-func integers(b []byte) []int32 {
-	padded := append(slices.Clone(b), make([]byte, 4*words(len(b))-len(b))...)
-	out := make([]int32, words(len(b)))
-	for i := range out {
-		out[i] = int32(binary.LittleEndian.Uint32(padded[4*i:]))
-	}
-	return out
-}
-
 // Read returns what the weight holds, by a backend's ways of reading.
 func (w *Weight) Read(ints func(kernels.Tensor) []int32,
 	floats func(kernels.Tensor) []float32) *Packed {
 	n := w.out * w.in
-	p := &Packed{Out: w.out, In: w.in, Codes: bytesOf(ints(w.Codes))[:ceil(n, 2)],
+	p := &Packed{Out: w.out, In: w.in, Codes: machine.BytesOf(ints(w.Codes))[:ceil(n, 2)],
 		Second: floats(w.Second)}
 	if w.Double() {
 		p.Map = new([256]float32)
 		copy(p.Map[:], floats(w.Values)[16:])
-		p.Scales = bytesOf(ints(w.Scales))[:ceil(n, Block)]
+		p.Scales = machine.BytesOf(ints(w.Scales))[:ceil(n, Block)]
 		last := len(p.Second) - 1
 		p.Second, p.Mean = p.Second[:last], p.Second[last]
 	}
 	return p
-}
-
-// bytesOf is the inverse of integers.
-func bytesOf(words []int32) []byte {
-	out := make([]byte, 0, 4*len(words))
-	for _, w := range words {
-		out = binary.LittleEndian.AppendUint32(out, uint32(w))
-	}
-	return out
 }
