@@ -23,28 +23,23 @@ import (
 
 	"longlora/schemas"
 	"longlora/schemas/shard"
+	"longlora/schemas/shard/shardtest"
 )
 
 // dataset builds one of rows of at most longest+1 tokens, whose lengths and ids depend on their place and salt.
 func dataset(t testing.TB, rows int, salt, longest int32) *shard.Dataset {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "seq")
-	b, err := shard.Create(dir, shard.Options{
+	o := shard.Options{
 		Kind: schemas.KindSequence, Name: "seq", TokenizerFile: []byte("{}"),
 		Tokenizer: &schemas.TokenizerRef{
 			Name: "t", VocabSize: 1000,
 			Digest: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
 		},
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	defer b.Abort()
-	for file, split := range []string{"train", "train", "validation"} {
-		w, err := shard.NewFile[schemas.Sequence](b, split, file)
-		if err != nil {
-			t.Fatal(err)
-		}
+	var files []shardtest.File[schemas.Sequence]
+	for number, split := range []string{"train", "train", "validation"} {
+		file := shardtest.File[schemas.Sequence]{Split: split}
 		for i := range int32(rows) {
 			n := 2 + (i*7919+salt)%longest
 			s := schemas.Sequence{
@@ -56,24 +51,13 @@ func dataset(t testing.TB, rows int, salt, longest int32) *shard.Dataset {
 				s.DocLens, s.Docs, s.LossWeights = []int32{2}, s.Docs[:1], s.LossWeights[:1]
 			}
 			for k := range n {
-				s.InputIDs = append(s.InputIDs, (k*k+i+salt+int32(file))%1000)
+				s.InputIDs = append(s.InputIDs, (k*k+i+salt+int32(number))%1000)
 			}
-			if err := w.Write(s); err != nil {
-				t.Fatal(err)
-			}
+			file.Rows = append(file.Rows, s)
 		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
+		files = append(files, file)
 	}
-	if _, err := b.Publish(); err != nil {
-		t.Fatal(err)
-	}
-	d, err := shard.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return d
+	return shardtest.Write(t, dir, o, files...)
 }
 
 // serve runs a server until the test ends and returns its address.
