@@ -156,6 +156,12 @@ const (
 	OptimizerAdamW8Bit = "adamw8bit"
 )
 
+// The values of Config.LossMean.
+const (
+	LossMeanToken    = "token"
+	LossMeanDocument = "document"
+)
+
 // The values of Config.Recompute.
 const (
 	RecomputeAuto  = "auto"
@@ -182,7 +188,7 @@ func Defaults() Config {
 		Engine: EngineNative, Weights: "f32", Precision: "f32", Recompute: RecomputeAuto,
 		Steps: 1000, Batch: 64, MicroTokens: 4096,
 		LR: 2e-5, Warmup: 20, Schedule: "constant", Beta1: 0.9, Beta2: 0.95, Eps: 1e-8, Clip: 1,
-		LossMean: "token", Optimizer: OptimizerAdamW,
+		LossMean: LossMeanToken, Optimizer: OptimizerAdamW,
 		Shuffle:       true,
 		EvalSequences: 32, SaveEvery: 100, Keep: 3,
 	}

@@ -285,7 +285,7 @@ func (r *Run) validate(ctx context.Context, m *model.Model) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		if c.LossMean == "document" {
+		if c.LossMean == LossMeanDocument {
 			row.PerDocument()
 		}
 		rows = append(rows, row)

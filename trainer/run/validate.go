@@ -44,7 +44,7 @@ func (c *Config) Validate() error {
 	if !(c.NEFTune >= 0) || math.IsInf(c.NEFTune, 0) {
 		bad("neftune is %g, want 0 or more", c.NEFTune)
 	}
-	oneOf("loss_mean", c.LossMean, "token", "document")
+	oneOf("loss_mean", c.LossMean, LossMeanToken, LossMeanDocument)
 	oneOf("recompute", c.Recompute, RecomputeAuto, RecomputeNone, RecomputeLayer, RecomputeOffload)
 	oneOf("embed_moments", c.EmbedMoments, MomentsGPU, MomentsHost)
 	if c.Epochs < 0 || c.EvalSequences < 0 || c.Threads < 0 {
@@ -98,7 +98,7 @@ func (c *Config) loop() train.Options {
 			Kind: c.Schedule, Peak: c.LR, Min: c.MinLR, Warmup: c.Warmup, Steps: steps,
 			Decay: c.DecaySteps,
 		},
-		Rates: rates, PerDocument: c.LossMean == "document",
+		Rates: rates, PerDocument: c.LossMean == LossMeanDocument,
 		EarlyStop: c.EarlyStop, MinDelta: c.MinDelta, KeepBest: c.KeepBest,
 		Batch: c.Batch, MicroTokens: c.MicroTokens,
 		Beta1: c.Beta1, Beta2: c.Beta2, Eps: c.Eps, WeightDecay: c.WeightDecay, Clip: c.Clip,
