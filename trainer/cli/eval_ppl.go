@@ -49,7 +49,7 @@ func evalPerplexity() *cobra.Command {
 		"file of token ids as little-endian uint16, with --protocol upstream, instead of --shards")
 	flags.StringVar(&f.split, "split", "validation", "split to score")
 	flags.StringVar(&f.protocol, "protocol", eval.PerTokenName, "once or upstream")
-	flags.StringVar(&f.attention, "attention", "full", "attention pattern: full or s2")
+	flags.StringVar(&f.attention, "attention", "full", "attention pattern: full, s2, local or shifted")
 	flags.IntVar(&f.group, "group", 0, "group size of s2 in tokens; 0: a quarter of the context")
 	flags.IntVar(&f.sequences, "sequences", 0, "score only the first sequences; 0: all")
 	flags.BoolVar(&f.checkTokenizer, "check-tokenizer", true,
