@@ -54,15 +54,20 @@ def write(folder, path, precision):
     w.close()
 
 
+def load(folder, precision):
+    """Loads a model folder, which is written as GGUF beside it unless that is there."""
+    folder = pathlib.Path(folder)
+    path = folder.parent / f"{folder.name}-{precision}.gguf"
+    if not path.exists():
+        write(folder, f"{path}.new", precision)
+        os.rename(f"{path}.new", path)
+    return llama_cpp.llama_model_load_from_file(
+        str(path).encode(), llama_cpp.llama_model_default_params())
+
+
 class Subject:
     def __init__(self, q):
-        folder = pathlib.Path(q["model"])
-        path = folder.parent / f"{folder.name}-{q['precision']}.gguf"
-        if not path.exists():
-            write(folder, f"{path}.new", q["precision"])
-            os.rename(f"{path}.new", path)
-        self.model = llama_cpp.llama_model_load_from_file(
-            str(path).encode(), llama_cpp.llama_model_default_params())
+        self.model = load(q["model"], q["precision"])
         p = llama_cpp.llama_context_default_params()
         p.n_ctx, p.n_threads, p.n_threads_batch = 2048, q["threads"], q["threads"]
         p.type_k = p.type_v = llama_cpp.GGML_TYPE_F32

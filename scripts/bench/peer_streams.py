@@ -2,26 +2,18 @@
 scripts/bench/streams.py: a JSON question a line, an answer a line."""
 
 import json
-import os
-import pathlib
 import sys
 import time
 
 import llama_cpp
 import numpy as np
-from peer_decode import LOG, write
+from peer_decode import LOG, load
 
 
 class Subject:
     def __init__(self, q):
-        folder = pathlib.Path(q["model"])
-        path = pathlib.Path("build/bench-cpu") / f"{folder.name}-{q['precision']}.gguf"
-        if not path.exists():
-            write(folder, f"{path}.new", q["precision"])
-            os.rename(f"{path}.new", path)
         self.streams, self.length = q["streams"], q["context"]
-        self.model = llama_cpp.llama_model_load_from_file(
-            str(path).encode(), llama_cpp.llama_model_default_params())
+        self.model = load(q["model"], q["precision"])
         p = llama_cpp.llama_context_default_params()
         p.n_ctx, p.n_seq_max, p.kv_unified = 2048 * self.streams, self.streams, False
         p.n_threads = p.n_threads_batch = q["threads"]
