@@ -27,6 +27,7 @@ var rules = []rule{
 		[]string{"->longlora/internal", "longlora/internal/store/cloud/dataset"}, // gives schemas files
 		"shared foundations depend on nothing above them"},
 	{"longlora/", "longlora/schemas/shard/shardtest", nil, "helpers of tests stay out of the product"},
+	{"longlora/", "longlora/trainer/model/modeltest", nil, "helpers of tests stay out of the product"},
 	{"longlora/", "longlora/internal/store/cloud/s3test", nil,
 		"helpers of tests stay out of the product"},
 	{"longlora/", "longlora/internal/store/cloud/faulty",

@@ -22,11 +22,13 @@ func TestMethods(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	adapters := 0
 	for _, e := range entries {
 		dir := filepath.Join("testdata", "methods", e.Name())
 		if _, err := os.Stat(filepath.Join(dir, peft.ConfigName)); err != nil {
 			continue
 		}
+		adapters++
 		t.Run(e.Name(), func(t *testing.T) {
 			a, err := peft.Open(os.DirFS(dir), dir)
 			if err != nil {
@@ -46,6 +48,9 @@ func TestMethods(t *testing.T) {
 				writeAgain(t, a, dir, base.Config)
 			}
 		})
+	}
+	if adapters == 0 {
+		t.Error("there is no adapter")
 	}
 }
 
