@@ -11,7 +11,8 @@ import (
 	"longlora/pipeline/publish"
 )
 
-// Every command that reads a dataset gives the same of one in an object store as of one in a folder.
+// Every command that makes a dataset of others makes the same of those in an object store as of those
+// in a folder.
 func TestObjectStore(t *testing.T) {
 	server := s3test.Start(t)
 	for _, line := range server.Env() {
@@ -82,6 +83,7 @@ func TestObjectStore(t *testing.T) {
 			return []string{"teach", "--recipe", teacher, "--documents", d, "--max-tokens", "1000"}
 		},
 		func(_, e string) []string { return []string{"teach", "--recipe", teacher, "--contexts", e} },
+		func(_, e string) []string { return []string{"encode", "--examples", e} },
 	} {
 		same(args, here, there)
 	}
