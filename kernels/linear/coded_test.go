@@ -52,6 +52,7 @@ func TestCoded(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
+						defer a.Close()
 						dense := p.l.W.(kernels.Dense)
 						coded, values := c.make(writer{}, a, kerneltest.Float32s(dense.Tensor), 67, in)
 						copy(machine.F32(dense.Tensor), values)
