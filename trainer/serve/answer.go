@@ -116,7 +116,7 @@ func (a *answer) receive(g *decode.Generation) error {
 	for e := range g.Events() {
 		switch {
 		case e.End && e.Err != nil:
-			return e.Err
+			return broken(e.Err)
 		case e.End:
 			rest, err := a.text.Flush()
 			if err != nil {

@@ -27,6 +27,14 @@ func bad(format string, args ...any) error {
 	return problem{http.StatusBadRequest, "invalid_request", fmt.Sprintf(format, args...)}
 }
 
+// broken is how a generation failed that was begun: the request is not to blame.
+func broken(err error) error {
+	if errors.Is(err, decode.ErrClosed) {
+		return err
+	}
+	return problem{http.StatusInternalServerError, "internal_error", err.Error()}
+}
+
 // explain says what an error is to the client.
 func explain(err error) problem {
 	var p problem
