@@ -86,15 +86,17 @@ def logprobs(text):
     assert "".join(p.choices[0].text for p in parts) == r.choices[0].text
 
 
-def choices(text):
-    first = chat(logprobs=True).choices[0].logprobs.content[0].token
+def choices():
     ids = client.completions.create(model=MODEL, prompt=[5, 6, 7], max_tokens=2)
     assert ids.usage.prompt_tokens == 3
     chat(presence_penalty=1, frequency_penalty=-1, logit_bias={"5": -100}, user="someone", top_p=0.9,
          extra_body={"top_k": 5, "min_p": 0.1, "repetition_penalty": 1.1})
-    banned = client.completions.create(model=MODEL, prompt="func", max_tokens=6, temperature=0,
-                                       logit_bias={str(i): -100 for i in range(300)})
-    assert banned.choices[0].text and first
+    def draw(bias):
+        r = client.completions.create(model=MODEL, prompt="func", max_tokens=6, temperature=0, logprobs=1,
+                                      logit_bias=bias)
+        return r.choices[0].logprobs.tokens
+    assert set(draw({"300": 100})) != set(draw({})) and len(set(draw({"300": 100}))) == 1
+    assert all(len(t) > 1 for t in draw({str(i): -100 for i in range(300)}))  # single bytes are among them
 
 
 def refused(kind, status, code, call):
@@ -157,7 +159,7 @@ streamed(answer)
 stops(answer)
 seeds()
 logprobs(answer)
-choices(answer)
+choices()
 errors()
 gone()
 asyncio.run(together(answer))
