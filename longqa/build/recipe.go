@@ -10,6 +10,7 @@ import (
 	"sort"
 	"strings"
 
+	"longlora/internal/strict"
 	"longlora/longqa/corpus"
 	"longlora/longqa/figures"
 	"longlora/longqa/gold"
@@ -17,7 +18,6 @@ import (
 	"longlora/longqa/material"
 	"longlora/longqa/task"
 	"longlora/longqa/teacher"
-	"longlora/pipeline/strict"
 )
 
 // Recipe is what a dataset is to be like.

@@ -7,8 +7,8 @@ import (
 	"os"
 	"strings"
 
+	"longlora/internal/strict"
 	"longlora/longqa/endpoint"
-	"longlora/pipeline/strict"
 )
 
 // Recipe is the section "teacher" of a recipe: the endpoint, the model, and what to ask.

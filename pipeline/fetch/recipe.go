@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"longlora/pipeline/strict"
+	"longlora/internal/strict"
 )
 
 // Recipe says what a corpus is made of.

@@ -16,8 +16,8 @@ import (
 	"slices"
 
 	"longlora/internal/store"
+	"longlora/internal/strict"
 	"longlora/pipeline/pack"
-	"longlora/pipeline/strict"
 )
 
 // Recipe says what to mix and how it becomes sequences.

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"longlora/internal/strict"
 )
 
 // Read sets in c what a run file says. Keys that no option has, keys given twice and values of
@@ -26,36 +27,18 @@ func (c *Config) Read(path string) error {
 }
 
 func (c *Config) parse(text []byte) error {
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
 	next := *c
-	if err := d.Decode(&next); err != nil && !errors.Is(err, io.EOF) {
-		return explain(err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("more than one YAML document")
+	if err := strict.Decode(text, &next); err != nil && !errors.Is(err, io.EOF) {
+		if strings.Contains(err.Error(), "unknown key ") {
+			err = fmt.Errorf("%w; the keys are the flags of this command, with _ for -", err)
+		}
+		return err
 	}
 	if err := next.checkWhole(text); err != nil {
 		return err
 	}
 	*c = next
 	return nil
-}
-
-// explain says on one line, and without Go's words, what the library found.
-func explain(err error) error {
-	var wrong *yaml.TypeError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	lines := slices.Clone(wrong.Errors)
-	for i, line := range lines {
-		if before, found := strings.CutSuffix(line, " not found in type run.Config"); found {
-			lines[i] = strings.Replace(before, "field ", "unknown key ", 1) +
-				"; the keys are the flags of this command, with _ for -"
-		}
-	}
-	return errors.New(strings.Join(lines, "; "))
 }
 
 // checkWhole refuses fractions where whole numbers belong: the library would cut them off.
